@@ -1,0 +1,490 @@
+"""From environment and URL to the route: tables, as in Go's httpproxy and in websockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_wsproxy._exceptions import ProxyConfigError
+from trio_wsproxy._routing import _system, resolve_proxy, resolve_target
+from trio_wsproxy._routing._system import SystemSettings
+from trio_wsproxy._urls import Proxy, make_target
+
+SECRET = "sEcReT-77"
+PLACE = "operating system settings (a fake)"
+
+A, B, C, D, E, F = (f"http://{name}:80" for name in "abcdef")
+ALL = {
+    "wss_proxy": "a",
+    "ws_proxy": "b",
+    "socks_proxy": "http://c",
+    "https_proxy": "d",
+    "http_proxy": "e",
+    "all_proxy": "f",
+}
+
+
+def without(*names: str) -> dict[str, str]:
+    """All variables but these."""
+    return {name: value for name, value in ALL.items() if name not in names}
+
+
+def hops(url: str, environ: Mapping[str, str] | None = None) -> list[str]:
+    """The masked URLs of the hops to a target."""
+    return [hop.url for hop in resolve_proxy(url, environ=environ).hops]
+
+
+# --- the environment ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "proxy"),
+    [
+        ({}, "wss://h", None),
+        # wss
+        (ALL, "wss://h", A),
+        (without("wss_proxy"), "wss://h", C),
+        (without("wss_proxy", "socks_proxy"), "wss://h", D),
+        (without("wss_proxy", "socks_proxy", "https_proxy"), "wss://h", F),
+        ({"http_proxy": "e", "ws_proxy": "b"}, "wss://h", None),
+        # ws
+        (ALL, "ws://h", B),
+        (without("ws_proxy"), "ws://h", C),
+        (without("ws_proxy", "socks_proxy"), "ws://h", D),
+        (without("ws_proxy", "socks_proxy", "https_proxy"), "ws://h", E),
+        ({"all_proxy": "f", "wss_proxy": "a"}, "ws://h", F),
+        ({"wss_proxy": "a"}, "ws://h", None),
+        # the dialer's
+        (ALL, "tcp://h:1", C),
+        (ALL, "tls://h:1", C),
+        (without("socks_proxy"), "tcp://h:1", D),
+        (without("socks_proxy", "https_proxy"), "tls://h:1", F),
+        ({"http_proxy": "e", "ws_proxy": "b", "wss_proxy": "a"}, "tls://h:1", None),
+        # case
+        ({"HTTPS_PROXY": "A"}, "wss://h", A),
+        ({"https_proxy": "a", "HTTPS_PROXY": "b"}, "wss://h", A),
+        ({"HTTPS_PROXY": "a", "https_proxy": "b"}, "wss://h", B),
+        ({"Https_Proxy": "a"}, "wss://h", None),
+        ({"HTTP_PROXY": "a"}, "ws://h", A),
+        ({"WSS_PROXY": "a", "https_proxy": "b"}, "wss://h", A),
+        # empty is unset
+        ({"wss_proxy": "", "https_proxy": "a"}, "wss://h", A),
+        ({"https_proxy": "", "HTTPS_PROXY": "a"}, "wss://h", A),
+        ({"https_proxy": " \t", "all_proxy": "a"}, "wss://h", A),
+        ({"https_proxy": ""}, "wss://h", None),
+        # CGI
+        ({"HTTP_PROXY": "a", "REQUEST_METHOD": "GET"}, "ws://h", None),
+        ({"HTTP_PROXY": "a", "REQUEST_METHOD": ""}, "ws://h", None),
+        ({"http_proxy": "a", "REQUEST_METHOD": "GET"}, "ws://h", A),
+        ({"HTTP_PROXY": "a", "REQUEST_METHOD": "GET", "all_proxy": "b"}, "ws://h", B),
+        ({"HTTPS_PROXY": "a", "REQUEST_METHOD": "GET"}, "wss://h", A),
+        # values
+        ({"https_proxy": " a:3128 "}, "wss://h", "http://a:3128"),
+        ({"https_proxy": "socks://a"}, "wss://h", "socks5h://a:1080"),
+        ({"https_proxy": "user:pw@a"}, "wss://h", "http://user:***@a:80"),
+        ({"http_proxy": "https://a"}, "ws://h", "https://a:443"),
+        ({"socks_proxy": "a:9050"}, "wss://h", "socks5h://a:9050"),
+        ({"socks_proxy": "socks4://a"}, "wss://h", "socks4://a:1080"),
+        ({"all_proxy": "socks5://[::1]"}, "wss://h", "socks5://[::1]:1080"),
+        # no_proxy
+        ({"https_proxy": "a", "no_proxy": "h"}, "wss://h", None),
+        ({"https_proxy": "a", "no_proxy": "h"}, "wss://x.h", None),
+        ({"https_proxy": "a", "no_proxy": "h"}, "wss://xh", A),
+        ({"https_proxy": "a", "NO_PROXY": "h"}, "wss://h", None),
+        ({"https_proxy": "a", "no_proxy": "x", "NO_PROXY": "h"}, "wss://h", A),
+        ({"https_proxy": "a", "no_proxy": "", "NO_PROXY": "h"}, "wss://h", None),
+        ({"https_proxy": "a", "no_proxy": "*"}, "wss://h", None),
+        ({"https_proxy": "a", "no_proxy": "h:443"}, "wss://h", None),
+        ({"https_proxy": "a", "no_proxy": "h:443"}, "wss://h:80", A),
+        ({"https_proxy": "a", "no_proxy": "10.0.0.0/8"}, "wss://10.1.1.1", None),
+        ({"https_proxy": "a", "no_proxy": "[::2]:81"}, "tls://[::2]:81", None),
+        ({"https_proxy": "a", "no_proxy": "bücher.example"}, "wss://bücher.example.", None),
+        # loopback
+        ({"https_proxy": "a"}, "wss://localhost", None),
+        ({"https_proxy": "a"}, "wss://LOCALHOST.", None),
+        ({"https_proxy": "a"}, "wss://app.localhost", None),
+        ({"https_proxy": "a"}, "wss://127.9.9.9", None),
+        ({"https_proxy": "a"}, "wss://[::1]", None),
+        ({"https_proxy": "a"}, "tcp://localhost:1", None),
+        ({"https_proxy": "a", "no_proxy": "<-loopback>"}, "wss://localhost", A),
+        ({"https_proxy": "a", "no_proxy": "<-loopback>,x"}, "wss://[::1]", A),
+        ({"https_proxy": "a", "no_proxy": "<-loopback>,localhost"}, "wss://localhost", None),
+    ],
+)
+def test_environment(environ: Any, url: str, proxy: Any) -> None:
+    """The table of environments: which proxy a URL gets."""
+    assert hops(url, environ) == ([] if proxy is None else [proxy])
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "source"),
+    [
+        ({}, "wss://h", "direct"),
+        ({"https_proxy": "a"}, "wss://h", "environment variable https_proxy"),
+        ({"ALL_PROXY": "a"}, "wss://h", "environment variable ALL_PROXY"),
+        ({"no_proxy": "h"}, "wss://h", "environment variable no_proxy"),
+        ({"NO_PROXY": "h"}, "wss://h", "environment variable NO_PROXY"),
+        ({"https_proxy": "a"}, "wss://localhost", "loopback rule"),
+    ],
+)
+def test_source(environ: Any, url: str, source: str) -> None:
+    """A route names the place that decided."""
+    assert resolve_proxy(url, environ=environ).source == source
+
+
+@pytest.mark.parametrize(
+    ("environ", "place"),
+    [
+        ({"https_proxy": "ftp://a"}, "environment variable https_proxy: "),
+        ({"HTTPS_PROXY": "a:0"}, "environment variable HTTPS_PROXY: "),
+        ({"ALL_PROXY": "http://a/proxy.pac"}, "environment variable ALL_PROXY: "),
+        ({"no_proxy": "10.0.0.0/99"}, "environment variable no_proxy: "),
+        ({"NO_PROXY": "[::1", "https_proxy": "a"}, "environment variable NO_PROXY: "),
+    ],
+)
+def test_malformed_setting(environ: Any, place: str) -> None:
+    """A malformed setting is an error that names its variable; it is never ignored."""
+    with pytest.raises(ProxyConfigError) as info:
+        resolve_proxy("wss://example.org", environ=environ)
+    assert str(info.value).startswith(place)
+
+
+def test_settings_not_looked_at_may_be_malformed() -> None:
+    """A variable behind the one that decides, or for another scheme, does no harm."""
+    environ = {"https_proxy": "a", "http_proxy": "b:x", "all_proxy": "ftp://"}
+    assert hops("wss://h", environ) == [A]
+    assert hops("wss://h", environ | {"no_proxy": "h", "https_proxy": "ftp://"}) == []
+
+
+@pytest.mark.parametrize("url", ["http://h", "h", "ws://h#x", "tcp://h", "wss://"])
+def test_malformed_url(url: str) -> None:
+    """A malformed URL is a ValueError, and none about proxies."""
+    with pytest.raises(ValueError) as info:
+        resolve_proxy(url, environ={})
+    assert not isinstance(info.value, ProxyConfigError)
+
+
+# --- the operating system ----------------------------------------------------------------
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """A function that sets the process's environment and the operating system's settings."""
+    calls: list[str] = []
+
+    def use(
+        environ: Any = (), *, proxies: Any = (), bypass: str = "", auto_config: bool = False
+    ) -> list[str]:
+        def read() -> SystemSettings:
+            calls.append("read")
+            return SystemSettings(PLACE, dict(proxies), bypass, auto_config)
+
+        monkeypatch.setattr(_system, "environment", lambda: dict(environ))
+        monkeypatch.setattr(_system, "operating_system_settings", read)
+        return calls
+
+    return use
+
+
+@pytest.mark.parametrize(
+    ("proxies", "url", "proxy"),
+    [
+        ({}, "wss://h", None),
+        ({"https": "http://a:80", "http": "http://b:80"}, "wss://h", A),
+        ({"https": "http://a:80", "http": "http://b:80"}, "ws://h", A),
+        ({"http": "http://b:80"}, "ws://h", B),
+        ({"http": "http://b:80"}, "wss://h", None),
+        ({"ftp": "http://b:80"}, "ws://h", None),
+        ({"https": "", "http": "http://b:80"}, "ws://h", B),
+        ({"socks": "http://c:1080", "https": "http://a:80"}, "wss://h", "socks5h://c:1080"),
+        ({"socks": "socks://c:1080"}, "ws://h", "socks5h://c:1080"),
+        ({"socks": "socks4://c"}, "tcp://h:1", "socks5h://c:1080"),
+        ({"socks": "c:1"}, "tls://h:1", "socks5h://c:1"),
+        ({"https": "http://a:80"}, "wss://localhost", None),
+    ],
+)
+def test_system_proxies(system: Any, proxies: Any, url: str, proxy: Any) -> None:
+    """The operating system's proxies: SOCKS first, and spoken to as SOCKS5h."""
+    system(proxies=proxies)
+    assert hops(url) == ([] if proxy is None else [proxy])
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "proxy"),
+    [
+        ({"https_proxy": "b"}, "wss://h", B),
+        ({"all_proxy": "b"}, "tcp://h:1", B),
+        ({"https_proxy": ""}, "wss://h", A),
+        ({"no_proxy": "x"}, "wss://h", A),
+        ({"no_proxy": "h"}, "wss://h", None),
+        ({"http_proxy": "b"}, "wss://h", A),
+        ({"http_proxy": "b"}, "ws://h", B),
+        ({"HTTP_PROXY": "b", "REQUEST_METHOD": "GET"}, "ws://h", A),
+    ],
+)
+def test_environment_and_system(system: Any, environ: Any, url: str, proxy: Any) -> None:
+    """The operating system is asked only if the environment names no proxy for the target."""
+    calls = system(environ, proxies={"https": "http://a:80"}, bypass="h" if proxy == B else "")
+    assert hops(url) == ([] if proxy is None else [proxy])
+    assert bool(calls) is (proxy != B)
+
+
+@pytest.mark.parametrize(
+    ("bypass", "url", "proxy"),
+    [
+        ("*.corp;<local>", "wss://www.corp", None),
+        ("*.corp;<local>", "wss://intranet", None),
+        ("*.corp;<local>", "wss://example.org", A),
+        ("169.254/16", "wss://169.254.1.1", None),
+        ("<-loopback>", "wss://localhost", A),
+        ("<-loopback>;<local>", "wss://localhost", None),
+    ],
+)
+def test_system_bypass(system: Any, bypass: str, url: str, proxy: Any) -> None:
+    """The operating system's own exceptions count for its proxies."""
+    system(proxies={"https": "http://a:80"}, bypass=bypass)
+    route = resolve_proxy(url)
+    assert [hop.url for hop in route.hops] == ([] if proxy is None else [proxy])
+    assert route.source == "operating system settings"
+
+
+def test_loopback_switch_in_no_proxy(system: Any) -> None:
+    """<-loopback> in no_proxy counts for the operating system's proxies too."""
+    system({"no_proxy": "<-loopback>"}, proxies={"https": "http://a:80"}, bypass="x")
+    assert hops("wss://localhost") == [A]
+
+
+def test_system_bypass_without_proxies(system: Any) -> None:
+    """Without a proxy of the operating system its list of exceptions does not matter."""
+    system(proxies={"http": "http://a:80"}, bypass="10.0.0.0/99")
+    assert hops("wss://h") == []
+
+
+@pytest.mark.parametrize(
+    ("proxies", "bypass"),
+    [({"https": "ftp://a"}, ""), ({"https": "http://a"}, "10.0.0.0/99")],
+)
+def test_malformed_system_setting(system: Any, proxies: Any, bypass: str) -> None:
+    """A malformed setting of the operating system is an error that names it."""
+    system(proxies=proxies, bypass=bypass)
+    with pytest.raises(ProxyConfigError, match=r"^operating system settings"):
+        resolve_proxy("wss://h")
+
+
+def test_given_environment_is_all(system: Any) -> None:
+    """With an environment given, neither the process's nor the operating system is looked at."""
+    calls = system({"all_proxy": "b"}, proxies={"https": "http://a:80"})
+    assert hops("wss://h", {}) == []
+    assert hops("wss://h", {"https_proxy": "c"}) == [C]
+    assert calls == []
+
+
+def test_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an environment given, the process's own is looked at."""
+    monkeypatch.setenv("wss_proxy", "a")
+    assert hops("wss://example.org") == [A]
+
+
+def test_environment_of_windows(system: Any) -> None:
+    """The names of Windows's variables are upper case, so HTTP_PROXY does not pass for lower."""
+    system({"HTTP_PROXY": "a", "REQUEST_METHOD": "GET", "NO_PROXY": "x"})
+    assert hops("ws://h") == []
+    system({"HTTPS_PROXY": "a", "NO_PROXY": "x"})
+    assert hops("ws://h") == [A]
+    assert hops("ws://x") == []
+
+
+def test_nothing_is_resolved(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finding a route asks no resolver."""
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a name was resolved")
+
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "getfqdn", "gethostbyaddr"):
+        monkeypatch.setattr(socket, name, refuse)
+    system({"no_proxy": "x,10/8"}, proxies={"https": "http://a:80"}, bypass="10/8;*.b;<local>")
+    assert hops("wss://example.org") == [A]
+
+
+# --- the argument ------------------------------------------------------------------------
+
+EVERYTHING_DIRECT = {"no_proxy": "*", "https_proxy": "b"}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "expected"),
+    [
+        (None, []),
+        ([], []),
+        ((), []),
+        ("a", [A]),
+        (Proxy("a"), [A]),
+        (["a"], [A]),
+        (["socks://a", Proxy("https://b")], ["socks5h://a:1080", "https://b:443"]),
+        (("a", "b", "a"), [A, B, A]),
+    ],
+)
+@pytest.mark.parametrize("url", ["wss://h", "wss://localhost", "tcp://[::1]:1"])
+def test_argument(proxy: Any, expected: Any, url: str) -> None:
+    """An explicit proxy, a chain or none, wins over variables, bypass rules and loopback rule."""
+    route = resolve_proxy(url, proxy=proxy, environ=EVERYTHING_DIRECT)
+    assert [hop.url for hop in route.hops] == expected
+    assert route.source == "argument proxy="
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"),
+    [
+        ("", "argument proxy=: "),
+        ("ftp://a", "argument proxy=: "),
+        (["a", "b:0"], "argument proxy=, hop 2: "),
+    ],
+)
+def test_malformed_argument(proxy: Any, message: str) -> None:
+    """A malformed argument is an error that names it, and the hop of a chain."""
+    with pytest.raises(ProxyConfigError) as info:
+        resolve_proxy("wss://h", proxy=proxy, environ={})
+    assert str(info.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"),
+    [
+        (False, "use proxy=None for a direct connection"),
+        (b"http://a", "not bytes"),
+        (3128, "not int"),
+        ({"https": "a"}, "not dict"),
+        (iter(["a"]), "not list_iterator"),
+        ([None], "hop 1: a proxy URL must be a string, not NoneType"),
+        (["a", True], "hop 2: a proxy URL must be a string, not bool"),
+    ],
+)
+def test_argument_of_another_type(proxy: Any, message: str) -> None:
+    """Something else as argument is a TypeError that tells what it may be."""
+    with pytest.raises(TypeError, match=message):
+        resolve_proxy("wss://h", proxy=proxy, environ={})
+
+
+def test_resolve_target() -> None:
+    """A target that is parsed already is resolved like its URL."""
+    target = make_target("tls", "h", 5432)
+    route = resolve_target(target, environ={"https_proxy": "a"})
+    assert route == resolve_proxy("tls://h:5432", environ={"https_proxy": "a"})
+    assert route.target is target
+
+
+# --- the trail ---------------------------------------------------------------------------
+
+
+def test_trail() -> None:
+    """The trail tells every place in order, masked, and then the picture."""
+    environ = {"https_proxy": "https://user:pw@proxy:3128", "no_proxy": "10.0.0.0/8"}
+    assert resolve_proxy("wss://example.org/x?token=1", environ=environ).explain() == (
+        "Route to wss://example.org/x?…\n"
+        "  environment variable no_proxy = '10.0.0.0/8': covers example.org:443 with no entry\n"
+        "  loopback rule: example.org is no loopback host\n"
+        "  environment variable wss_proxy: not set\n"
+        "  environment variable socks_proxy: not set\n"
+        "  environment variable https_proxy = 'https://user:***@proxy:3128': used\n"
+        "client ─tcp→ proxy:3128 ─TLS→ ─CONNECT→ example.org:443 ─TLS→ WebSocket"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "line"),
+    [
+        (
+            {"no_proxy": "a, .example.org"},
+            "wss://www.example.org",
+            (
+                "environment variable no_proxy = 'a, .example.org': "
+                "the entry '.example.org' covers www.example.org:443: direct"
+            ),
+        ),
+        ({}, "ws://localhost", "loopback rule: localhost is a loopback host: direct"),
+        (
+            {"no_proxy": "<-loopback>"},
+            "ws://localhost",
+            "loopback rule: switched off by the entry '<-loopback>'",
+        ),
+        (
+            {"HTTP_PROXY": "a", "REQUEST_METHOD": "GET"},
+            "ws://h",
+            (
+                "environment variable HTTP_PROXY: not looked at: REQUEST_METHOD is set, so this is a "
+                "CGI program, and there the client can set it; use http_proxy"
+            ),
+        ),
+        (
+            {"HTTP_PROXY": "a"},
+            "wss://h",
+            "environment variable HTTP_PROXY: set, but not looked at for wss://",
+        ),
+        ({}, "ws://h", "operating system settings: not looked at: an environment was given"),
+        ({}, "ws://h", "direct: no proxy is set"),
+    ],
+)
+def test_trail_lines(environ: Any, url: str, line: str) -> None:
+    """The trail says which rule matched, and why a place was not looked at."""
+    explained = resolve_proxy(url, environ=environ).explain()
+    assert f"  {line}" in explained.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"proxies": {"https": "http://a:80"}}, f"{PLACE}, https = 'http://a:80': used"),
+        (
+            {"proxies": {"https": "http://a:80"}, "bypass": "x;h"},
+            f"{PLACE}, exceptions = 'x;h': the entry 'h' covers h:443: direct",
+        ),
+        ({"proxies": {"http": "http://a:80"}}, f"{PLACE}: name no proxy for wss://"),
+        (
+            {"auto_config": True},
+            (
+                f"{PLACE}, AutoConfigURL: set, but a PAC file is a program and is not run; "
+                "name its proxy in proxy="
+            ),
+        ),
+    ],
+)
+def test_trail_of_the_system(system: Any, settings: Any, line: str) -> None:
+    """The trail says what stood in the operating system's settings."""
+    system(**settings)
+    assert f"  {line}" in resolve_proxy("wss://h").explain().splitlines()
+
+
+def test_trail_of_an_argument() -> None:
+    """The trail of an explicit proxy is the argument alone, masked."""
+    route = resolve_proxy("ws://h", proxy=["http://u:pw@a", "b"], environ=EVERYTHING_DIRECT)
+    (look,) = route.trail
+    assert look.place == "argument proxy="
+    assert look.value == "http://u:***@a:80, http://b:80"
+
+
+# --- secrets -----------------------------------------------------------------------------
+
+NAMES = [*ALL, *(name.upper() for name in ALL), "no_proxy", "NO_PROXY"]
+
+
+@given(
+    st.sampled_from(NAMES),
+    st.one_of(st.text(max_size=20), st.sampled_from(["http://", "socks5h://", "a,", ""])),
+    st.text(max_size=20),
+    st.sampled_from(["ws://h", "wss://h", "wss://localhost", "tcp://h:1"]),
+)
+def test_no_secret_is_told(name: str, before: str, after: str, url: str) -> None:
+    """A password in any setting, well-formed or not, comes out nowhere."""
+    environ = {name: f"{before}user:{SECRET}@{after}"}
+    try:
+        route = resolve_proxy(url, environ=environ)
+    except ProxyConfigError as error:
+        told = f"{error} {error!r} {vars(error)} {error.__context__!r}"
+    else:
+        told = f"{route} {route!r} {route.explain()}"
+    assert SECRET not in told

@@ -1,0 +1,1 @@
+"""A WebSocket client for trio that connects through any proxy."""

@@ -1,0 +1,311 @@
+"""Precedence, in one place: from a target and the settings to a route.
+
+The order is that of the table in the documentation (RFC 6455 section 4.1 and what users of other
+libraries know):
+
+1. bypass rules: ``no_proxy``, the operating system's list, the loopback rule → direct;
+2. ``wss_proxy`` or ``ws_proxy``, by the scheme;
+3. ``socks_proxy``;
+4. ``https_proxy``;
+5. ``http_proxy``, for ``ws`` only;
+6. ``all_proxy``;
+7. only if none of these variables is set: the operating system's proxies, SOCKS first;
+8. direct.
+
+Lower case wins over upper case, an empty value means unset. ``HTTP_PROXY`` is ignored under CGI,
+where any client can set it by sending a ``Proxy`` header (CVE-2016-5385 and its siblings).
+An explicit ``proxy=`` wins over everything, the bypass rules included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from trio_wsproxy._urls import (
+    Proxy,
+    ProxyScheme,
+    Target,
+    TargetScheme,
+    mask_userinfo,
+    parse_proxy,
+    parse_target,
+    parse_tcp_target,
+)
+
+from . import _system
+from ._bypass import BypassList, is_loopback, parse_bypass
+from ._route import Look, Route
+
+__all__ = ["ProxyArgument", "resolve_proxy", "resolve_target"]
+
+ProxyArgument: TypeAlias = Literal[True] | str | Proxy | Sequence[str | Proxy] | None
+
+_ARGUMENT = "argument proxy="
+_SYSTEM = "operating system settings"
+_LOOPBACK = "loopback rule"
+
+_ORDER = ("wss_proxy", "ws_proxy", "socks_proxy", "https_proxy", "http_proxy", "all_proxy")
+_LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
+    "wss": ("wss_proxy", "socks_proxy", "https_proxy", "all_proxy"),
+    "ws": ("ws_proxy", "socks_proxy", "https_proxy", "http_proxy", "all_proxy"),
+    # The dialer does not know what its caller speaks, so only the general ones count.
+    "tcp": ("socks_proxy", "https_proxy", "all_proxy"),
+    "tls": ("socks_proxy", "https_proxy", "all_proxy"),
+}
+# The operating systems know proxies for these protocols.
+_SYSTEM_LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
+    "wss": ("socks", "https"),
+    "ws": ("socks", "https", "http"),
+    "tcp": ("socks", "https"),
+    "tls": ("socks", "https"),
+}
+# Who writes socks_proxy=host:1080 means SOCKS; everywhere else no scheme means http.
+_DEFAULT_SCHEMES: dict[str, ProxyScheme] = {"socks_proxy": "socks5h"}
+
+
+class _Variable(NamedTuple):
+    """A variable that is set."""
+
+    spelling: str
+    value: str
+
+    @property
+    def place(self) -> str:
+        return _place(self.spelling)
+
+
+def resolve_proxy(
+    url: str, *, proxy: ProxyArgument = True, environ: Mapping[str, str] | None = None
+) -> Route:
+    """Find out which proxies a connection goes through, without connecting.
+
+    ``resolve_proxy(url).explain()`` answers the question "why does it use this proxy?".
+
+    Args:
+      url: A ``ws://`` or ``wss://`` URL, or ``tcp://host:port`` and ``tls://host:port`` for what
+        :func:`~trio_wsproxy.open_tcp_stream` and
+        :func:`~trio_wsproxy.open_ssl_over_tcp_stream` do.
+      proxy: ``True`` for what the system says, ``None`` for a direct connection, or a proxy URL, a
+        :class:`~trio_wsproxy.Proxy`, or a sequence of them, nearest first. An explicit proxy
+        wins over all bypass rules.
+      environ: The environment to look at, and nothing else. Default: the process's own, and the
+        settings of Windows or macOS if it names no proxy.
+
+    Returns:
+      The route: its hops, where they came from, and what was looked at on the way.
+
+    Raises:
+      ValueError: The URL is malformed.
+      ProxyConfigError: A setting is; the message names the variable or the argument.
+      TypeError: ``proxy`` is something else.
+
+    """
+    is_tcp = str(url).lstrip(" ")[:6].lower() in ("tcp://", "tls://")
+    target = parse_tcp_target(url) if is_tcp else parse_target(url)
+    return resolve_target(target, proxy=proxy, environ=environ)
+
+
+def resolve_target(
+    target: Target, *, proxy: ProxyArgument = True, environ: Mapping[str, str] | None = None
+) -> Route:
+    """Find the route to a target; see :func:`resolve_proxy`.
+
+    Args:
+      target: The target.
+      proxy: As there.
+      environ: As there.
+
+    Returns:
+      The route.
+
+    Raises:
+      ProxyConfigError: A setting is malformed.
+      TypeError: ``proxy`` is not what it may be.
+
+    """
+    if proxy is True:
+        return _system_route(target, environ)
+    return _explicit_route(target, proxy)
+
+
+# --- explicit ----------------------------------------------------------------------------
+
+
+def _explicit_route(target: Target, proxy: str | Proxy | Sequence[str | Proxy] | None) -> Route:
+    hops = _parse_argument(proxy)
+    if not hops:
+        look = Look(_ARGUMENT, str(proxy), "a direct connection")
+    else:
+        shown = ", ".join(hop.url for hop in hops)
+        look = Look(_ARGUMENT, shown, "used; it wins over bypass rules and the loopback rule")
+    return Route(hops, target, _ARGUMENT, (look,))
+
+
+def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[Proxy, ...]:
+    if proxy is None:
+        return ()
+    if isinstance(proxy, (str, Proxy)):
+        return (parse_proxy(proxy, source=_ARGUMENT),)
+    if isinstance(proxy, Sequence) and not isinstance(proxy, (bytes, bytearray, memoryview)):
+        return tuple(
+            parse_proxy(hop, source=f"{_ARGUMENT}, hop {number}")
+            for number, hop in enumerate(proxy, start=1)
+        )
+    hint = "; use proxy=None for a direct connection" if isinstance(proxy, bool) else ""
+    raise TypeError(
+        "proxy= takes True, None, a proxy URL, a Proxy or a sequence of them, "
+        f"not {type(proxy).__name__}{hint}"
+    )
+
+
+# --- the system's ------------------------------------------------------------------------
+
+
+def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
+    # A copy has the names as they are; on Windows, os.environ finds them by any spelling.
+    variables = _system.environment() if environ is None else dict(environ)
+    system = _system_settings(target, variables) if environ is None else None
+    trail: list[Look] = []
+    source = _bypassed_by(target, variables, system, trail)
+    if source is not None:
+        return Route((), target, source, tuple(trail))
+    proxy, source = _proxy_from_environment(target, variables, trail)
+    if proxy is None:
+        if environ is not None:
+            trail.append(Look(_SYSTEM, None, "not looked at: an environment was given"))
+        proxy, source = _proxy_from_system(target, system, trail)
+    if proxy is None:
+        trail.append(Look("direct", None, "no proxy is set"))
+    return Route(() if proxy is None else (proxy,), target, source, tuple(trail))
+
+
+def _place(spelling: str) -> str:
+    return f"environment variable {spelling}"
+
+
+def _ignored_under_cgi(spelling: str, variables: Mapping[str, str]) -> bool:
+    return spelling == "HTTP_PROXY" and "REQUEST_METHOD" in variables
+
+
+def _variable(name: str, variables: Mapping[str, str]) -> _Variable | None:
+    for spelling in (name, name.upper()):
+        value = variables.get(spelling, "").strip()
+        if value and not _ignored_under_cgi(spelling, variables):
+            return _Variable(spelling, value)
+    return None
+
+
+def _system_settings(target: Target, variables: Mapping[str, str]) -> _system.SystemSettings | None:
+    """Read the operating system's settings, unless the environment names a proxy."""
+    if any(_variable(name, variables) for name in _LOOKED_AT[target.scheme]):
+        return None
+    return _system.operating_system_settings()
+
+
+def _system_proxy(target: Target, system: _system.SystemSettings) -> tuple[str, str] | None:
+    """The protocol and the URL of the operating system's proxy for a target."""
+    for protocol in _SYSTEM_LOOKED_AT[target.scheme]:
+        url = system.proxies.get(protocol, "").strip()
+        if url:
+            return protocol, url
+    return None
+
+
+def _bypassed_by(
+    target: Target,
+    variables: Mapping[str, str],
+    system: _system.SystemSettings | None,
+    trail: list[Look],
+) -> str | None:
+    """Try the bypass rules; the source of the one that covers the target, if any does."""
+    proxies_loopback = False
+    for place, source, value, bypass in _bypass_lists(target, variables, system):
+        entry = bypass.find(target)
+        if entry is not None:
+            shown = "***" if value != mask_userinfo(value) else entry.text
+            outcome = f"the entry {shown!r} covers {target.authority}: direct"
+            trail.append(Look(place, mask_userinfo(value), outcome))
+            return source
+        proxies_loopback = proxies_loopback or bypass.proxies_loopback
+        outcome = f"covers {target.authority} with no entry" if value else "not set"
+        trail.append(Look(place, mask_userinfo(value) or None, outcome))
+    if not is_loopback(target.host):
+        trail.append(Look(_LOOPBACK, None, f"{target.host} is no loopback host"))
+    elif proxies_loopback:
+        trail.append(Look(_LOOPBACK, None, "switched off by the entry '<-loopback>'"))
+    else:
+        trail.append(Look(_LOOPBACK, None, f"{target.host} is a loopback host: direct"))
+        return _LOOPBACK
+    return None
+
+
+def _bypass_lists(
+    target: Target, variables: Mapping[str, str], system: _system.SystemSettings | None
+) -> Iterator[tuple[str, str, str, BypassList]]:
+    """Place, source, text and rules of each bypass list that counts."""
+    variable = _variable("no_proxy", variables)
+    place = _place("no_proxy") if variable is None else variable.place
+    value = "" if variable is None else variable.value
+    yield place, place, value, parse_bypass(value, source=place)
+    # Without a proxy to bypass, the list of the operating system does not matter.
+    if system is not None and _system_proxy(target, system) is not None:
+        place = f"{system.place}, exceptions"
+        bypass = parse_bypass(system.bypass, source=place, system=True)
+        yield place, _SYSTEM, system.bypass, bypass
+
+
+def _proxy_from_environment(
+    target: Target, variables: Mapping[str, str], trail: list[Look]
+) -> tuple[Proxy | None, str]:
+    for name in _ORDER:
+        variable = _variable(name, variables)
+        if name not in _LOOKED_AT[target.scheme]:
+            if variable is not None:
+                outcome = f"set, but not looked at for {target.scheme}://"
+                trail.append(Look(variable.place, None, outcome))
+        elif variable is None:
+            trail.append(_unset(name, variables))
+        else:
+            proxy = parse_proxy(
+                variable.value,
+                source=variable.place,
+                default_scheme=_DEFAULT_SCHEMES.get(name, "http"),
+            )
+            trail.append(Look(variable.place, proxy.url, "used"))
+            return proxy, variable.place
+    return None, "direct"
+
+
+def _unset(name: str, variables: Mapping[str, str]) -> Look:
+    spelling = name.upper()
+    if variables.get(spelling, "").strip() and _ignored_under_cgi(spelling, variables):
+        return Look(
+            _place(spelling),
+            None,
+            "not looked at: REQUEST_METHOD is set, so this is a CGI program, and there the "
+            "client can set it; use http_proxy",
+        )
+    return Look(_place(name), None, "not set")
+
+
+def _proxy_from_system(
+    target: Target, system: _system.SystemSettings | None, trail: list[Look]
+) -> tuple[Proxy | None, str]:
+    if system is None:
+        return None, "direct"
+    found = _system_proxy(target, system)
+    if found is None:
+        trail.append(Look(system.place, None, f"name no proxy for {target.scheme}://"))
+        if system.auto_config:
+            outcome = "set, but a PAC file is a program and is not run; name its proxy in proxy="
+            trail.append(Look(f"{system.place}, AutoConfigURL", None, outcome))
+        return None, "direct"
+    protocol, url = found
+    if protocol == "socks":
+        # The platforms write socks://, socks4:// or http:// before it, and mean "SOCKS".
+        url = "socks5h://" + url.rpartition("://")[2]
+    place = f"{system.place}, {protocol}"
+    proxy = parse_proxy(url, source=place)
+    trail.append(Look(place, proxy.url, "used"))
+    return proxy, _SYSTEM
