@@ -1,0 +1,144 @@
+"""The dialer for any protocol: twins of trio's own functions that know proxies."""
+
+from __future__ import annotations
+
+import ssl
+
+import trio
+
+from ._http import CONNECT_OWNED, HeadersArgument, header_pairs
+from ._routing import ProxyArgument, Route, resolve_target
+from ._stages import StageLog
+from ._transport import DialOptions, default_context, dial
+from ._urls import make_target
+
+
+def check_proxy_ssl_context(
+    context: ssl.SSLContext | None, proxy: ProxyArgument, route: Route
+) -> None:
+    """Refuse a context that nothing would use.
+
+    Where the system chooses the proxy, a program cannot know whether that will be an
+    ``https://`` one, and may bring the context in any case.
+
+    Raises:
+      ValueError: The proxies were given explicitly, and none of them is ``https://``.
+
+    """
+    if context is None or proxy is True or any(hop.scheme == "https" for hop in route.hops):
+        return
+    hops = ", ".join(hop.url for hop in route.hops) or "a direct connection"
+    raise ValueError(f"proxy_ssl_context needs an https:// proxy, but proxy= is {hops}")
+
+
+async def open_tcp_stream(
+    host: str,
+    port: int,
+    *,
+    proxy: ProxyArgument = True,
+    proxy_ssl_context: ssl.SSLContext | None = None,
+    proxy_headers: HeadersArgument | None = None,
+    local_address: str | None = None,
+    happy_eyeballs_delay: float | None = None,
+) -> trio.abc.Stream:
+    """Open a TCP connection to a host, through the system's proxy if there is one.
+
+    The twin of :func:`trio.open_tcp_stream` for programs that must work behind a proxy:
+    SSH, IRC, SMTP, databases, any protocol over TCP, also one where the server speaks first.
+
+    Args:
+      host: A name or an IP address. Names are resolved by the proxy, except behind
+        ``socks4://`` and ``socks5://``.
+      port: 1 to 65535.
+      proxy: ``True`` (default) for what the system says, see :func:`resolve_proxy`; ``None``
+        for a direct connection; a URL or a :class:`Proxy`; or a sequence of them, nearest
+        first.
+      proxy_ssl_context: For ``https://`` proxies; the platform's trust store by default.
+      proxy_headers: Additional headers for each HTTP proxy.
+      local_address: The address of this machine to connect from; any by default.
+      happy_eyeballs_delay: Seconds after which another address of the first hop is tried
+        beside the first (RFC 8305); ``None`` (default) is trio's, 0.25.
+
+    Returns:
+      A stream to the host. Where the route is direct it is a :class:`trio.SocketStream`, with
+      its socket options. Bytes that the server sent at once are the first ones read.
+
+    Raises:
+      ProxyConfigError: A proxy setting is malformed; nothing was sent.
+      ProxyError: A proxy failed; its subclasses tell how, ``.hop`` and ``.stage`` where.
+      ServerUnreachable: Without a proxy, or with names resolved here, the host failed.
+      ValueError: Another argument is malformed; nothing was sent.
+
+    There is no timeout here, as in trio; use :func:`trio.fail_after`. A cancelled call leaves
+    nothing behind.
+
+    """
+    route = resolve_target(make_target("tcp", host, port), proxy=proxy)
+    check_proxy_ssl_context(proxy_ssl_context, proxy, route)
+    options = DialOptions(
+        proxy_ssl_context=proxy_ssl_context,
+        proxy_headers=header_pairs(proxy_headers, name="proxy_headers", reserved=CONNECT_OWNED),
+        local_address=local_address,
+        happy_eyeballs_delay=happy_eyeballs_delay,
+    )
+    return await dial(route, options, StageLog())
+
+
+async def open_ssl_over_tcp_stream(
+    host: str,
+    port: int,
+    *,
+    proxy: ProxyArgument = True,
+    ssl_context: ssl.SSLContext | None = None,
+    https_compatible: bool = False,
+    proxy_ssl_context: ssl.SSLContext | None = None,
+    proxy_headers: HeadersArgument | None = None,
+    local_address: str | None = None,
+    happy_eyeballs_delay: float | None = None,
+) -> trio.SSLStream[trio.abc.Stream]:
+    """Open a TLS connection to a host, through the system's proxy if there is one.
+
+    The twin of :func:`trio.open_ssl_over_tcp_stream`. Unlike there the TLS handshake is done
+    when this returns, so that a certificate that is refused is told here, by name.
+
+    Args:
+      host: A name or an IP address; the certificate must be valid for it.
+      port: 1 to 65535.
+      proxy: As for :func:`open_tcp_stream`.
+      ssl_context: For TLS with the host; the platform's trust store, without ALPN, by default.
+      https_compatible: As in :class:`trio.SSLStream`: whether a connection may end without
+        TLS's own good-bye; ``False`` by default.
+      proxy_ssl_context: As for :func:`open_tcp_stream`.
+      proxy_headers: As for :func:`open_tcp_stream`.
+      local_address: As for :func:`open_tcp_stream`.
+      happy_eyeballs_delay: As for :func:`open_tcp_stream`.
+
+    Returns:
+      A TLS stream to the host.
+
+    Raises:
+      ProxyError: As for :func:`open_tcp_stream`.
+      ServerUnreachable: The host failed; with ``.stage == "server_tls"`` its TLS did.
+      ValueError: An argument is malformed; nothing was sent.
+
+    There is no timeout here, as in trio; use :func:`trio.fail_after`. A cancelled call leaves
+    nothing behind.
+
+    """
+    route = resolve_target(make_target("tls", host, port), proxy=proxy)
+    check_proxy_ssl_context(proxy_ssl_context, proxy, route)
+    options = DialOptions(
+        proxy_ssl_context=proxy_ssl_context,
+        proxy_headers=header_pairs(proxy_headers, name="proxy_headers", reserved=CONNECT_OWNED),
+        local_address=local_address,
+        happy_eyeballs_delay=happy_eyeballs_delay,
+    )
+    stream = await dial(
+        route,
+        options,
+        StageLog(),
+        ssl_context=ssl_context or default_context(),
+        https_compatible=https_compatible,
+    )
+    assert isinstance(stream, trio.SSLStream)  # dial() puts TLS on top where it gets a context
+    return stream

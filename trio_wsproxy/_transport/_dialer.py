@@ -1,0 +1,252 @@
+"""From a route to a stream.
+
+For each hop, in order: a TCP connection (the first) or the tunnel so far (the others); TLS,
+if the proxy speaks it; then its protocol's request for a tunnel to the next authority. At
+the end of the last tunnel stands the target, with TLS on top if it wants it.
+
+Seen from the end, "a stream to X through n hops" is "a stream to hop n through n - 1 hops,
+asked for a tunnel to X". :class:`_Dial` is written that way round, because a proxy that
+takes addresses only (``socks4``, ``socks5``) has a fresh connection made to it for each
+address of X that is tried.
+
+Whoever holds a stream closes it on failure or cancellation, at once and without a word: a
+tunnel that is half built has nobody at its other end to say good-bye to.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass, field
+
+import trio
+
+from trio_wsproxy._exceptions import (
+    ProxyAuthenticationError,
+    ProxyConfigError,
+    ProxyRejected,
+    ServerUnreachable,
+)
+from trio_wsproxy._http import HeaderPairs
+from trio_wsproxy._routing import Route
+from trio_wsproxy._stages import StageLog
+from trio_wsproxy._urls import Proxy, Target
+
+from ._hop import Hop
+from ._http_connect import open_connect_tunnel
+from ._socks import open_socks_tunnel
+from ._tls import HTTP_1_1, add_tls, default_context, describe_tls_failure
+
+
+@dataclass(frozen=True)
+class DialOptions:
+    """How to dial, whatever the route.
+
+    Attributes:
+      proxy_ssl_context: For ``https://`` proxies that bring none of their own; ``None`` is
+        the default context.
+      proxy_headers: Additional headers for every HTTP proxy of the route.
+      local_address: The address to bind the TCP connection to; ``None`` lets the system choose.
+      happy_eyeballs_delay: Seconds to wait for one address before the next is tried as well
+        (RFC 8305); ``None`` is trio's default, 0.25.
+
+    """
+
+    proxy_ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    proxy_headers: HeaderPairs = field(default=(), repr=False)
+    local_address: str | None = None
+    happy_eyeballs_delay: float | None = None
+
+
+async def dial(
+    route: Route,
+    options: DialOptions,
+    log: StageLog,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+    https_compatible: bool = True,
+) -> trio.abc.Stream:
+    """Open the stream that a route describes.
+
+    Args:
+      route: Hops and target.
+      options: See :class:`DialOptions`.
+      log: Is told each stage as it begins.
+      ssl_context: For TLS with the target; ``None`` means no TLS with it.
+      https_compatible: For TLS with the target, as in :class:`trio.SSLStream`.
+
+    Returns:
+      A stream to the target; a :class:`trio.SocketStream` where the route is direct and
+      without TLS, a :class:`trio.SSLStream` where there is TLS with the target.
+
+    Raises:
+      ProxyError: A hop failed; see its subclasses.
+      ServerUnreachable: The target failed.
+
+    A cancelled call leaves nothing behind.
+
+    """
+    target = route.target
+    _check_addresses(route)
+    stream = await _Dial(route, options, log).reach(len(route.hops), target.host, target.port)
+    if ssl_context is None:
+        return stream
+    with log.stage("server_tls", None, f"the TLS handshake with the server {target.authority}"):
+        try:
+            return await add_tls(
+                stream, ssl_context, _tls_name(target.host), https_compatible=https_compatible
+            )
+        except (trio.BrokenResourceError, ValueError) as exc:
+            through = f", reached through {route.hops[-1].url}," if route.hops else ""
+            raise ServerUnreachable(
+                f"the server {target.authority}{through} could not be trusted or understood: "
+                f"{describe_tls_failure(exc, target.host)}",
+                stage="server_tls",
+            ) from exc
+
+
+def _check_addresses(route: Route) -> None:
+    """Refuse what a hop's protocol cannot ask for, before anything is dialed."""
+    followers: list[Proxy | Target] = [*route.hops[1:], route.target]
+    for number, hop in enumerate(route.hops, start=1):
+        follower = followers[number - 1]
+        if hop.scheme == "socks4" and ":" in follower.host:
+            raise ProxyConfigError(
+                f"proxy {hop.url} (from {route.source}) cannot be asked for {follower.authority}: "
+                "SOCKS4 carries IPv4 addresses only; use socks5:// if the proxy speaks it",
+                proxy=hop.url,
+                hop=number,
+            )
+
+
+def _tls_name(host: str) -> str:
+    return host.partition("%")[0]  # a zone is local knowledge, not part of a certificate's name
+
+
+class _Dial:
+    """One walk along a route."""
+
+    def __init__(self, route: Route, options: DialOptions, log: StageLog) -> None:
+        count = len(route.hops)
+        self._hops = [
+            Hop(proxy, number, count, route.source)
+            for number, proxy in enumerate(route.hops, start=1)
+        ]
+        self._options = options
+        self._log = log
+
+    async def reach(self, count: int, host: str, port: int) -> trio.abc.Stream:
+        """Open a stream to ``host:port`` through the first ``count`` hops."""
+        if count == 0:
+            return await self._connect_tcp(host, port)
+        hop = self._hops[count - 1]
+        if not hop.proxy.resolves_locally:
+            return await self._tunnel(hop, host, port)
+        refusals: list[ProxyRejected] = []
+        for address in await self._resolve(hop, host, port):
+            try:
+                return await self._tunnel(hop, address, port)
+            except ProxyAuthenticationError:
+                raise  # the next address would be asked for with the same credentials
+            except ProxyRejected as exc:
+                refusals.append(exc)
+        raise refusals[-1] from (refusals[-2] if len(refusals) > 1 else None)
+
+    async def _tunnel(self, hop: Hop, host: str, port: int) -> trio.abc.Stream:
+        stream = await self._connect_proxy(hop)
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        stage = "socks" if hop.proxy.is_socks else "connect"
+        answer = "SOCKS reply" if hop.proxy.is_socks else "answer to CONNECT"
+        with self._log.stage(stage, hop.number, f"the {answer} of {hop} for {authority}"):
+            try:
+                if hop.proxy.is_socks:
+                    await open_socks_tunnel(stream, hop, host, port)
+                    return stream
+                headers = self._options.proxy_headers
+                return await open_connect_tunnel(stream, hop, authority, headers)
+            except BaseException:
+                await trio.aclose_forcefully(stream)
+                raise
+
+    async def _connect_proxy(self, hop: Hop) -> trio.abc.Stream:
+        """Open a stream to the proxy itself, with its TLS."""
+        proxy = hop.proxy
+        stream = await self.reach(hop.number - 1, proxy.host, proxy.port)
+        if proxy.scheme != "https":
+            return stream
+        context = proxy.ssl_context or self._options.proxy_ssl_context or default_context(HTTP_1_1)
+        with self._log.stage("proxy_tls", hop.number, f"the TLS handshake with {hop}"):
+            try:
+                return await add_tls(stream, context, _tls_name(proxy.host))
+            except (trio.BrokenResourceError, ValueError) as exc:
+                text = describe_tls_failure(exc, proxy.host)
+                if "not speak TLS" in text:
+                    text += "; use http:// for its scheme"
+                raise hop.unreachable("proxy_tls", f"cannot be used: {text}") from exc
+
+    async def _connect_tcp(self, host: str, port: int) -> trio.abc.Stream:
+        """Open the TCP connection to the first hop, or to the target of a direct route."""
+        hop = self._hops[0] if self._hops else None
+        options = self._options
+        waiting_for = f"the TCP connection to {hop or f'the server {host}:{port}'}"
+        with self._log.stage("tcp", hop.number if hop else None, waiting_for):
+            try:
+                return await trio.open_tcp_stream(
+                    host,
+                    port,
+                    local_address=options.local_address,
+                    **_given(happy_eyeballs_delay=options.happy_eyeballs_delay),
+                )
+            except OSError as exc:
+                raise self._unreachable(hop, host, port, exc) from exc
+
+    async def _resolve(self, hop: Hop, host: str, port: int) -> list[str]:
+        """Look up, on this machine, the addresses to ask ``hop`` for."""
+        family = socket.AF_INET if hop.proxy.scheme == "socks4" else socket.AF_UNSPEC
+        owner = self._hops[hop.number] if hop.number < len(self._hops) else None  # of the name
+        number = owner.number if owner else None
+        with self._log.stage("resolve", number, f"the address of {host}"):
+            try:
+                infos = await trio.socket.getaddrinfo(
+                    host, port, family=family, type=socket.SOCK_STREAM
+                )
+            except OSError as exc:
+                raise self._unreachable(owner, host, port, exc, resolver=hop) from exc
+        return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+    def _unreachable(
+        self, hop: Hop | None, host: str, port: int, exc: OSError, resolver: Hop | None = None
+    ) -> OSError:
+        stage = "resolve" if isinstance(exc, socket.gaierror) else "tcp"
+        if stage == "resolve":
+            why = f"the name {host!r} has no address here ({exc.strerror})"
+        else:
+            why = _reason(exc)
+        if resolver is not None:
+            names = resolver.proxy.scheme
+            better = {"socks4": "socks4a", "socks5": "socks5h"}[names]
+            why += f"; {names}:// resolves names on this machine, {better}:// at the proxy"
+        if hop is None:
+            return ServerUnreachable(
+                f"the server {host}:{port} cannot be reached: {why}", stage=stage
+            )
+        return hop.unreachable(
+            stage, f"cannot be reached: {why}; is it running, and are its host and port right?"
+        )
+
+
+def _given(**options: float | None) -> dict[str, float]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _reason(exc: OSError) -> str:
+    """Say why TCP failed; trio hides the attempts behind "all attempts … failed"."""
+    reasons: list[str] = []
+    pending: list[BaseException] = [exc]
+    while pending:
+        one = pending.pop(0)
+        if isinstance(one, OSError) and one.strerror and one.strerror not in reasons:
+            reasons.append(one.strerror)
+        pending += getattr(one, "exceptions", ())
+        pending += [one.__cause__] if one.__cause__ else []
+    return " / ".join(reasons) or str(exc)

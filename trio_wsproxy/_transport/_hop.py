@@ -1,0 +1,60 @@
+"""One proxy of a chain while it is being dialed, and the errors that name it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import trio
+
+from trio_wsproxy._exceptions import ProxyProtocolError, ProxyUnreachable
+from trio_wsproxy._urls import Proxy
+
+from ._tls import tls_failure
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A proxy and its place.
+
+    Attributes:
+      proxy: The proxy.
+      number: Its place in the chain, from 1, nearest first.
+      count: The length of the chain.
+      source: Where the setting came from, in words.
+
+    """
+
+    proxy: Proxy
+    number: int
+    count: int
+    source: str
+
+    def __str__(self) -> str:
+        """Name the proxy as every message does: masked URL, place in a chain, source."""
+        place = f"hop {self.number} of {self.count}, " if self.count > 1 else ""
+        return f"proxy {self.proxy.url} ({place}from {self.source})"
+
+    def unreachable(self, stage: str, text: str) -> ProxyUnreachable:
+        """Make the error for a proxy that no connection could be made to."""
+        return ProxyUnreachable(
+            f"{self} {text}", proxy=self.proxy.url, hop=self.number, stage=stage
+        )
+
+    def broke_protocol(self, stage: str, text: str) -> ProxyProtocolError:
+        """Make the error for a proxy that answered something else, or half an answer."""
+        return ProxyProtocolError(
+            f"{self} {text}", proxy=self.proxy.url, hop=self.number, stage=stage
+        )
+
+    @contextmanager
+    def conversation(self, stage: str, doing: str) -> Iterator[None]:
+        """Turn a stream that breaks into an error that says at what."""
+        try:
+            yield
+        except trio.BrokenResourceError as exc:
+            error = tls_failure(exc)
+            # TLS 1.3 tells of a missing client certificate only now, after its handshake.
+            why = f" (OpenSSL: {error.reason})" if error and error.reason else ""
+            raise self.broke_protocol(stage, f"broke the connection while {doing}{why}") from exc
