@@ -1,1 +1,76 @@
-"""A WebSocket client for trio that connects through any proxy."""
+"""A WebSocket client for trio that connects through any proxy.
+
+::
+
+    from trio_wsproxy import open_websocket_url
+
+    async with open_websocket_url("wss://example.org/chat") as ws:
+        await ws.send("hello")
+        print(await ws.receive())
+"""
+
+from trio_websocket import CloseReason, Endpoint
+
+from ._client import (
+    connect_websocket,
+    connect_websocket_url,
+    open_websocket,
+    open_websocket_url,
+    wrap_client_stream,
+)
+from ._exceptions import (
+    ConnectionClosed,
+    ConnectionClosedLocally,
+    ConnectionEnded,
+    ConnectionLost,
+    ConnectionRejected,
+    ConnectionTimeout,
+    DisconnectionTimeout,
+    HandshakeError,
+    ProxyAuthenticationError,
+    ProxyConfigError,
+    ProxyError,
+    ProxyProtocolError,
+    ProxyRejected,
+    ProxyUnreachable,
+    ServerRejected,
+    ServerUnreachable,
+)
+from ._routing import Route, resolve_proxy
+from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
+from ._urls import Proxy
+from ._websocket import WebSocketConnection
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CloseReason",
+    "ConnectionClosed",
+    "ConnectionClosedLocally",
+    "ConnectionEnded",
+    "ConnectionLost",
+    "ConnectionRejected",
+    "ConnectionTimeout",
+    "DisconnectionTimeout",
+    "Endpoint",
+    "HandshakeError",
+    "Proxy",
+    "ProxyAuthenticationError",
+    "ProxyConfigError",
+    "ProxyError",
+    "ProxyProtocolError",
+    "ProxyRejected",
+    "ProxyUnreachable",
+    "Route",
+    "ServerRejected",
+    "ServerUnreachable",
+    "WebSocketConnection",
+    "connect_websocket",
+    "connect_websocket_url",
+    "open_ssl_over_tcp_stream",
+    "open_tcp_stream",
+    "open_websocket",
+    "open_websocket_url",
+    "resolve_proxy",
+    "wrap_client_stream",
+]

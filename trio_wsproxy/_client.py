@@ -1,0 +1,542 @@
+"""The client: from a URL to a connection.
+
+The one file that knows all three rooms. It resolves the route, has it dialed, shakes hands,
+and makes the connection, everything in the caller's task and under one deadline. Only then
+is a nursery needed: the caller's, for the ``connect_…`` functions, or one of our own, for
+the ``open_…`` context managers.
+
+How the ``open_…`` context managers end
+---------------------------------------
+
+==========================  ============================  ==============================
+the block ends by           meanwhile, leaving            the caller sees
+==========================  ============================  ==============================
+its end                     succeeds                      nothing
+its end                     takes ``disconnect_timeout``  DisconnectionTimeout
+its end                     is cancelled                  Cancelled, passed on
+an exception of the user's  anything but Ctrl-C           that exception itself
+an exception of the user's  Ctrl-C                        KeyboardInterrupt; the exception
+                                                          is its ``__context__``
+Cancelled                   closes at once                Cancelled, passed on
+==========================  ============================  ==============================
+
+Never a group: the block's exception is kept while the nursery ends and raised outside of
+it, and the connection's own tasks record what happened instead of raising.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import ssl
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+import trio
+from trio_websocket import Endpoint
+
+from ._exceptions import ConnectionTimeout, HandshakeError
+from ._http import CONNECT_OWNED, HeaderPairs, HeadersArgument, header_pairs
+from ._routing import ProxyArgument, Route, resolve_target
+from ._stages import StageLog
+from ._streams import check_proxy_ssl_context
+from ._transport import HTTP_1_1, DialOptions, default_context, dial, socket_of
+from ._urls import Target, make_target, parse_target
+from ._websocket import (
+    ConnectionInfo,
+    ConnectionSettings,
+    OpeningRequest,
+    WebSocketConnection,
+    check_extra_headers,
+    shake_hands,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing from Python 3.11 on
+
+CONNECT_TIMEOUT = 60  # seconds; trio-websocket's
+DISCONNECT_TIMEOUT = 60  # seconds; trio-websocket's
+MAX_MESSAGE_SIZE = 2**20  # bytes; trio-websocket's
+PING_INTERVAL = 20  # seconds; below the idle timeouts of common proxies (nginx 60, ELB 60)
+PING_TIMEOUT = 20  # seconds
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A checked call of one of the functions below."""
+
+    target: Target
+    ssl_context: ssl.SSLContext | None
+    request: OpeningRequest
+    proxy: ProxyArgument
+    dial_options: DialOptions
+    connect_timeout: float
+    settings: ConnectionSettings
+
+
+def open_websocket_url(
+    url: str,
+    ssl_context: ssl.SSLContext | None = None,
+    *,
+    subprotocols: Iterable[str] | None = None,
+    extra_headers: HeadersArgument | None = None,
+    proxy: ProxyArgument = True,
+    proxy_ssl_context: ssl.SSLContext | None = None,
+    proxy_headers: HeadersArgument | None = None,
+    local_address: str | None = None,
+    happy_eyeballs_delay: float | None = None,
+    ping_interval: float | None = PING_INTERVAL,
+    ping_timeout: float | None = PING_TIMEOUT,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    disconnect_timeout: float = DISCONNECT_TIMEOUT,
+    max_message_size: int | None = MAX_MESSAGE_SIZE,
+    message_queue_size: int | None = None,
+    receive_buffer_size: int | None = None,
+) -> AbstractAsyncContextManager[WebSocketConnection]:
+    """Open a WebSocket to a URL, through the system's proxy if there is one.
+
+    ::
+
+        async with open_websocket_url("wss://example.org/chat") as ws:
+            await ws.send("hello")
+            print(await ws.receive())
+
+    The connection lives in the block. Leaving it normally sends what is queued and does the
+    closing handshake; leaving it by an exception does the same, but waits one second at
+    most; cancellation closes at once.
+
+    Args:
+      url: ``ws://`` or ``wss://``, with host, optional port, path and query. A user name and
+        password in it are sent to the server as Basic credentials.
+      ssl_context: For TLS with a ``wss://`` server; by default the platform's trust store.
+      subprotocols: The subprotocols to offer, in order of preference; none by default.
+      extra_headers: Additional headers of the WebSocket request, as pairs or a mapping.
+      proxy: ``True`` (default) for what the system says, see :func:`resolve_proxy`; ``None``
+        for a direct connection; a URL or a :class:`Proxy`; or a sequence of them, nearest
+        first.
+      proxy_ssl_context: For TLS with ``https://`` proxies; by default the platform's trust
+        store.
+      proxy_headers: Additional headers of each ``CONNECT`` request.
+      local_address: The address of this machine to connect from; any by default.
+      happy_eyeballs_delay: Seconds after which another address of the first hop is tried
+        beside the first (RFC 8305); ``None`` (default) is trio's, 0.25.
+      ping_interval: Seconds of silence after which a ping is sent, 20 by default; ``None``
+        sends none.
+      ping_timeout: Seconds of silence after a ping after which the connection is lost, 20 by
+        default; ``None`` never gives up.
+      connect_timeout: Seconds for everything until the connection is open, 60 by default.
+      disconnect_timeout: Seconds for the closing handshake, 60 by default.
+      max_message_size: Bytes of a message beyond which the connection is closed with code
+        1009, 1 MiB by default; ``None`` is no limit.
+      message_queue_size: Unread messages at which reading stops; ``None`` (default) counts
+        bytes only and stops at 1 MiB of unread messages.
+      receive_buffer_size: Bytes to ask the socket for at once; ``None`` (default) lets trio
+        choose.
+
+    Returns:
+      An async context manager that gives the open :class:`WebSocketConnection`.
+
+    Raises:
+      ValueError: An argument is malformed; nothing was sent.
+      ProxyConfigError: A proxy setting is malformed (also a :exc:`ValueError`); nothing was
+        sent.
+      ProxyError: A proxy failed; its subclasses tell how, ``.hop`` and ``.stage`` where.
+      ServerUnreachable: The server's name, TCP port or TLS failed.
+      ConnectionRejected: The server refused the WebSocket request.
+      ConnectionTimeout: ``connect_timeout`` is over; the message says what was waited for.
+      HandshakeError: The base of these; also raised where the server does not speak WebSocket.
+      DisconnectionTimeout: On leaving, ``disconnect_timeout`` is over; the connection is closed.
+
+    A cancelled call leaves nothing behind. RFC 6455 sections 4.1 and 7.
+
+    """
+    return _open(
+        _plan(
+            parse_target(url),
+            ssl_context,
+            subprotocols=subprotocols,
+            extra_headers=extra_headers,
+            proxy=proxy,
+            proxy_ssl_context=proxy_ssl_context,
+            proxy_headers=proxy_headers,
+            local_address=local_address,
+            happy_eyeballs_delay=happy_eyeballs_delay,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            connect_timeout=connect_timeout,
+            disconnect_timeout=disconnect_timeout,
+            max_message_size=max_message_size,
+            message_queue_size=message_queue_size,
+            receive_buffer_size=receive_buffer_size,
+        )
+    )
+
+
+def open_websocket(
+    host: str,
+    port: int,
+    resource: str,
+    *,
+    use_ssl: bool | ssl.SSLContext,
+    **options: Unpack[Options],
+) -> AbstractAsyncContextManager[WebSocketConnection]:
+    """Open a WebSocket to a host; :func:`open_websocket_url` with the URL in parts.
+
+    Args:
+      host: A name or an IP address.
+      port: 1 to 65535.
+      resource: Path and query, for example ``"/chat?room=1"``.
+      use_ssl: ``True`` for TLS with the platform's trust store, a context for TLS with that,
+        ``False`` for none.
+      options: The keyword arguments of :func:`open_websocket_url`.
+
+    Returns:
+      An async context manager that gives the open :class:`WebSocketConnection`.
+
+    Raises:
+      TypeError: ``use_ssl`` is neither a bool nor a context.
+      ValueError: And all others as for :func:`open_websocket_url`.
+
+    A cancelled call leaves nothing behind.
+
+    """
+    return _open(_plan(*_target_and_context(host, port, resource, use_ssl), **options))
+
+
+async def connect_websocket_url(
+    nursery: trio.Nursery,
+    url: str,
+    ssl_context: ssl.SSLContext | None = None,
+    **options: Unpack[Options],
+) -> WebSocketConnection:
+    """Open a WebSocket whose tasks run in a nursery of yours.
+
+    For connections that outlive one block of code. Whoever opens it closes it with
+    :meth:`WebSocketConnection.aclose`; when the nursery is cancelled it is closed at once.
+
+    Args:
+      nursery: Runs the connection's background tasks.
+      url: As for :func:`open_websocket_url`.
+      ssl_context: As for :func:`open_websocket_url`.
+      options: The keyword arguments of :func:`open_websocket_url`.
+
+    Returns:
+      The open connection.
+
+    Raises:
+      ValueError: And all others as for :func:`open_websocket_url`.
+
+    A cancelled call leaves nothing behind.
+
+    """
+    plan = _plan(parse_target(url), ssl_context, **options)
+    return _start(nursery, await _connect(plan, shielded=False))
+
+
+async def connect_websocket(
+    nursery: trio.Nursery,
+    host: str,
+    port: int,
+    resource: str,
+    *,
+    use_ssl: bool | ssl.SSLContext,
+    **options: Unpack[Options],
+) -> WebSocketConnection:
+    """Open a WebSocket whose tasks run in a nursery of yours, from a URL in parts.
+
+    Args:
+      nursery: Runs the connection's background tasks.
+      host: As for :func:`open_websocket`.
+      port: As for :func:`open_websocket`.
+      resource: As for :func:`open_websocket`.
+      use_ssl: As for :func:`open_websocket`.
+      options: The keyword arguments of :func:`open_websocket_url`.
+
+    Returns:
+      The open connection.
+
+    Raises:
+      ValueError: And all others as for :func:`open_websocket`.
+
+    A cancelled call leaves nothing behind.
+
+    """
+    plan = _plan(*_target_and_context(host, port, resource, use_ssl), **options)
+    return _start(nursery, await _connect(plan, shielded=False))
+
+
+async def wrap_client_stream(
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    host: str,
+    resource: str,
+    *,
+    subprotocols: Iterable[str] | None = None,
+    extra_headers: HeadersArgument | None = None,
+    ping_interval: float | None = PING_INTERVAL,
+    ping_timeout: float | None = PING_TIMEOUT,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    disconnect_timeout: float = DISCONNECT_TIMEOUT,
+    max_message_size: int | None = MAX_MESSAGE_SIZE,
+    message_queue_size: int | None = None,
+    receive_buffer_size: int | None = None,
+) -> WebSocketConnection:
+    """Speak WebSocket over a stream that is connected already.
+
+    For Unix sockets, SSH channels, streams of :func:`open_tcp_stream`, and tests.
+
+    Args:
+      nursery: Runs the connection's background tasks.
+      stream: Connected to the server, its TLS done. The connection owns it from now on, and
+        closes it also when this call fails.
+      host: The value of the ``Host`` header.
+      resource: Path and query.
+      subprotocols: As for :func:`open_websocket_url`, like all that follow.
+      extra_headers: See there.
+      ping_interval: See there.
+      ping_timeout: See there.
+      connect_timeout: Seconds for the opening handshake, 60 by default.
+      disconnect_timeout: See there.
+      max_message_size: See there.
+      message_queue_size: See there.
+      receive_buffer_size: See there.
+
+    Returns:
+      The open connection.
+
+    Raises:
+      ValueError: An argument is malformed; nothing was sent.
+      ConnectionRejected: The server refused the WebSocket request.
+      ConnectionTimeout: ``connect_timeout`` is over.
+      HandshakeError: The server does not speak WebSocket.
+
+    A cancelled call has closed the stream.
+
+    """
+    try:
+        request = _request(host, host, resource, subprotocols, check_extra_headers(extra_headers))
+        settings = ConnectionSettings(
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            disconnect_timeout=disconnect_timeout,
+            max_message_size=max_message_size,
+            message_queue_size=message_queue_size,
+            receive_buffer_size=receive_buffer_size,
+        )
+        log = StageLog()
+        with trio.move_on_after(connect_timeout):
+            connection = await _upgrade(stream, request, settings, log, shielded=False)
+            return _start(nursery, connection)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    raise _timed_out(request.url, connect_timeout, log)
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments that all functions share; see :func:`open_websocket_url`."""
+
+    subprotocols: Iterable[str] | None
+    extra_headers: HeadersArgument | None
+    proxy: ProxyArgument
+    proxy_ssl_context: ssl.SSLContext | None
+    proxy_headers: HeadersArgument | None
+    local_address: str | None
+    happy_eyeballs_delay: float | None
+    ping_interval: float | None
+    ping_timeout: float | None
+    connect_timeout: float
+    disconnect_timeout: float
+    max_message_size: int | None
+    message_queue_size: int | None
+    receive_buffer_size: int | None
+
+
+def _target_and_context(
+    host: str, port: int, resource: str, use_ssl: bool | ssl.SSLContext
+) -> tuple[Target, ssl.SSLContext | None]:
+    if not isinstance(use_ssl, (bool, ssl.SSLContext)):
+        raise TypeError(f"use_ssl is a bool or an ssl.SSLContext, not {type(use_ssl).__name__}")
+    target = make_target("wss" if use_ssl else "ws", host, port, resource)
+    return target, (use_ssl if isinstance(use_ssl, ssl.SSLContext) else None)
+
+
+def _plan(
+    target: Target,
+    ssl_context: ssl.SSLContext | None,
+    *,
+    subprotocols: Iterable[str] | None = None,
+    extra_headers: HeadersArgument | None = None,
+    proxy: ProxyArgument = True,
+    proxy_ssl_context: ssl.SSLContext | None = None,
+    proxy_headers: HeadersArgument | None = None,
+    local_address: str | None = None,
+    happy_eyeballs_delay: float | None = None,
+    ping_interval: float | None = PING_INTERVAL,
+    ping_timeout: float | None = PING_TIMEOUT,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    disconnect_timeout: float = DISCONNECT_TIMEOUT,
+    max_message_size: int | None = MAX_MESSAGE_SIZE,
+    message_queue_size: int | None = None,
+    receive_buffer_size: int | None = None,
+) -> _Plan:
+    """Check all arguments; nothing has been sent yet."""
+    if ssl_context is not None and not target.secure:
+        raise ValueError(f"ssl_context needs a wss:// URL, but this is {target.url}")
+    headers = check_extra_headers(extra_headers)
+    return _Plan(
+        target=target,
+        ssl_context=ssl_context,
+        request=_request(
+            target.url,
+            target.host_header,
+            target.resource,
+            subprotocols,
+            headers + _credentials(target, headers),
+        ),
+        proxy=proxy,
+        dial_options=DialOptions(
+            proxy_ssl_context=proxy_ssl_context,
+            proxy_headers=header_pairs(proxy_headers, name="proxy_headers", reserved=CONNECT_OWNED),
+            local_address=local_address,
+            happy_eyeballs_delay=happy_eyeballs_delay,
+        ),
+        connect_timeout=connect_timeout,
+        settings=ConnectionSettings(
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            disconnect_timeout=disconnect_timeout,
+            max_message_size=max_message_size,
+            message_queue_size=message_queue_size,
+            receive_buffer_size=receive_buffer_size,
+        ),
+    )
+
+
+def _request(
+    url: str, host: str, resource: str, subprotocols: Iterable[str] | None, headers: HeaderPairs
+) -> OpeningRequest:
+    """Put the WebSocket request together; a Host header of the user's replaces ours."""
+    hosts = [value.decode("latin-1") for name, value in headers if name.lower() == b"host"]
+    return OpeningRequest(
+        url=url,
+        host=hosts[-1] if hosts else host,
+        resource=resource,
+        subprotocols=_check_subprotocols(subprotocols),
+        headers=tuple(pair for pair in headers if pair[0].lower() != b"host"),
+    )
+
+
+def _check_subprotocols(subprotocols: Iterable[str] | None) -> tuple[str, ...]:
+    if isinstance(subprotocols, str):
+        raise TypeError(f"subprotocols is a sequence of str: [{subprotocols!r}]")
+    names = tuple(subprotocols or ())
+    for name in names:
+        if not TOKEN.fullmatch(name):
+            raise ValueError(f"subprotocols: {name!r} is not a token (RFC 6455 section 4.1)")
+    if len(set(names)) != len(names):
+        raise ValueError(f"subprotocols: each must be offered once (RFC 6455 section 4.1): {names}")
+    return names
+
+
+def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
+    """Turn the URL's user name and password into a header, as curl and browsers do."""
+    if target.username is None or any(name.lower() == b"authorization" for name, _ in headers):
+        return ()
+    secret = f"{target.username}:{target.password or ''}".encode()
+    return ((b"Authorization", b"Basic " + base64.b64encode(secret)),)
+
+
+@asynccontextmanager
+async def _open(plan: _Plan) -> AsyncGenerator[WebSocketConnection, None]:
+    connection = await _connect(plan, shielded=True)
+    error: BaseException | None = None
+    leaving: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        _start(nursery, connection)
+        # Whatever is raised here is kept, for the nursery would wrap it in a group.
+        try:
+            yield connection
+        except BaseException as exc:
+            error = exc
+        try:
+            await connection._leave(error)  # noqa: SLF001  # hidden from users, not from us
+        except BaseException as exc:
+            leaving = exc
+    if error is not None and not isinstance(leaving, KeyboardInterrupt):
+        raise error
+    if leaving is not None:
+        leaving.__context__ = error or leaving.__context__
+        raise leaving
+
+
+async def _connect(plan: _Plan, *, shielded: bool) -> WebSocketConnection:
+    """Do everything that comes before the nursery."""
+    route = resolve_target(plan.target, proxy=plan.proxy)
+    check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
+    context = None
+    if plan.target.secure:
+        context = plan.ssl_context or default_context(HTTP_1_1)
+    log = StageLog()
+    with trio.move_on_after(plan.connect_timeout):
+        stream = await dial(route, plan.dial_options, log, ssl_context=context)
+        try:
+            return await _upgrade(
+                stream, plan.request, plan.settings, log, shielded=shielded, route=route
+            )
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+    raise _timed_out(plan.target.url, plan.connect_timeout, log)
+
+
+async def _upgrade(
+    stream: trio.abc.Stream,
+    request: OpeningRequest,
+    settings: ConnectionSettings,
+    log: StageLog,
+    *,
+    shielded: bool,
+    route: Route | None = None,
+) -> WebSocketConnection:
+    waiting_for = f"the answer of {request.url} to the WebSocket request"
+    with log.stage("upgrade", None, waiting_for):
+        answer = await shake_hands(stream, request)
+    info = ConnectionInfo(
+        path=request.resource,
+        subprotocol=answer.subprotocol,
+        headers=answer.headers,
+        extensions=answer.extensions,
+        trailing=answer.trailing,
+        local=_endpoint(stream, local=True),
+        remote=_endpoint(stream, local=False),
+        route=route,
+        stages=tuple(log.stages),
+    )
+    return WebSocketConnection(stream, info, settings, shielded=shielded)
+
+
+def _endpoint(stream: trio.abc.Stream, *, local: bool) -> Endpoint | str:
+    socket = socket_of(stream)
+    if socket is None:
+        return repr(stream)
+    try:
+        address, port, *_ = socket.getsockname() if local else socket.getpeername()
+    except (OSError, ValueError):  # reset already; or a Unix socket, which has neither
+        return repr(stream)
+    return Endpoint(address, port, isinstance(stream, trio.SSLStream))
+
+
+def _start(nursery: trio.Nursery, connection: WebSocketConnection) -> WebSocketConnection:
+    nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
+    return connection
+
+
+def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:
+    return ConnectionTimeout(
+        f"no connection to {url} within {timeout:g} s; was waiting for {log.waiting_for}"
+    )

@@ -1,0 +1,798 @@
+"""The connection: two tasks, three queues, one state.
+
+Theory of operation
+-------------------
+
+Only the **writer** task writes to the stream, only the **reader** task reads from it. Both
+run inside :meth:`WebSocketConnection._run`, which is the one owner of the stream: it closes
+it when the two are done, and nobody else ever does. Public methods never touch the stream.
+They take from ``_incoming`` or put whole frames into ``_outgoing``, in one step without an
+``await`` in it, so a cancellation finds either nothing or all of a message queued::
+
+    send()  ──frame──▶ _outgoing ──▶ writer ──▶ stream ──▶ reader ──▶ _incoming ──▶ receive()
+                          ▲                                   │
+                          └────────── pong, close reply ──────┘
+
+* The writer sends everything queued since its last turn in one write. ``send`` waits while
+  more than ``HIGH_WATER`` bytes are queued; control frames never wait.
+* The reader acts on pings, pongs and closes at once, however many messages wait unread, up
+  to ``READ_AHEAD`` bytes of them. Past that it stops reading until the application has
+  caught up, and TCP tells the peer.
+* Neither raises. What ends the connection is recorded with :meth:`_end`, the first end
+  wins, and every operation raises it.
+
+State
+-----
+
+=========  ======================================================  =======================
+state      meaning                                                 left by
+=========  ======================================================  =======================
+OPEN       messages go both ways                                   see ``NEXT_STATE``
+CLOSING    our close frame is queued; the peer's is awaited        its close frame, an error
+LEAVING    nothing more will come: both close frames are there,    the TCP end, or ``LINGER``
+           the peer broke the protocol, or writing failed
+CLOSED     the stream is closed, or about to be                    —
+=========  ======================================================  =======================
+
+In LEAVING the reader goes on for ``LINGER`` seconds at most: for the writer to send what is
+queued, and for the peer to close TCP first, as RFC 6455 section 7.1.1 wants it.
+
+Ending
+------
+
+``aclose`` queues the close frame and waits for ``_run`` to finish. If it is cancelled or
+runs out of time it cancels ``_run`` instead, which closes the stream at once. When the
+nursery is the user's, its cancellation reaches ``_run`` directly; when it is
+:func:`open_websocket`'s, ``_run`` is shielded from it and :meth:`_leave` decides. Ctrl-C is
+kept off the two tasks, so that trio delivers it to the main task, where it belongs.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import trio
+from trio_websocket import CloseReason, Endpoint
+from wsproto.extensions import Extension
+
+from trio_wsproxy._exceptions import (
+    ConnectionClosed,
+    ConnectionClosedLocally,
+    ConnectionEnded,
+    ConnectionLost,
+    DisconnectionTimeout,
+    Headers,
+)
+from trio_wsproxy._stages import Stage
+
+from ._keepalive import keep_alive
+from ._protocol import (
+    MAX_CONTROL_PAYLOAD,
+    NO_CODE,
+    CloseReceived,
+    Event,
+    Fragment,
+    PeerBrokeProtocol,
+    PingReceived,
+    PongReceived,
+    Protocol,
+)
+
+Message: TypeAlias = str | bytes
+
+HIGH_WATER = 64 * 1024  # bytes queued for sending, above which send() waits
+READ_AHEAD = 1024 * 1024  # bytes unread, above which reading stops
+MESSAGE_COST = 128  # bytes that an unread message counts beside its own; Python needs as much
+MAX_PONGS = 64  # pongs queued; past that only the latest ping is answered (RFC 6455 section 5.5.3)
+LINGER = 1.0  # seconds for the last bytes and the TCP end
+LEAVE_ON_ERROR = 1.0  # seconds that the closing handshake may delay a user's exception
+NORMAL_CODES = (1000, 1001, NO_CODE)  # the peer is done or going away: no error
+ABNORMAL = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
+
+
+class State(enum.Enum):
+    """See the theory of operation."""
+
+    OPEN = "open"
+    CLOSING = "closing"
+    LEAVING = "leaving"
+    CLOSED = "closed"
+
+
+class Cause(enum.Enum):
+    """What changes the state."""
+
+    CLOSE_SENT = "our close frame is queued"
+    CLOSE_RECEIVED = "the peer's close frame is there"
+    PEER_BROKE_PROTOCOL = "nothing behind this can be understood"
+    WRITING_FAILED = "nothing more can be sent"
+    STREAM_ENDED = "nothing more can be received"
+
+
+# RFC 6455 section 7. A pair that is absent changes nothing.
+NEXT_STATE = {
+    (State.OPEN, Cause.CLOSE_SENT): State.CLOSING,
+    (State.OPEN, Cause.CLOSE_RECEIVED): State.LEAVING,
+    (State.OPEN, Cause.PEER_BROKE_PROTOCOL): State.LEAVING,
+    (State.OPEN, Cause.WRITING_FAILED): State.LEAVING,
+    (State.CLOSING, Cause.CLOSE_RECEIVED): State.LEAVING,
+    (State.CLOSING, Cause.PEER_BROKE_PROTOCOL): State.LEAVING,
+    (State.CLOSING, Cause.WRITING_FAILED): State.LEAVING,
+    (State.OPEN, Cause.STREAM_ENDED): State.CLOSED,
+    (State.CLOSING, Cause.STREAM_ENDED): State.CLOSED,
+    (State.LEAVING, Cause.STREAM_ENDED): State.CLOSED,
+}
+
+
+@dataclass(frozen=True)
+class ConnectionInfo:
+    """What the opening of a connection found out.
+
+    Attributes:
+      path: The resource that was asked for.
+      subprotocol: The subprotocol agreed on.
+      headers: The headers of the server's answer.
+      extensions: The extensions agreed on.
+      trailing: Bytes behind the server's answer.
+      local: This end of the TCP connection.
+      remote: Its other end: the first proxy, or the server.
+      route: What the client dialed; ``None`` for a stream that was given.
+      stages: What the opening took.
+
+    """
+
+    path: str
+    subprotocol: str | None = None
+    headers: Headers = ()
+    extensions: Sequence[Extension] = ()
+    trailing: bytes = b""
+    local: Endpoint | str = ""
+    remote: Endpoint | str = ""
+    route: Any = None  # a Route; this room knows nothing of routing
+    stages: tuple[Stage, ...] = ()
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """How a connection behaves; each is a parameter of :func:`open_websocket_url`."""
+
+    ping_interval: float | None = 20
+    ping_timeout: float | None = 20
+    disconnect_timeout: float = 60
+    max_message_size: int | None = 2**20
+    message_queue_size: int | None = None
+    receive_buffer_size: int | None = None
+
+
+def check_close(code: int, reason: str | None) -> None:
+    """Refuse what a close frame cannot carry (RFC 6455 sections 5.5 and 7.4).
+
+    Raises:
+      ValueError: The code must not be sent, or the reason is too long.
+
+    """
+    if not (code in range(1000, 1004) or code in range(1007, 1015) or code in range(3000, 5000)):
+        raise ValueError(
+            f"close code {code} cannot be sent; use 1000 to 1003, 1007 to 1014, or 3000 to 4999"
+        )
+    if reason is not None and len(reason.encode()) > MAX_CONTROL_PAYLOAD - 2:
+        raise ValueError(
+            f"a close reason has {MAX_CONTROL_PAYLOAD - 2} bytes of UTF-8 at most, "
+            f"not {len(reason.encode())}"
+        )
+
+
+@dataclass
+class _PingInFlight:
+    sent: float
+    answered: trio.Event = field(default_factory=trio.Event)
+    round_trip: float | None = None
+
+
+class WebSocketConnection(trio.abc.Channel[Message]):
+    """An open WebSocket connection: a :class:`trio.abc.Channel` of ``str`` and ``bytes``.
+
+    Made by :func:`open_websocket_url` and its relatives. Its methods may be called from any
+    number of tasks at the same time.
+    """
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        info: ConnectionInfo,
+        settings: ConnectionSettings,
+        *,
+        shielded: bool,
+    ) -> None:
+        self._stream = stream
+        self._info = info
+        self._settings = settings
+        self._protocol = Protocol(info.extensions, settings.max_message_size)
+
+        self._state = State.OPEN
+        self._ended: ConnectionClosed | None = None  # the first end; a template, never raised
+        self._scope = trio.CancelScope(shield=shielded)  # around _run
+        self._reading = trio.CancelScope()  # around the reader; its deadline is LINGER's
+        self._finished = trio.Event()  # _run is over, the stream closed
+
+        self._outgoing: list[bytes] = []
+        self._outgoing_size = 0
+        self._pongs = 0  # queued in _outgoing
+        self._late_pong: bytes | None = None  # payload; see MAX_PONGS
+        self._last_frame_queued = False  # the close frame is in _outgoing
+        self._writer_idle = trio.lowlevel.ParkingLot()
+        self._writer_done = trio.Event()
+        self._write_error: BaseException | None = None
+        self._senders = trio.lowlevel.ParkingLot()
+
+        self._incoming: deque[Message] = deque()
+        self._unread = 0  # bytes in _incoming, see MESSAGE_COST
+        self._fragments: list[str | bytes] = []
+        self._receivers = trio.lowlevel.ParkingLot()
+        self._reader_waits = trio.lowlevel.ParkingLot()
+
+        self._pings: dict[bytes, _PingInFlight] = {}  # in the order in which they were sent
+        self._keepalive_payload = b""
+        self._latency: float | None = None
+        self._last_byte = trio.current_time()
+
+    # -- what is known about the connection ---------------------------------------------
+
+    @property
+    def closed(self) -> CloseReason | None:
+        """Why the connection is closed or closing, or ``None`` while it is open.
+
+        Returns:
+          The :class:`CloseReason` of whichever side closed first; code 1006 when the
+          connection was lost.
+
+        """
+        return self._ended.reason if self._ended else None
+
+    @property
+    def local(self) -> Endpoint | str:
+        """This end of the TCP connection.
+
+        Returns:
+          An :class:`Endpoint`, or the stream's ``repr`` where there is no socket below it.
+
+        """
+        return self._info.local
+
+    @property
+    def remote(self) -> Endpoint | str:
+        """The other end of the TCP connection: the server, or the first proxy.
+
+        Returns:
+          An :class:`Endpoint`, or the stream's ``repr`` where there is no socket below it.
+
+        """
+        return self._info.remote
+
+    @property
+    def path(self) -> str:
+        """The path and query that were requested."""
+        return self._info.path
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the server chose, or ``None``."""
+        return self._info.subprotocol
+
+    @property
+    def handshake_headers(self) -> Headers:
+        """The headers of the server's answer, as pairs of bytes, names in lower case."""
+        return self._info.headers
+
+    @property
+    def route(self) -> Any:
+        """The :class:`Route` that was dialed; ``None`` for a stream that was given."""
+        return self._info.route
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the opening and what each took, in the order in which they ended."""
+        return self._info.stages
+
+    @property
+    def is_client(self) -> bool:
+        """Always ``True``; trio-websocket's connections have two sides."""
+        return True
+
+    @property
+    def is_server(self) -> bool:
+        """Always ``False``."""
+        return False
+
+    @property
+    def latency(self) -> float | None:
+        """The last round-trip time measured by a ping, in seconds, or ``None``."""
+        return self._latency
+
+    def __repr__(self) -> str:
+        end = f" {self._ended.reason}" if self._ended else ""
+        return f"<WebSocketConnection {self._state.value} to {self.remote}{end}>"
+
+    # -- the end ------------------------------------------------------------------------
+
+    def _enter(self, cause: Cause) -> None:
+        """Change the state, and wake whoever waits for what will not come any more."""
+        state = NEXT_STATE.get((self._state, cause), self._state)
+        if state is self._state:
+            return
+        self._state = state
+        if state is State.LEAVING:
+            self._reading.deadline = trio.current_time() + LINGER
+        self._senders.unpark_all()
+        self._reader_waits.unpark_all()
+        self._receivers.unpark_all()
+        self._writer_idle.unpark()
+        for ping in self._pings.values():
+            ping.answered.set()
+
+    def _end(
+        self, kind: type[ConnectionClosed], code: int, reason: str, cause: BaseException | None
+    ) -> None:
+        """Record why the connection is over; the first reason stays."""
+        if self._ended is None:
+            self._ended = kind(CloseReason(code, reason or None))
+            self._ended.__cause__ = cause
+
+    def _closed_error(self) -> ConnectionClosed:
+        """Make the exception to raise; each operation gets its own, with its own traceback."""
+        assert self._ended is not None
+        error = type(self._ended)(self._ended.reason)
+        error.__cause__ = self._ended.__cause__
+        return error
+
+    def _queue_close(self, code: int, reason: str) -> None:
+        if not self._last_frame_queued:
+            self._queue(self._protocol.close(code, reason))
+            self._last_frame_queued = True
+
+    def _close_locally(self, code: int, reason: str) -> None:
+        self._end(ConnectionClosedLocally, code, reason, None)
+        self._queue_close(code, reason)
+        self._incoming.clear()
+        self._unread = 0
+        self._enter(Cause.CLOSE_SENT)
+
+    def _lose(self, cause: Cause, code: int, reason: str, exc: BaseException | None = None) -> None:
+        """End the connection because of the peer or the network."""
+        self._end(ConnectionLost, code, reason, exc)
+        if cause is Cause.PEER_BROKE_PROTOCOL:
+            self._queue_close(code, reason)
+        self._enter(cause)
+
+    # -- the background -----------------------------------------------------------------
+
+    @trio.lowlevel.enable_ki_protection
+    async def _run(self) -> None:
+        """Own the stream: read and write until the connection ends, then close it."""
+        settings = self._settings
+        with self._scope:
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._recorded, self._write)
+                    if settings.ping_interval is not None:
+                        nursery.start_soon(self._recorded, self._keep_alive)
+                    with self._reading:
+                        await self._recorded(self._read)
+                        if self._state is State.LEAVING:
+                            await self._writer_done.wait()
+                    nursery.cancel_scope.cancel()
+            finally:
+                self._end(ConnectionClosedLocally, ABNORMAL, "cancelled", None)
+                self._enter(Cause.STREAM_ENDED)
+                try:
+                    await trio.aclose_forcefully(self._stream)
+                finally:
+                    self._finished.set()
+
+    async def _recorded(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a background task; an error, ours included, ends the connection, not the nursery."""
+        try:
+            await task()
+        except Exception as exc:
+            self._lose(Cause.PEER_BROKE_PROTOCOL, 1011, "internal error", exc)
+
+    @trio.lowlevel.enable_ki_protection
+    async def _write(self) -> None:
+        """Send what is queued, all of it in one write, until the close frame is sent."""
+        try:
+            while self._outgoing or not self._last_frame_queued:
+                if self._outgoing:
+                    await self._stream.send_all(self._take_outgoing())
+                else:
+                    await self._writer_idle.park()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+            # The peer may have said why before it went: the reader looks, for a moment.
+            self._write_error = exc
+            self._lose(Cause.WRITING_FAILED, ABNORMAL, "", exc)
+        finally:
+            self._writer_done.set()
+
+    def _take_outgoing(self) -> bytes:
+        frames = self._outgoing
+        if self._late_pong is not None:
+            # The close frame, if there is one, is the last; no pong may follow it.
+            if not self._last_frame_queued:
+                frames.append(self._protocol.pong(self._late_pong))
+            self._late_pong = None
+        self._outgoing = []
+        self._outgoing_size = self._pongs = 0
+        self._senders.unpark_all()
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+
+    @trio.lowlevel.enable_ki_protection
+    async def _read(self) -> None:
+        """Receive until the peer is done, and act on each event as it comes."""
+        self._act_on(self._info.trailing)
+        error: BaseException | None = None
+        try:
+            while True:
+                while self._read_ahead_is_full():
+                    await self._reader_waits.park()
+                data = await self._stream.receive_some(self._settings.receive_buffer_size)
+                if not data:
+                    break
+                self._act_on(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+            error = exc
+        if self._state is not State.LEAVING:
+            self._lose(Cause.STREAM_ENDED, ABNORMAL, "", error)
+
+    def _read_ahead_is_full(self) -> bool:
+        limit = self._settings.message_queue_size
+        return self._state is State.OPEN and (
+            self._unread >= READ_AHEAD or (limit is not None and len(self._incoming) >= limit)
+        )
+
+    def _act_on(self, data: bytes | bytearray) -> None:
+        self._last_byte = trio.current_time()
+        for event in self._protocol.receive(data):
+            self._handle(event)
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, (str, bytes)):
+            self._deliver(event)
+        elif isinstance(event, Fragment):
+            self._fragments.append(event.data)
+            if event.last:
+                parts, self._fragments = self._fragments, []
+                self._deliver(type(event.data)().join(parts))  # type: ignore[arg-type]
+        elif isinstance(event, PingReceived):
+            self._queue_pong(event.payload)
+        elif isinstance(event, PongReceived):
+            self._match_pong(event.payload)
+        elif isinstance(event, CloseReceived):
+            self._close_received(event)
+        else:
+            assert isinstance(event, PeerBrokeProtocol)
+            self._lose(Cause.PEER_BROKE_PROTOCOL, event.code, event.reason)
+
+    def _deliver(self, message: Message) -> None:
+        if isinstance(self._ended, ConnectionClosedLocally):
+            return  # nobody will ask for it
+        self._incoming.append(message)
+        self._unread += len(message) + MESSAGE_COST
+        self._receivers.unpark()
+
+    def _close_received(self, event: CloseReceived) -> None:
+        if self._write_error is not None:
+            self._ended = None  # here is the reason why writing failed
+        kind = ConnectionEnded if event.code in NORMAL_CODES else ConnectionLost
+        self._end(kind, event.code, event.reason, None)
+        self._queue_close(event.code, "")
+        self._enter(Cause.CLOSE_RECEIVED)
+
+    def _queue_pong(self, payload: bytes) -> None:
+        if self._last_frame_queued:
+            return
+        if self._pongs >= MAX_PONGS:
+            self._late_pong = payload
+            return
+        self._pongs += 1
+        self._queue(self._protocol.pong(payload))
+
+    def _match_pong(self, payload: bytes) -> None:
+        """Wake the ping with this payload, and those before it (RFC 6455 section 5.5.3)."""
+        if payload not in self._pings:
+            return  # unsolicited, which is allowed
+        now = trio.current_time()
+        for sent_payload in list(self._pings):
+            ping = self._pings.pop(sent_payload)
+            ping.round_trip = now - ping.sent
+            ping.answered.set()
+            if sent_payload == payload:
+                self._latency = ping.round_trip
+                return
+
+    def _queue(self, frame: bytes) -> None:
+        """Hand a whole frame to the writer."""
+        self._outgoing.append(frame)
+        self._outgoing_size += len(frame)
+        self._writer_idle.unpark()
+
+    async def _keep_alive(self) -> None:
+        assert self._settings.ping_interval is not None
+        await keep_alive(
+            self._settings.ping_interval,
+            self._settings.ping_timeout,
+            quiet_since=self._quiet_since,
+            send_ping=self._send_keepalive_ping,
+            give_up=self._give_up,
+        )
+
+    def _quiet_since(self) -> float:
+        return trio.current_time() if self._reader_waits else self._last_byte
+
+    def _send_keepalive_ping(self) -> None:
+        if self._state is State.OPEN:
+            self._pings.pop(self._keepalive_payload, None)  # one of them at a time is enough
+            self._keepalive_payload = self._fresh_payload()
+            self._send_ping(self._keepalive_payload)
+
+    def _give_up(self) -> None:
+        self._lose(Cause.PEER_BROKE_PROTOCOL, 1011, "keepalive ping timeout")
+
+    # -- sending ------------------------------------------------------------------------
+
+    async def send(self, value: Message | bytearray | memoryview) -> None:
+        """Send a message.
+
+        Returns once the message is queued as a whole; it is written together with whatever
+        else is queued. Waits while more than 64 KiB are queued, that is while the peer or
+        the network is slower than this side.
+
+        Args:
+          value: ``str`` is sent as text; ``bytes``, ``bytearray`` and ``memoryview`` as
+            binary.
+
+        Raises:
+          ConnectionClosed: The connection is closed or closing; see its subclasses
+            :exc:`ConnectionEnded`, :exc:`ConnectionLost`, :exc:`ConnectionClosedLocally`.
+          TypeError: ``value`` is of another type.
+
+        A cancelled call has sent nothing of the message, and nothing of it will be sent.
+
+        """
+        await trio.lowlevel.checkpoint()
+        while self._outgoing_size > HIGH_WATER and self._state is State.OPEN:
+            await self._senders.park()
+        self._send_now(value)
+
+    def send_nowait(self, value: Message | bytearray | memoryview) -> None:
+        """Queue a message at once, for bursts.
+
+        Many messages queued in a row leave in one write. Not a checkpoint: call
+        :meth:`send` now and then, or nothing else runs.
+
+        Args:
+          value: As for :meth:`send`.
+
+        Raises:
+          trio.WouldBlock: More than 64 KiB are queued; :meth:`send` would wait.
+          ConnectionClosed: As for :meth:`send`.
+          TypeError: ``value`` is of another type.
+
+        """
+        if self._outgoing_size > HIGH_WATER and self._state is State.OPEN:
+            raise trio.WouldBlock
+        self._send_now(value)
+
+    def _send_now(self, value: Message | bytearray | memoryview) -> None:
+        if not isinstance(value, (str, bytes, bytearray, memoryview)):
+            raise TypeError(f"a message is str or bytes, not {type(value).__name__}")
+        if self._state is not State.OPEN:
+            raise self._closed_error()
+        self._queue(self._protocol.message(value))
+
+    async def send_message(self, message: Message) -> None:
+        """Send a message; trio-websocket's name for :meth:`send`.
+
+        Args:
+          message: ``str`` is sent as text, ``bytes`` as binary.
+
+        Raises:
+          ConnectionClosed: As for :meth:`send`.
+          ValueError: ``message`` is of another type, as trio-websocket has it.
+
+        """
+        if not isinstance(message, (str, bytes, bytearray, memoryview)):
+            raise ValueError(f"a message is str or bytes, not {type(message).__name__}")  # noqa: TRY004
+        await self.send(message)
+
+    # -- receiving ----------------------------------------------------------------------
+
+    async def receive(self) -> Message:
+        """Receive the next message.
+
+        Messages that arrived before the peer closed are still given out, before the
+        exception is raised. ``async for message in connection`` does the same, and ends
+        where this raises :exc:`ConnectionEnded`.
+
+        Returns:
+          ``str`` for a text message, ``bytes`` for a binary one.
+
+        Raises:
+          ConnectionEnded: The peer closed the connection normally.
+          ConnectionLost: The connection ended in another way.
+          ConnectionClosedLocally: This side closed it.
+
+        A cancelled call has taken no message.
+
+        """
+        if self._incoming or self._exhausted():
+            await trio.lowlevel.checkpoint()
+        while not self._incoming:
+            if self._exhausted():
+                raise self._closed_error()
+            await self._receivers.park()
+        return self._take()
+
+    def receive_nowait(self) -> Message:
+        """Receive a message that is there already, for bursts.
+
+        Returns:
+          ``str`` for a text message, ``bytes`` for a binary one.
+
+        Raises:
+          trio.WouldBlock: There is none yet.
+          ConnectionClosed: As for :meth:`receive`.
+
+        """
+        if self._incoming:
+            return self._take()
+        if self._exhausted():
+            raise self._closed_error()
+        raise trio.WouldBlock
+
+    async def get_message(self) -> Message:
+        """Receive the next message; trio-websocket's name for :meth:`receive`.
+
+        Returns:
+          ``str`` for a text message, ``bytes`` for a binary one.
+
+        Raises:
+          ConnectionClosed: As for :meth:`receive`.
+
+        """
+        return await self.receive()
+
+    def _exhausted(self) -> bool:
+        """Tell whether no message can arrive any more."""
+        # After a failed write the reader still looks for what the peer had sent.
+        return self._ended is not None and (
+            self._write_error is None or self._state is State.CLOSED
+        )
+
+    def _take(self) -> Message:
+        message = self._incoming.popleft()
+        self._unread -= len(message) + MESSAGE_COST
+        if self._reader_waits and not self._read_ahead_is_full():
+            self._last_byte = trio.current_time()  # the silence until now was of our making
+            self._reader_waits.unpark_all()
+        return message
+
+    # -- pings --------------------------------------------------------------------------
+
+    async def ping(self, payload: bytes | None = None) -> float:
+        """Send a ping and wait for its pong, to measure the round trip or to prove life.
+
+        Args:
+          payload: At most 125 bytes, not equal to those of another ping on its way; four
+            random bytes by default.
+
+        Returns:
+          The round-trip time in seconds.
+
+        Raises:
+          ConnectionClosed: The connection is closed, or ended while waiting.
+          ValueError: ``payload`` is too long, or on its way already.
+
+        A cancelled call leaves nothing behind; a late pong is ignored.
+
+        """
+        await trio.lowlevel.checkpoint()
+        if payload is None:
+            payload = self._fresh_payload()
+        if len(payload) > MAX_CONTROL_PAYLOAD:
+            raise ValueError(f"a ping carries {MAX_CONTROL_PAYLOAD} bytes at most")
+        if payload in self._pings:
+            raise ValueError(f"a ping with the payload {payload!r} is already in flight")
+        ping = self._send_ping(payload)
+        try:
+            await ping.answered.wait()
+        finally:
+            self._pings.pop(payload, None)
+        if ping.round_trip is None:
+            raise self._closed_error()
+        return ping.round_trip
+
+    def _fresh_payload(self) -> bytes:
+        while True:
+            payload = random.randbytes(4)  # noqa: S311  # a label, not a secret
+            if payload not in self._pings:
+                return payload
+
+    def _send_ping(self, payload: bytes) -> _PingInFlight:
+        if self._state is not State.OPEN:
+            raise self._closed_error()
+        ping = self._pings[payload] = _PingInFlight(trio.current_time())
+        self._queue(self._protocol.ping(payload))
+        return ping
+
+    async def pong(self, payload: bytes | None = None) -> None:
+        """Send an unsolicited pong, as a one-way heartbeat (RFC 6455 section 5.5.3).
+
+        Args:
+          payload: At most 125 bytes; none by default.
+
+        Raises:
+          ConnectionClosed: The connection is closed or closing.
+          ValueError: ``payload`` is too long.
+
+        A cancelled call has sent nothing.
+
+        """
+        await trio.lowlevel.checkpoint()
+        payload = payload or b""
+        if len(payload) > MAX_CONTROL_PAYLOAD:
+            raise ValueError(f"a pong carries {MAX_CONTROL_PAYLOAD} bytes at most")
+        if self._state is not State.OPEN:
+            raise self._closed_error()
+        self._queue(self._protocol.pong(payload))
+
+    # -- closing ------------------------------------------------------------------------
+
+    async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
+        """Close the connection: send what is queued and a close frame, await the peer's.
+
+        Messages that were not received yet are discarded. Any number of calls is allowed;
+        later ones wait for the first to succeed.
+
+        Args:
+          code: The close code to send: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
+          reason: Text for the peer, at most 123 bytes of UTF-8.
+
+        Raises:
+          ValueError: ``code`` or ``reason`` cannot be sent; nothing was.
+          DisconnectionTimeout: The peer did not finish the closing handshake within
+            ``disconnect_timeout`` seconds. The connection is closed all the same.
+
+        A cancelled call has closed the connection at once, without waiting for the peer.
+
+        """
+        check_close(code, reason)
+        if self._state is State.OPEN:
+            self._close_locally(code, reason or "")
+        timeout = self._settings.disconnect_timeout
+        try:
+            with trio.move_on_after(timeout) as scope:
+                await self._finished.wait()
+        finally:
+            await self._abort()
+        if scope.cancelled_caught:
+            raise DisconnectionTimeout(
+                f"{self.remote} did not finish the closing handshake within {timeout} s"
+            )
+
+    async def _abort(self) -> None:
+        """Close at once, whatever goes on."""
+        self._scope.cancel()
+        with trio.CancelScope(shield=True):
+            await self._finished.wait()
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """Close when the block of :func:`open_websocket` is left, normally or by ``error``."""
+        if error is None:
+            await self.aclose()
+        else:
+            with trio.move_on_after(LEAVE_ON_ERROR):
+                await self.aclose()
