@@ -1,0 +1,50 @@
+"""Loopback servers for tests: WebSocket echo, HTTP and SOCKS proxies, scripted failures.
+
+All of them are async context managers. They listen on a port of loopback that the system
+chooses, record what they were asked, and are gone without a trace when their block ends::
+
+    from trio_wsproxy import open_websocket_url
+    from trio_wsproxy.testing import Stall, open_echo_server, open_http_proxy
+
+    async def test_my_client_gives_up_on_a_silent_proxy(autojump_clock):
+        async with open_http_proxy(script=[Stall(at="reply")]) as proxy:
+            with pytest.raises(trio_wsproxy.ConnectionTimeout):
+                async with open_websocket_url("ws://echo.test", proxy=proxy.url):
+                    ...
+            await proxy.wait_for("close")  # the client has left no socket behind
+
+Certificates need trustme: ``pip install 'trio-wsproxy[testing]'``.
+"""
+
+from ._certificates import Certificates, PEMFiles
+from ._echo import EchoRequest, EchoServer, open_echo_server
+from ._http_proxy import open_http_proxy
+from ._proxy import ProxyRequest, ProxyServer
+from ._relay import CountingRelay, open_counting_relay
+from ._server import TCPServer, open_tcp_server
+from ._socks_proxy import open_socks_proxy
+from ._steps import Answer, ByteByByte, CutAnswer, Fail, Glue, Reset, Stall, Step
+
+__all__ = [
+    "Answer",
+    "ByteByByte",
+    "Certificates",
+    "CountingRelay",
+    "CutAnswer",
+    "EchoRequest",
+    "EchoServer",
+    "Fail",
+    "Glue",
+    "PEMFiles",
+    "ProxyRequest",
+    "ProxyServer",
+    "Reset",
+    "Stall",
+    "Step",
+    "TCPServer",
+    "open_counting_relay",
+    "open_echo_server",
+    "open_http_proxy",
+    "open_socks_proxy",
+    "open_tcp_server",
+]
