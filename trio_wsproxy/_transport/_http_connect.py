@@ -8,6 +8,8 @@ may arrive in any pieces, and the tunnel's first bytes may stick to it.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import h11
 import trio
 
@@ -26,7 +28,9 @@ from ._auth import basic
 from ._endpoints import with_prefix
 from ._hop import Hop
 
+_AUTHENTICATION = (407, 401)  # the second is tinyproxy's answer to wrong credentials
 RECEIVE_SIZE = 4096  # bytes; an answer fits, and a page behind a refusal is read in few calls
+BODY_PATIENCE = 1  # seconds for the rest of that page; the refusal must not wait for more
 
 
 async def open_connect_tunnel(
@@ -38,7 +42,7 @@ async def open_connect_tunnel(
       stream: An open connection to the proxy; its TLS, if any, is done.
       hop: The proxy at the other end; its credentials are sent if it has any.
       authority: Host and port to reach, for example ``"[::1]:443"``.
-      headers: Additional headers for this proxy.
+      headers: Additional headers for all proxies; those of the proxy's own replace them.
 
     Returns:
       A stream whose other end is ``authority``. Bytes that the proxy sent behind its answer
@@ -72,7 +76,9 @@ async def open_connect_tunnel(
 
 def _headers(hop: Hop, authority: str, headers: HeaderPairs) -> list[tuple[bytes, bytes]]:
     proxy = hop.proxy
-    result = [(b"Host", authority.encode("ascii")), *headers, *proxy.headers]
+    own = {name.lower() for name, _ in proxy.headers}
+    general = [pair for pair in headers if pair[0].lower() not in own]
+    result = [(b"Host", authority.encode("ascii")), *general, *proxy.headers]
     given = {name.lower() for name, _ in result}
     if proxy.username is not None and b"proxy-authorization" not in given:
         value = basic(proxy.username, proxy.password or "")
@@ -127,7 +133,10 @@ def _parse(
 async def _receive_body(http: h11.Connection, stream: trio.abc.Stream, rest: bytes) -> bytes:
     """Read what explains a refusal; whatever goes wrong, the refusal itself matters more."""
     body = bytearray()
-    try:
+    with (
+        trio.move_on_after(BODY_PATIENCE),
+        suppress(h11.RemoteProtocolError, trio.BrokenResourceError),
+    ):
         if rest:
             http.receive_data(rest)
         while len(body) < MAX_BODY:
@@ -138,8 +147,6 @@ async def _receive_body(http: h11.Connection, stream: trio.abc.Stream, rest: byt
                 body += event.data
             else:
                 break
-    except (h11.RemoteProtocolError, trio.BrokenResourceError):
-        pass
     return bytes(body[:MAX_BODY])
 
 
@@ -147,7 +154,7 @@ def _refusal(hop: Hop, authority: str, answer: h11.Response, body: bytes) -> Pro
     status = answer.status_code
     reason = bytes(answer.reason).decode("latin-1").strip()
     said = f"{hop} answered {status} {reason}".rstrip() + f" to CONNECT {authority}"
-    kind = ProxyAuthenticationError if status == 407 else ProxyRejected
+    kind = ProxyAuthenticationError if status in _AUTHENTICATION else ProxyRejected
     return kind(
         f"{said}; {_remedy(hop, status, authority)}",
         proxy=hop.proxy.url,
@@ -160,9 +167,9 @@ def _refusal(hop: Hop, authority: str, answer: h11.Response, body: bytes) -> Pro
 
 
 def _remedy(hop: Hop, status: int, authority: str) -> str:
-    if status == 407 and hop.proxy.username is None:
+    if status in _AUTHENTICATION and hop.proxy.username is None:
         return "it wants credentials: put user:password@ into the proxy URL"
-    if status == 407:
+    if status in _AUTHENTICATION:
         return "it refuses these credentials: check user name and password in the proxy URL"
     if status == 403:
         return f"its rules forbid {authority}: ask for this host and port to be allowed"
