@@ -1,0 +1,149 @@
+"""The house: imports point downward only, and each speciality has one place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import trio_wsproxy
+
+ROOT = Path(trio_wsproxy.__file__).parent
+PACKAGE = ROOT.name
+
+# From bottom to top; a module or folder may import itself and what stands before it. A new
+# module gets its place here.
+ORDER = [
+    "_exceptions",
+    "_stages",
+    "_http",
+    "_urls",
+    "_websocket",
+    "_routing",
+    "_transport",
+    "_streams",
+    "_client",
+    "_reconnect",
+    "__init__",
+    "testing",
+    "_demo",
+    "_cli",
+    "__main__",
+]
+ROOMS = {"_websocket", "_routing", "_transport"}
+
+
+def module_name(path: Path) -> str:
+    """The name that a file is imported under."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join((PACKAGE, *parts)).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def imports_of(name: str) -> Iterator[str]:
+    """All that a module imports anywhere in it, under absolute names."""
+    package = name if MODULES[name].name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1]
+            source = ".".join([*(base if node.level else []), *filter(None, [node.module])])
+            for alias in node.names:
+                submodule = f"{source}.{alias.name}"
+                yield submodule if submodule in MODULES else source
+
+
+def own_imports_of(name: str) -> set[str]:
+    """Those of a module's imports that are modules of this package."""
+    return {other for other in imports_of(name) if other in MODULES}
+
+
+def place(name: str) -> str:
+    """The entry of ORDER that a module belongs to."""
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_downward(name: str) -> None:
+    """A module imports its own folder and what stands below it, nothing else."""
+    assert place(name) in ORDER, f"{name} has no place in ORDER"
+    for other in own_imports_of(name):
+        if place(other) != place(name):
+            assert ORDER.index(place(other)) < ORDER.index(place(name)), f"{name} imports {other}"
+
+
+def test_no_circles() -> None:
+    """Nor do modules of one folder import each other in a circle."""
+    graph = {name: own_imports_of(name) - {name} for name in MODULES}
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_rooms(name: str) -> None:
+    """_websocket knows neither of the other two rooms, and only _client knows all three."""
+    known = {place(other) for other in own_imports_of(name)} & ROOMS
+    if place(name) == "_websocket":
+        assert known <= {"_websocket"}
+    elif place(name) not in ("_client", "__init__"):
+        assert known < ROOMS
+
+
+def test_no_servers_in_the_client() -> None:
+    """Only the command line uses the test servers; importing the client does not load them."""
+    users = {
+        place(name)
+        for name in MODULES
+        for other in own_imports_of(name)
+        if place(other) == "testing"
+    }
+    assert users <= {"testing", "_demo"}
+
+
+@pytest.mark.parametrize(
+    ("library", "only"),
+    [
+        ("python_socks", {"trio_wsproxy._transport._socks"}),
+        ("trustme", {"trio_wsproxy.testing._certificates"}),
+        ("argparse", {"trio_wsproxy._cli"}),
+        (
+            "wsproto",
+            {
+                "trio_wsproxy._websocket._opening",
+                "trio_wsproxy._websocket._protocol",
+                "trio_wsproxy._websocket._connection",
+            },
+        ),
+    ],
+)
+def test_one_importer(library: str, only: set[str]) -> None:
+    """A library that has its place in the house is imported there and nowhere else."""
+    users = {
+        name for name in MODULES for other in imports_of(name) if other.partition(".")[0] == library
+    }
+    assert users == only
+
+
+def test_one_reader_of_the_system() -> None:
+    """Only _system.py looks at the environment, the registry and the settings of macOS."""
+    telltales = {"environ", "environb", "getenv", "winreg", "_scproxy", "urllib.request"}
+    users = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in telltales
+            and ast.unparse(node.value) == "os"
+        )
+        or (isinstance(node, ast.Constant) and node.value in telltales)
+        or (isinstance(node, ast.ImportFrom) and node.module == "os")
+    }
+    users |= {name for name in MODULES if telltales & set(imports_of(name))}
+    assert users == {"trio_wsproxy._routing._system"}

@@ -1,0 +1,7 @@
+"""``python -m trio_wsproxy``."""
+
+import sys
+
+from ._cli import main
+
+sys.exit(main())
