@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import trio
@@ -47,7 +48,7 @@ def certificates() -> Certificates:
     return Certificates()
 
 
-def hop(proxy: RealProxy, scheme: str, **url_options: object) -> Proxy:
+def hop(proxy: RealProxy, scheme: str, **url_options: Any) -> Proxy:
     """A real proxy as our client takes it, its TLS trusted."""
     context = ssl.create_default_context(cafile=proxy.ca_pem) if proxy.ca_pem else None
     return Proxy(proxy.url(scheme, **url_options), ssl_context=context)

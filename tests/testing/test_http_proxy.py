@@ -164,9 +164,10 @@ async def test_early_bytes() -> None:
         assert proxy.bytes_up == 10
 
 
-@pytest.mark.parametrize("secret", ["pässwörd", "with:colon", ""])
-async def test_credentials(secret: str) -> None:
+@pytest.mark.parametrize("secret", ["pässwörd", "with:colon", "", None])
+async def test_credentials(secret: str | None) -> None:
     """None and wrong ones get 407 and may try again on the same connection; UTF-8 counts."""
+    sent = secret or ""
     async with (
         open_tcp_server(echo) as server,
         open_http_proxy(credentials=("ada", secret)) as proxy,
@@ -178,12 +179,12 @@ async def test_credentials(secret: str) -> None:
                 assert response.status_code == 407
                 challenge = dict(response.headers)[b"proxy-authenticate"]
                 assert challenge == b'Basic realm="trio_wsproxy.testing", charset="UTF-8"'
-            response, _ = await client.ask(server.authority, basic(f"ada:{secret}"))
+            response, _ = await client.ask(server.authority, basic(f"ada:{sent}"))
             assert response.status_code == 200
             await stream.send_all(b"hello")
             assert await stream.receive_some() == b"hello"
-        assert proxy.logins == [("ada", "wrong"), ("ada", secret)]
-        assert [request.password for request in proxy.requests] == [None, "wrong", None, secret]
+        assert proxy.logins == [("ada", "wrong"), ("ada", sent)]
+        assert [request.password for request in proxy.requests] == [None, "wrong", None, sent]
         assert server.connections == 1
 
 

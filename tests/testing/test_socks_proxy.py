@@ -53,7 +53,7 @@ async def tunnel(url: str, host: str, port: int, *, rdns: bool) -> trio.SocketSt
         ("socks5h", True, "socks5", "name"),
     ],
 )
-@pytest.mark.parametrize("credentials", [None, ("ada", "sécret")])
+@pytest.mark.parametrize("credentials", [None, ("ada", "secret")])
 async def test_tunnel(
     scheme: str,
     rdns: bool,
@@ -62,8 +62,6 @@ async def test_tunnel(
     credentials: tuple[str, str] | None,
 ) -> None:
     """Each protocol opens a tunnel, with and without credentials, and is recorded."""
-    if credentials is not None:
-        credentials = ("ada", "secret")  # python-socks sends ASCII only
     async with (
         open_tcp_server(echo) as server,
         open_socks_proxy(credentials=credentials, resolve={"echo.test": server.host}) as proxy,
@@ -100,6 +98,34 @@ async def test_ipv6_targets() -> None:
         assert len(proxy.answers[-1]) == 4 + 16 + 2
 
 
+async def test_bound_addresses() -> None:
+    """The answer has the proxy's end of the connection to the target, as the target sees it."""
+    peers: list[tuple[str, int]] = []
+
+    async def handler(stream: trio.abc.Stream) -> None:
+        assert isinstance(stream, trio.SocketStream)
+        peers.append(stream.socket.getpeername())
+        await echo(stream)
+
+    async with open_tcp_server(handler) as server, open_socks_proxy() as proxy:
+        port = server.port.to_bytes(2, "big")
+        async with await connect(proxy) as stream:
+            await stream.send_all(b"\x04\x01" + port + b"\x7f\0\0\x01\0")
+            answer = await stream.receive_some()
+            await stream.send_all(b"x")
+            await stream.receive_some()
+            assert answer == b"\x00\x5a" + peers[0][1].to_bytes(2, "big") + b"\x7f\0\0\x01"
+        async with await connect(proxy) as stream:
+            await stream.send_all(b"\x05\x01\x00")
+            await stream.receive_some()
+            await stream.send_all(b"\x05\x01\x00\x01\x7f\0\0\x01" + port)
+            answer = await stream.receive_some()
+            await stream.send_all(b"x")
+            await stream.receive_some()
+            bound = b"\x7f\0\0\x01" + peers[1][1].to_bytes(2, "big")
+            assert answer == b"\x05\x00\x00\x01" + bound
+
+
 async def test_half_close_and_exact_reading() -> None:
     """Bytes right behind the request are the tunnel's, and its end reaches the target."""
     async with open_tcp_server(shout) as server, open_socks_proxy() as proxy:
@@ -116,6 +142,23 @@ async def test_half_close_and_exact_reading() -> None:
                 answer = b"".join([chunk async for chunk in stream])
                 assert answer[answers:] == b"HELLO"
         assert proxy.greetings == [(0,), (0,)]
+
+
+async def test_credentials_are_utf_8() -> None:
+    """User name and password are UTF-8; what is not ends the connection and is an error."""
+    async with open_socks_proxy(credentials=("ädä", "s€cret")) as proxy:
+        secret = "s€cret".encode()
+        for user, answer in [("ädä".encode(), b"\x01\x00"), ("ädä".encode("latin-1"), b"")]:
+            async with await connect(proxy) as stream:
+                await stream.send_all(b"\x05\x01\x02")
+                assert await stream.receive_some() == b"\x05\x02"
+                await stream.send_all(bytes([1, len(user)]) + user)
+                if answer:
+                    await stream.send_all(bytes([len(secret)]) + secret)
+                assert await stream.receive_some() == answer
+        assert proxy.logins == [("ädä", "s€cret")]
+        await proxy.wait_for("close", 2)
+        assert [type(error) for error in proxy.errors] == [UnicodeDecodeError]
 
 
 async def test_bytes_one_by_one() -> None:
@@ -202,12 +245,18 @@ async def test_reply_codes(host: str, code: int) -> None:
 )
 async def test_unknown_commands(request_bytes: bytes, answer: bytes, method: str | None) -> None:
     """Commands other than CONNECT and unknown address types have their own refusals."""
-    async with open_socks_proxy() as proxy, await connect(proxy) as stream:
+    async with (
+        open_tcp_server(echo) as server,
+        # Where the requests ask to go there is somebody; it is the command that is refused.
+        open_socks_proxy(resolve={"127.0.0.1": (server.host, server.port)}) as proxy,
+        await connect(proxy) as stream,
+    ):
         is_5 = request_bytes[0] == 5
         await stream.send_all((b"\x05\x01\x00" if is_5 else b"") + request_bytes)
         received = b"".join([chunk async for chunk in stream])
         assert received[2 if is_5 else 0 :][:2] == answer
         assert [request.method for request in proxy.requests] == ([method] if method else [])
+        assert server.connections == 0
 
 
 @pytest.mark.parametrize(
@@ -248,6 +297,19 @@ async def test_a_client_that_hangs_up(cut: bytes) -> None:
         (error,) = proxy.errors
         assert isinstance(error, EOFError)
         assert "hung up after" in str(error)
+
+
+@pytest.mark.parametrize("messages", [b"", b"\x05\x01\x02", b"\x05\x01\x02\x01\x01u\x01p"])
+async def test_a_client_that_leaves_between_messages(messages: bytes) -> None:
+    """Leaving before a message is no error: clients are cancelled there."""
+    async with open_socks_proxy(credentials=("u", "p")) as proxy:
+        async with await connect(proxy) as stream:
+            await stream.send_all(messages)
+            await stream.send_eof()
+            async for _ in stream:
+                pass
+        await proxy.wait_for("close")
+        assert proxy.errors == []
 
 
 async def test_a_string_without_end() -> None:

@@ -159,12 +159,11 @@ class _HTTPDialogue(Dialogue):
             )
         )
 
-        wanted = self.server._credentials  # noqa: SLF001  # this package's own class
         if fail := self.failure("reply"):
             await self._refuse(fail.status, fail.headers, fail.body)
         elif self.answers_itself("reply"):
             await self.answer("reply", b"")
-        elif wanted is not None and (username, password) != wanted:
+        elif not self.is_login(username, password):
             await self._refuse(407, ())
         elif method != "CONNECT":
             await self._refuse(405, [("Allow", "CONNECT")])

@@ -234,11 +234,16 @@ class Dialogue:
         """Return what the script wants instead of success at this stage."""
         return next((s for s in self._script if isinstance(s, Fail) and s.at == stage), None)
 
-    async def read_exactly(self, count: int, what: str) -> bytes:
-        """Read ``count`` bytes and not one more; the next ones may be the tunnel's."""
+    async def read_exactly(self, count: int, what: str, *, starts_message: bool = False) -> bytes:
+        """Read ``count`` bytes and not one more; the next ones may be the tunnel's.
+
+        Before a message a client may leave; inside one that is an error.
+        """
         data = b""
         while len(data) < count:
             more = await receive(self.stream, count - len(data))
+            if not more and not data and starts_message:
+                raise HangUp
             if not more:
                 raise EOFError(f"the client hung up after {len(data)} of {count} bytes of {what}")
             data += more
@@ -277,6 +282,11 @@ class Dialogue:
         return any(
             isinstance(s, Answer) and s.at == stage and s.then != "continue" for s in self._script
         )
+
+    def is_login(self, username: str | None, password: str | None) -> bool:
+        """Tell whether these are the credentials asked for; no password is an empty one."""
+        wanted = self.server._credentials  # noqa: SLF001
+        return wanted is None or (username, password) == (wanted[0], wanted[1] or "")
 
     async def hold(self, *, read: bool = True) -> NoReturn:
         """Say nothing more until the client hangs up."""

@@ -145,7 +145,7 @@ class _SOCKSDialogue(Dialogue):
     async def run(self) -> None:
         try:
             await self.start()
-            (version,) = await self.read_exactly(1, "the version")
+            (version,) = await self.read_exactly(1, "the version", starts_message=True)
             if version not in self._versions:
                 raise ValueError(f"the client speaks version {version}, not {set(self._versions)}")
             await (self._socks4() if version == 4 else self._socks5())
@@ -212,7 +212,7 @@ class _SOCKSDialogue(Dialogue):
         await self.reached("greeting")
         username, password = await self._log_in(methods)
 
-        version, command, _, kind = await self.read_exactly(4, "the request")
+        version, command, _, kind = await self.read_exactly(4, "the request", starts_message=True)
         if version != 5:
             raise ValueError(f"the request has version {version}, not 5")
         address_type: Literal["ipv4", "ipv6", "name"]
@@ -260,7 +260,7 @@ class _SOCKSDialogue(Dialogue):
             raise HangUp
         if method == NO_AUTHENTICATION:
             return None, None
-        version, length = await self.read_exactly(2, "the login")
+        version, length = await self.read_exactly(2, "the login", starts_message=True)
         if version != 1:
             raise ValueError(f"the login has version {version}, not 1")
         username = (await self.read_exactly(length, "the user name")).decode()
@@ -268,7 +268,7 @@ class _SOCKSDialogue(Dialogue):
         password = (await self.read_exactly(length, "the password")).decode()
         self.server.logins.append((username, password))
         await self.reached("auth")
-        status = 0 if (username, password) == wanted else 1
+        status = 0 if self.is_login(username, password) else 1
         if fail := self.failure("auth"):
             status = 1 if fail.reply is None else fail.reply
         await self.answer("auth", bytes([1, status]))
