@@ -15,6 +15,7 @@ tunnel that is half built has nobody at its other end to say good-bye to.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -35,7 +36,13 @@ from trio_wsproxy._urls import Proxy, Target
 from ._hop import Hop
 from ._http_connect import open_connect_tunnel
 from ._socks import open_socks_tunnel
-from ._tls import HTTP_1_1, add_tls, default_context, describe_tls_failure
+from ._tls import (
+    HTTP_1_1,
+    add_tls,
+    check_client_context,
+    default_context,
+    describe_tls_failure,
+)
 
 
 @dataclass(frozen=True)
@@ -88,19 +95,21 @@ async def dial(
     """
     target = route.target
     _check_addresses(route)
+    for context in (ssl_context, options.proxy_ssl_context, *(p.ssl_context for p in route.hops)):
+        check_client_context(context)
     stream = await _Dial(route, options, log).reach(len(route.hops), target.host, target.port)
     if ssl_context is None:
         return stream
     with log.stage("server_tls", None, f"the TLS handshake with the server {target.authority}"):
         try:
             return await add_tls(
-                stream, ssl_context, _tls_name(target.host), https_compatible=https_compatible
+                stream, ssl_context, _without_zone(target.host), https_compatible=https_compatible
             )
         except (trio.BrokenResourceError, ValueError) as exc:
             through = f", reached through {route.hops[-1].url}," if route.hops else ""
             raise ServerUnreachable(
                 f"the server {target.authority}{through} could not be trusted or understood: "
-                f"{describe_tls_failure(exc, target.host)}",
+                f"{describe_tls_failure(exc)}",
                 stage="server_tls",
             ) from exc
 
@@ -119,8 +128,13 @@ def _check_addresses(route: Route) -> None:
             )
 
 
-def _tls_name(host: str) -> str:
-    return host.partition("%")[0]  # a zone is local knowledge, not part of a certificate's name
+def _without_zone(host: str) -> str:
+    """Drop an IPv6 zone: it means something on this machine only (RFC 6874 section 1)."""
+    return host.partition("%")[0]
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class _Dial:
@@ -153,8 +167,9 @@ class _Dial:
         raise refusals[-1] from (refusals[-2] if len(refusals) > 1 else None)
 
     async def _tunnel(self, hop: Hop, host: str, port: int) -> trio.abc.Stream:
+        host = _without_zone(host)
+        authority = _authority(host, port)
         stream = await self._connect_proxy(hop)
-        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         stage = "socks" if hop.proxy.is_socks else "connect"
         answer = "SOCKS reply" if hop.proxy.is_socks else "answer to CONNECT"
         with self._log.stage(stage, hop.number, f"the {answer} of {hop} for {authority}"):
@@ -177,9 +192,9 @@ class _Dial:
         context = proxy.ssl_context or self._options.proxy_ssl_context or default_context(HTTP_1_1)
         with self._log.stage("proxy_tls", hop.number, f"the TLS handshake with {hop}"):
             try:
-                return await add_tls(stream, context, _tls_name(proxy.host))
+                return await add_tls(stream, context, _without_zone(proxy.host))
             except (trio.BrokenResourceError, ValueError) as exc:
-                text = describe_tls_failure(exc, proxy.host)
+                text = describe_tls_failure(exc)
                 if "not speak TLS" in text:
                     text += "; use http:// for its scheme"
                 raise hop.unreachable("proxy_tls", f"cannot be used: {text}") from exc
@@ -188,7 +203,7 @@ class _Dial:
         """Open the TCP connection to the first hop, or to the target of a direct route."""
         hop = self._hops[0] if self._hops else None
         options = self._options
-        waiting_for = f"the TCP connection to {hop or f'the server {host}:{port}'}"
+        waiting_for = f"the TCP connection to {hop or f'the server {_authority(host, port)}'}"
         with self._log.stage("tcp", hop.number if hop else None, waiting_for):
             try:
                 return await trio.open_tcp_stream(
@@ -198,7 +213,7 @@ class _Dial:
                     **_given(happy_eyeballs_delay=options.happy_eyeballs_delay),
                 )
             except OSError as exc:
-                raise self._unreachable(hop, host, port, exc) from exc
+                raise self._unreachable(hop, host, port, exc) from _attempts(exc)[0]
 
     async def _resolve(self, hop: Hop, host: str, port: int) -> list[str]:
         """Look up, on this machine, the addresses to ask ``hop`` for."""
@@ -219,34 +234,37 @@ class _Dial:
     ) -> OSError:
         stage = "resolve" if isinstance(exc, socket.gaierror) else "tcp"
         if stage == "resolve":
-            why = f"the name {host!r} has no address here ({exc.strerror})"
+            why = f"the name {host!r} has no address here ({exc.strerror}); is it right?"
+            if not self._hops:
+                why += " It may take a proxy to reach it."
         else:
-            why = _reason(exc)
+            why = " / ".join(dict.fromkeys(map(_reason, _attempts(exc))))
+            why += "; is it running, and are its host and port right?"
         if resolver is not None:
             names = resolver.proxy.scheme
             better = {"socks4": "socks4a", "socks5": "socks5h"}[names]
-            why += f"; {names}:// resolves names on this machine, {better}:// at the proxy"
+            why += f" ({names}:// resolves names on this machine, {better}:// at the proxy)"
         if hop is None:
             return ServerUnreachable(
-                f"the server {host}:{port} cannot be reached: {why}", stage=stage
+                f"the server {_authority(host, port)} cannot be reached: {why}", stage=stage
             )
-        return hop.unreachable(
-            stage, f"cannot be reached: {why}; is it running, and are its host and port right?"
-        )
+        return hop.unreachable(stage, f"cannot be reached: {why}")
 
 
 def _given(**options: float | None) -> dict[str, float]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _attempts(exc: OSError) -> list[OSError]:
+    """Find why TCP failed, once for each address.
+
+    trio hides that in an exception group behind "all attempts to connect … failed".
+    """
+    group = exc.__cause__
+    errors = [one for one in getattr(group, "exceptions", ()) if isinstance(one, OSError)]
+    return errors or [exc]
+
+
 def _reason(exc: OSError) -> str:
-    """Say why TCP failed; trio hides the attempts behind "all attempts … failed"."""
-    reasons: list[str] = []
-    pending: list[BaseException] = [exc]
-    while pending:
-        one = pending.pop(0)
-        if isinstance(one, OSError) and one.strerror and one.strerror not in reasons:
-            reasons.append(one.strerror)
-        pending += getattr(one, "exceptions", ())
-        pending += [one.__cause__] if one.__cause__ else []
-    return " / ".join(reasons) or str(exc)
+    # trio puts the address into strerror, where a person looks for the reason.
+    return os.strerror(exc.errno) if exc.errno else str(exc)

@@ -11,7 +11,7 @@ import trio
 from trio_wsproxy._exceptions import ProxyProtocolError, ProxyUnreachable
 from trio_wsproxy._urls import Proxy
 
-from ._tls import tls_failure
+from ._tls import client_certificate_hint, tls_failure
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,14 @@ class Hop:
         try:
             yield
         except trio.BrokenResourceError as exc:
-            error = tls_failure(exc)
-            # TLS 1.3 tells of a missing client certificate only now, after its handshake.
-            why = f" (OpenSSL: {error.reason})" if error and error.reason else ""
+            reason = getattr(tls_failure(exc), "reason", None) or ""
+            if self.proxy.scheme == "https" and "ALERT" in reason:
+                # With TLS 1.3 the proxy looks at our certificate after our handshake is done.
+                raise self.unreachable(
+                    "proxy_tls",
+                    f"broke TLS off behind its handshake (OpenSSL: {reason})"
+                    f"{client_certificate_hint(reason)}",
+                ) from exc
+            why = f" (OpenSSL: {reason})" if reason else ""
+            why += f"; does it speak {self.proxy.scheme} on that port?"
             raise self.broke_protocol(stage, f"broke the connection while {doing}{why}") from exc

@@ -96,7 +96,7 @@ async def _receive_head(
             with hop.conversation("connect", f"answering the request for {authority}"):
                 data = await stream.receive_some(RECEIVE_SIZE)
             if not data:
-                raise hop.broke_protocol("connect", _cut_off(reader.partial, authority))
+                raise hop.broke_protocol("connect", _cut_off(reader.partial, hop, authority))
             cut = reader.feed(data)
     except NotHTTP as exc:
         raise hop.broke_protocol(
@@ -105,13 +105,13 @@ async def _receive_head(
     return cut
 
 
-def _cut_off(partial: bytes, authority: str) -> str:
+def _cut_off(partial: bytes, hop: Hop, authority: str) -> str:
     if partial:
         return f"closed the connection in the middle of its answer to CONNECT {authority}"
-    return (
-        f"closed the connection without an answer to CONNECT {authority}; "
-        "does it speak HTTP (rather than SOCKS or TLS) on that port?"
-    )
+    hint = "does it speak HTTP (rather than SOCKS or TLS) on that port?"
+    if hop.proxy.scheme == "https":
+        hint = "if it wants a client certificate, load one into the context (load_cert_chain)"
+    return f"closed the connection without an answer to CONNECT {authority}; {hint}"
 
 
 def _parse(

@@ -8,7 +8,8 @@ stream has one owner, the dialer, so ``close`` does nothing here.
 Four things python-socks does that would hurt are met at this boundary:
 
 * it encodes credentials as ASCII and drops a user name without a password: :class:`_Credential`;
-* it treats a refusal that is cut short as a cut: :class:`_Borrowed` keeps the bytes read;
+* it waits for the rest of a refusal, which some proxies never send: :class:`_Borrowed` reads
+  the code as soon as it is there;
 * it decodes the bound name, which nobody needs, as UTF-8 and fails on others;
 * its ``timeout`` has a default; the only deadline is our caller's.
 """
@@ -16,18 +17,18 @@ Four things python-socks does that would hurt are met at this boundary:
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import trio
 from python_socks import ProxyError as SocksError
 from python_socks import ProxyType
 from python_socks.async_.trio.v2 import Proxy as SocksClient
 
-from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyProtocolError, ProxyRejected
+from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
 
 from ._hop import Hop
 
-# RFC 1928 section 6; 90 and above: the SOCKS4 memo.
+# RFC 1928 section 6; above 90: the SOCKS4 memo.
 REPLIES = {
     1: "general failure",
     2: "connection not allowed by its rules",
@@ -70,7 +71,8 @@ async def open_socks_tunnel(stream: trio.abc.Stream, hop: Hop, host: str, port: 
     A failed or cancelled call leaves the stream unusable; the caller closes it.
 
     """
-    borrowed = _Borrowed(stream, hop)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    borrowed = _Borrowed(stream, hop, authority)
     proxy = hop.proxy
     version = ProxyType.SOCKS4 if proxy.scheme.startswith("socks4") else ProxyType.SOCKS5
     client = SocksClient(
@@ -83,14 +85,16 @@ async def open_socks_tunnel(stream: trio.abc.Stream, hop: Hop, host: str, port: 
         forward=cast("Any", borrowed),  # documented as any object of that shape
     )
     try:
-        with hop.conversation("socks", f"being asked for a tunnel to {host}:{port}"):
+        with hop.conversation("socks", f"being asked for a tunnel to {authority}"):
             await client.connect(host, port, timeout=math.inf)
     except UnicodeDecodeError:
         # The reply was read to its end and granted the request; only the name the proxy
         # bound, which nobody needs, is not UTF-8.
         return
-    except SocksError as exc:
-        raise _failure(hop, f"{host}:{port}", borrowed, exc) from None
+    except SocksError:
+        # No refusal, for those are told by _Borrowed.
+        guess = _guess(bytes(borrowed.answer), "SOCKS4" if borrowed.socks4 else "SOCKS5")
+        raise hop.broke_protocol("socks", f"answered with {guess}") from None
 
 
 class _Credential(str):
@@ -117,13 +121,20 @@ def _credential(text: str | None) -> _Credential | None:
 
 
 class _Borrowed:
-    """A stream in the shape python-socks wants, handed over by its ``forward=`` protocol."""
+    """A stream in the shape python-socks wants, handed over by its ``forward=`` protocol.
 
-    def __init__(self, stream: trio.abc.Stream, hop: Hop) -> None:
+    It looks at each answer as it comes. The answers are: SOCKS4 ``00 REP …``; SOCKS5
+    ``05 METHOD``, then perhaps ``01 STATUS``, then ``05 REP …``. So the second byte tells a
+    refusal, and the rest of one does not matter.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, hop: Hop, authority: str) -> None:
         self._stream = stream
         self._hop = hop
-        self.sent = 0  # messages
-        self.answer = bytearray()  # of the answer that is being read
+        self._authority = authority
+        self._asked: Literal["", "greeting", "login", "request"] = ""
+        self.socks4 = hop.proxy.scheme.startswith("socks4")
+        self.answer = bytearray()  # as far as it has come
 
     async def connect(self, **_: object) -> _Borrowed:
         """Stand in for the proxy before this one: the way to this proxy exists already."""
@@ -131,72 +142,72 @@ class _Borrowed:
         return self
 
     async def write(self, data: bytes) -> None:
-        self.sent += 1
+        if data[0] == 1:  # RFC 1929 has a version of its own
+            self._asked = "login"
+        else:
+            self._asked = "request" if self.socks4 or self._asked else "greeting"
         self.answer.clear()
         await self._stream.send_all(data)
 
     async def read(self, max_bytes: int = 65536) -> bytes:
         data = bytes(await self._stream.receive_some(max_bytes))
         self.answer += data
+        refusal = self._refusal()
+        if refusal is not None:
+            raise refusal
         return data
 
     async def read_exactly(self, size: int) -> bytes:
         start = len(self.answer)
         while len(self.answer) < start + size:
             if not await self.read(start + size - len(self.answer)):
-                raise SocksError("closed")
+                middle = "in the middle of" if self.answer else "without"
+                raise self._hop.broke_protocol(
+                    "socks",
+                    f"closed the connection {middle} an answer to the request for "
+                    f"{self._authority}; does it speak {self._hop.proxy.scheme} on that port?",
+                )
         return bytes(self.answer[start:])
 
     async def close(self) -> None:
         """Leave the stream to its owner."""
         await trio.lowlevel.checkpoint()
 
-
-def _failure(
-    hop: Hop, authority: str, borrowed: _Borrowed, exc: SocksError
-) -> ProxyRejected | ProxyProtocolError:
-    """Tell from the bytes of the last answer how the conversation ended.
-
-    The answers are: SOCKS4 ``00 REP …``; SOCKS5 ``05 METHOD``, then perhaps ``01 STATUS``,
-    then ``05 REP …``. REP counts even where the rest of a refusal is missing.
-    """
-    answer = bytes(borrowed.answer)
-    socks4 = hop.proxy.scheme.startswith("socks4")
-    if len(answer) >= 2:
-        first, second = answer[0], answer[1]
-        if socks4 and first == 0 and second in REPLIES:
-            return _rejected(hop, authority, second)
-        if not socks4 and first == 5 and borrowed.sent == 1 and second == 0xFF:
+    def _refusal(self) -> ProxyRejected | None:
+        """Tell the refusal in the answer, if it is one."""
+        if len(self.answer) < 2:
+            return None
+        version, code = self.answer[:2]
+        hop = self._hop
+        if self.socks4:
+            refused = version == 0 and code in (91, 92, 93)
+            return _rejected(hop, self._authority, code) if refused else None
+        if self._asked == "login":
+            # Some proxies write their 5 where RFC 1929 has its 1.
+            refused = version in (1, 5) and code != 0
+            return _unauthenticated(hop, "refuses these credentials") if refused else None
+        if version != 5 or code == 0:
+            return None
+        if self._asked == "request":
+            return _rejected(hop, self._authority, code)
+        if code == 0xFF:
             return _unauthenticated(hop, "accepts none of the authentication methods offered")
-        if not socks4 and first == 5 and borrowed.sent == 1 and second:
-            return _unauthenticated(
-                hop, f"wants authentication method {second}, which was not offered"
-            )
-        if not socks4 and first == 1 and borrowed.sent == 2 and second:
-            return _unauthenticated(hop, "refuses these credentials")
-        if not socks4 and first == 5 and borrowed.sent > 1 and second >= 1:
-            return _rejected(hop, authority, second)
-    if str(exc) == "closed":
-        middle = "in the middle of" if answer else "without"
-        return hop.broke_protocol(
-            "socks",
-            f"closed the connection {middle} an answer to the request for {authority}; "
-            f"does it speak {hop.proxy.scheme} on that port?",
-        )
-    return hop.broke_protocol("socks", f"answered with {_guess(answer)}")
+        if code == 2 and hop.proxy.username is not None:
+            return None
+        return _unauthenticated(hop, f"wants authentication method {code}, which was not offered")
 
 
-def _guess(answer: bytes) -> str:
+def _guess(answer: bytes, version: str) -> str:
     if answer[:1] == b"H":
         return "HTTP; use http:// for its scheme"
     if answer[:1] == b"\x15":
         return "a TLS alert: that port speaks TLS, which SOCKS does not"
-    return f"{answer[:16]!r}, which is not SOCKS of that version"
+    return f"{answer[:16]!r}, which is not {version}"
 
 
 def _rejected(hop: Hop, authority: str, code: int) -> ProxyRejected:
     text = f"{hop} refused the tunnel to {authority}: reply {code}, "
-    text += REPLIES.get(code, "unknown to RFC 1928")
+    text += REPLIES.get(code, "which RFC 1928 does not know")
     remedy = _REMEDIES.get(code)
     return ProxyRejected(
         f"{text}; {remedy}" if remedy else text,

@@ -31,6 +31,24 @@ def default_context(alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
     return context
 
 
+def check_client_context(context: ssl.SSLContext | None) -> None:
+    """Refuse a context that a client cannot use, before anything is dialed.
+
+    Raises:
+      TypeError: It is no context.
+      ValueError: It is one for servers.
+
+    """
+    if context is None:
+        return
+    if not isinstance(context, ssl.SSLContext):
+        raise TypeError(f"a TLS context must be an ssl.SSLContext, not {type(context).__name__}")
+    if context.protocol == ssl.PROTOCOL_TLS_SERVER:
+        raise ValueError(
+            "this TLS context is for servers; make one with ssl.create_default_context()"
+        )
+
+
 async def add_tls(
     stream: trio.abc.Stream,
     context: ssl.SSLContext,
@@ -76,27 +94,37 @@ def tls_failure(exc: BaseException | None) -> ssl.SSLError | None:
     return None
 
 
-def describe_tls_failure(exc: BaseException, host: str) -> str:
+def describe_tls_failure(exc: BaseException) -> str:
     """Say in one line why a TLS handshake failed, and what to try."""
     error = tls_failure(exc)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate was refused: {error.verify_message}" + _certificate_hint(
-            error, host
-        )
+        message = error.verify_message.rstrip(".")
+        return f"its certificate was refused: {message}{_certificate_hint(error.verify_code)}"
     if isinstance(error, ssl.SSLEOFError):
         return "it closed the connection during the TLS handshake"
     reason = (error.reason or str(error)) if error else ""
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return f"it does not speak TLS on that port (OpenSSL: {reason})"
     if reason:
-        return f"the TLS handshake failed (OpenSSL: {reason})"
+        return f"the TLS handshake failed (OpenSSL: {reason}){client_certificate_hint(reason)}"
+    if isinstance(exc, ValueError):
+        return f"its name cannot be used with TLS ({exc})"
     return "it broke the connection during the TLS handshake"
 
 
-def _certificate_hint(error: ssl.SSLCertVerificationError, host: str) -> str:
-    if error.verify_code in _NAME_MISMATCH:
-        return f"; the name asked for was {host!r}"
-    if error.verify_code in _UNKNOWN_ISSUER:
+def client_certificate_hint(reason: str) -> str:
+    """Say what to try when the peer may have missed a certificate of ours."""
+    if any(word in reason for word in _WANTS_CERTIFICATE):
+        return "; if it wants a client certificate, load one into the context (load_cert_chain)"
+    return ""
+
+
+def _certificate_hint(code: int) -> str:
+    if code in _NAME_MISMATCH:
+        return "; use a name that the certificate is for"
+    if code in _OUT_OF_DATE:
+        return "; it has to be renewed, if the clock of this machine is right"
+    if code in _UNKNOWN_ISSUER:
         return (
             "; if a company's own authority signed it, add that authority's certificate to a "
             "context (load_verify_locations) or name its file in SSL_CERT_FILE"
@@ -104,6 +132,15 @@ def _certificate_hint(error: ssl.SSLCertVerificationError, host: str) -> str:
     return ""
 
 
+# Parts of OpenSSL's names for the alerts that servers send then.
+_WANTS_CERTIFICATE = (
+    "ALERT_CERTIFICATE_REQUIRED",
+    "ALERT_HANDSHAKE_FAILURE",
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_UNKNOWN_CA",
+)
+
 # X509_V_ERR_… of OpenSSL's x509_vfy.h
 _NAME_MISMATCH = {62, 64}  # HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH
+_OUT_OF_DATE = {9, 10}  # CERT_NOT_YET_VALID, CERT_HAS_EXPIRED
 _UNKNOWN_ISSUER = {18, 19, 20, 21}  # self-signed leaf or root, issuer not found, leaf not verified

@@ -1,0 +1,493 @@
+"""TLS layers: the contexts, what they offer, and what each failure is called."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from _wire import Peer, nothing_left, rest_of
+
+from trio_wsproxy import (
+    Proxy,
+    ProxyError,
+    ProxyProtocolError,
+    ProxyUnreachable,
+    ServerUnreachable,
+    open_ssl_over_tcp_stream,
+    open_tcp_stream,
+    open_websocket_url,
+)
+from trio_wsproxy._transport._tls import (
+    HTTP_1_1,
+    add_tls,
+    check_client_context,
+    client_certificate_hint,
+    default_context,
+    describe_tls_failure,
+)
+from trio_wsproxy.testing import (
+    Certificates,
+    Reset,
+    TCPServer,
+    open_echo_server,
+    open_http_proxy,
+    open_tcp_server,
+)
+
+LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.timezone.utc)
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Certificates:
+    """One CA for all tests of this module."""
+    return Certificates()
+
+
+@pytest.fixture
+def trusted(
+    certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Let the platform's trust store be our CA, as an administrator would do it."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.write_pem(tmp_path).ca))
+    default_context.cache_clear()
+    yield
+    default_context.cache_clear()
+
+
+async def echo(stream: trio.abc.Stream) -> None:
+    """Send back what comes."""
+    async for chunk in stream:
+        await stream.send_all(chunk)
+
+
+async def check_echo(stream: trio.abc.Stream) -> None:
+    """Hold that an echo server is at the other end."""
+    await stream.send_all(b"hello")
+    assert await stream.receive_some() == b"hello"
+
+
+# --- contexts ----------------------------------------------------------------------------
+
+
+def test_default_context_is_made_once() -> None:
+    """There is one default context for each ALPN offer, and it checks certificates."""
+    assert default_context() is default_context()
+    assert default_context(HTTP_1_1) is default_context(HTTP_1_1)
+    assert default_context() is not default_context(HTTP_1_1)
+    assert default_context().check_hostname
+    assert default_context().verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_default_context_is_made_once_for_all_connections(
+    certificates: Certificates, trusted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two connections through TLS in TLS read the trust store once."""
+    made = []
+    create = ssl.create_default_context
+
+    def counting(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+        made.append(1)
+        return create(*args, **kwargs)
+
+    monkeypatch.setattr(ssl, "create_default_context", counting)
+    async with open_echo_server(ssl_context=certificates.server_context()) as echo_server:
+        async with open_http_proxy(ssl_context=certificates.server_context()) as proxy:
+            for _ in range(2):
+                async with open_websocket_url(echo_server.url, proxy=proxy.url):
+                    pass
+    assert made == [1]
+
+
+@pytest.mark.parametrize(
+    ("context", "error", "text"),
+    [
+        (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ValueError, "for servers"),
+        ("context", TypeError, "not str"),
+        (True, TypeError, "not bool"),
+    ],
+)
+async def test_context_that_is_none_for_clients(
+    context: Any, error: type[Exception], text: str
+) -> None:
+    """A context that cannot work is refused before anything is dialed."""
+    with pytest.raises(error, match=text):
+        check_client_context(context)
+    async with open_tcp_server(echo) as server:
+        with pytest.raises(error, match=text):
+            await open_ssl_over_tcp_stream(
+                server.host, server.port, proxy=None, ssl_context=context
+            )
+        with pytest.raises(error, match=text):
+            await open_tcp_stream(
+                "e.test", 1, proxy=f"https://{server.authority}", proxy_ssl_context=context
+            )
+        assert server.connections == 0
+
+
+# --- ALPN --------------------------------------------------------------------------------
+
+
+def choosing_context(certificates: Certificates) -> ssl.SSLContext:
+    """A server's context that would take HTTP/2 if it were offered."""
+    context = certificates.server_context()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
+
+
+async def test_alpn_of_the_default_context(certificates: Certificates, trusted: None) -> None:
+    """By default http/1.1 is offered to https proxies and wss servers, and to nobody else."""
+    seen = []
+
+    async def spy(stream: trio.abc.Stream) -> None:
+        assert isinstance(stream, trio.SSLStream)
+        seen.append(stream.selected_alpn_protocol())
+
+    context = choosing_context(certificates)
+    async with open_tcp_server(spy, ssl_context=context) as server:
+        with pytest.raises(Exception, match="CONNECT"):
+            await open_tcp_stream("e.test", 1, proxy=f"https://localhost:{server.port}")
+        with pytest.raises(Exception, match="WebSocket"):
+            async with open_websocket_url(f"wss://localhost:{server.port}", proxy=None):
+                pass
+        stream = await open_ssl_over_tcp_stream("localhost", server.port, proxy=None)
+        await stream.aclose()
+        await server.wait_for("close", 3)
+    assert seen == ["http/1.1", "http/1.1", None]
+
+
+async def test_caller_s_context_is_not_changed(certificates: Certificates) -> None:
+    """Of a context that the caller brings, ALPN included, nothing is changed."""
+    seen = []
+
+    async def spy(stream: trio.abc.Stream) -> None:
+        assert isinstance(stream, trio.SSLStream)
+        seen.append(stream.selected_alpn_protocol())
+        await echo(stream)
+
+    plain, own = certificates.client_context(), certificates.client_context()
+    own.set_alpn_protocols(["h2"])
+    before = [(c.options, c.verify_mode, c.verify_flags, c.check_hostname) for c in (plain, own)]
+    async with open_tcp_server(spy, ssl_context=choosing_context(certificates)) as server:
+        for context in (plain, own):
+            for _ in range(2):
+                proxy = Proxy(f"https://localhost:{server.port}", ssl_context=context)
+                with pytest.raises(ProxyProtocolError, match="answered CONNECT with b'CONNECT"):
+                    await open_tcp_stream("e.test", 1, proxy=proxy)
+    after = [(c.options, c.verify_mode, c.verify_flags, c.check_hostname) for c in (plain, own)]
+    assert seen == [None, None, "h2", "h2"]
+    assert before == after
+
+
+# --- the handshake -----------------------------------------------------------------------
+
+
+async def test_layers_on_layers(certificates: Certificates) -> None:
+    """TLS stands on any stream: here three layers deep, on one in memory."""
+    client, server = trio.testing.memory_stream_pair()
+    layers = 3
+
+    async def serve(stream: trio.abc.Stream) -> None:
+        for _ in range(layers):
+            tls = trio.SSLStream(
+                stream, certificates.server_context(), server_side=True, https_compatible=True
+            )
+            await tls.do_handshake()
+            stream = tls
+        await echo(stream)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve, server)
+        stream: trio.abc.Stream = client
+        for _ in range(layers):
+            stream = await add_tls(stream, certificates.client_context(), "localhost")
+        await check_echo(stream)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("then", ["eof", "reset"])
+async def test_failed_handshake_closes_the_stream(then: Any) -> None:
+    """After a handshake that fails the stream below is closed."""
+    peer = Peer(b"", then=then)
+    with pytest.raises(trio.BrokenResourceError):
+        await add_tls(peer, default_context(), "echo.test")
+    assert peer.closed
+
+
+async def test_cancelled_handshake_closes_the_stream(autojump_clock: trio.abc.Clock) -> None:
+    """A handshake that is cancelled closes the stream below, too."""
+    peer = Peer(b"", then="silence")
+    with trio.move_on_after(5) as scope:
+        await add_tls(peer, default_context(), "echo.test")
+    assert scope.cancelled_caught
+    assert peer.closed
+
+
+async def test_name_that_tls_cannot_carry() -> None:
+    """A name that is none is refused with words of its own, and the stream is closed."""
+    peer = Peer()
+    with pytest.raises(ValueError, match="leading dot") as caught:
+        await add_tls(peer, default_context(), ".test")
+    assert peer.closed
+    assert describe_tls_failure(caught.value).startswith("its name cannot be used with TLS (")
+
+
+# --- what a failure is called ------------------------------------------------------------
+
+
+def expired(certificates: Certificates) -> ssl.SSLContext:
+    """A server whose certificate has expired."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf = certificates._ca.issue_cert("localhost", not_before=LONG_AGO, not_after=LONG_AGO)
+    leaf.configure_cert(context)
+    return context
+
+
+FAILURES: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
+    "wrong name": (
+        lambda ours: ours.server_context("other.test"),
+        (
+            "its certificate was refused: Hostname mismatch, certificate is not valid for "
+            "'localhost'; use a name that the certificate is for"
+        ),
+    ),
+    "unknown CA": (
+        lambda _: Certificates().server_context(),
+        (
+            "its certificate was refused: unable to get local issuer certificate; if a company's "
+            "own authority signed it, add that authority's certificate to a context "
+            "(load_verify_locations) or name its file in SSL_CERT_FILE"
+        ),
+    ),
+    "expired": (
+        expired,
+        (
+            "its certificate was refused: certificate has expired; it has to be renewed, if the "
+            "clock of this machine is right"
+        ),
+    ),
+}
+each_failure = pytest.mark.parametrize(("context", "text"), FAILURES.values(), ids=FAILURES)
+
+
+@each_failure
+async def test_failure_at_the_server(
+    certificates: Certificates, context: Callable[[Certificates], ssl.SSLContext], text: str
+) -> None:
+    """What is wrong with the server's TLS is told by OpenSSL's reason and the server's name."""
+    async with nothing_left(), open_tcp_server(echo, ssl_context=context(certificates)) as server:
+        with pytest.raises(ServerUnreachable) as caught:
+            await open_ssl_over_tcp_stream(
+                "localhost", server.port, proxy=None, ssl_context=certificates.client_context()
+            )
+        assert str(caught.value) == (
+            f"the server localhost:{server.port} could not be trusted or understood: {text}"
+        )
+        assert caught.value.stage == "server_tls"
+        assert isinstance(caught.value.__cause__, trio.BrokenResourceError)
+
+
+@each_failure
+async def test_failure_at_the_proxy(
+    certificates: Certificates, context: Callable[[Certificates], ssl.SSLContext], text: str
+) -> None:
+    """The same at a proxy names the proxy."""
+    async with nothing_left(), open_http_proxy(ssl_context=context(certificates)) as proxy:
+        with pytest.raises(ProxyUnreachable) as caught:
+            await open_tcp_stream(
+                "e.test", 1, proxy=proxy.url, proxy_ssl_context=certificates.client_context()
+            )
+        assert str(caught.value) == (
+            f"proxy {proxy.url} (from argument proxy=) cannot be used: {text}"
+        )
+        assert (caught.value.proxy, caught.value.hop) == (proxy.url, 1)
+        assert caught.value.stage == "proxy_tls"
+        assert proxy.requests == []
+
+
+@each_failure
+async def test_failure_at_the_server_behind_a_proxy(
+    certificates: Certificates, context: Callable[[Certificates], ssl.SSLContext], text: str
+) -> None:
+    """Behind an https proxy whose TLS is fine, it is the server that is blamed."""
+    ours = certificates.client_context()
+    async with nothing_left(), open_tcp_server(echo, ssl_context=context(certificates)) as server:
+        async with open_http_proxy(ssl_context=certificates.server_context()) as proxy:
+            with pytest.raises(ServerUnreachable) as caught:
+                await open_ssl_over_tcp_stream(
+                    "localhost",
+                    server.port,
+                    proxy=proxy.url,
+                    proxy_ssl_context=ours,
+                    ssl_context=ours,
+                )
+            assert str(caught.value) == (
+                f"the server localhost:{server.port}, reached through {proxy.url}, could not be "
+                f"trusted or understood: {text}"
+            )
+
+
+async def test_certificate_for_an_address(certificates: Certificates) -> None:
+    """A certificate without the address asked for is refused by address."""
+    context = certificates.server_context("localhost")
+    async with open_tcp_server(echo, ssl_context=context) as server:
+        with pytest.raises(ServerUnreachable, match=r"not valid for '127\.0\.0\.1'; use a name"):
+            await open_ssl_over_tcp_stream(
+                "127.0.0.1", server.port, proxy=None, ssl_context=certificates.client_context()
+            )
+
+
+async def talk_plainly(stream: trio.abc.Stream) -> None:
+    """Answer like an HTTP server that does not know TLS."""
+    await stream.receive_some()
+    await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+async def hang_up(stream: trio.abc.Stream) -> None:
+    """Take the client's first bytes and close."""
+    await stream.receive_some()
+
+
+@pytest.mark.parametrize(
+    ("handler", "text"),
+    [
+        (talk_plainly, "it does not speak TLS on that port (OpenSSL: WRONG_VERSION_NUMBER)"),
+        (hang_up, "it closed the connection during the TLS handshake"),
+    ],
+)
+async def test_no_tls_on_that_port(
+    certificates: Certificates, handler: Callable[[trio.abc.Stream], Any], text: str
+) -> None:
+    """A port without TLS is recognised; for a proxy the scheme to use is named."""
+    ours = certificates.client_context()
+    async with nothing_left(), open_tcp_server(handler) as server:
+        with pytest.raises(ServerUnreachable) as at_server:
+            await open_ssl_over_tcp_stream(server.host, server.port, proxy=None, ssl_context=ours)
+        with pytest.raises(ProxyUnreachable) as at_proxy:
+            await open_tcp_stream(
+                "e.test", 1, proxy=f"https://{server.authority}", proxy_ssl_context=ours
+            )
+    assert str(at_server.value).endswith(text)
+    hint = "; use http:// for its scheme" if "not speak" in text else ""
+    assert str(at_proxy.value).endswith(text + hint)
+
+
+async def test_reset_in_the_handshake(certificates: Certificates) -> None:
+    """A reset during the handshake is told as one."""
+    context = certificates.server_context()
+    async with nothing_left():
+        async with open_http_proxy(ssl_context=context, script=[Reset("accept")]) as proxy:
+            with pytest.raises(ProxyUnreachable, match="during the TLS handshake") as caught:
+                await open_tcp_stream(
+                    "e.test", 1, proxy=proxy.url, proxy_ssl_context=certificates.client_context()
+                )
+            assert caught.value.stage == "proxy_tls"
+
+
+@asynccontextmanager
+async def open_strict_server(
+    certificates: Certificates, version: ssl.TLSVersion
+) -> AsyncIterator[TCPServer]:
+    """Run a server that wants a client certificate, and says so with an alert.
+
+    trio's own TLS hangs up without the alert, so here OpenSSL's part is done by hand.
+    """
+    context = certificates.server_context(client_ca=certificates)
+    context.minimum_version = context.maximum_version = version
+
+    async def serve(stream: trio.abc.Stream) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await stream.send_all(outgoing.read())
+                incoming.write(await stream.receive_some())
+            except ssl.SSLError:
+                break  # the alert is in outgoing now
+        await stream.send_all(outgoing.read())
+        await rest_of(stream)  # so that no reset overtakes the alert
+
+    async with open_tcp_server(serve) as server:
+        yield server
+        assert server.errors == []
+
+
+@pytest.mark.parametrize(
+    ("version", "text"),
+    [
+        (
+            ssl.TLSVersion.TLSv1_2,
+            "cannot be used: the TLS handshake failed (OpenSSL: SSLV3_ALERT_HANDSHAKE_FAILURE)",
+        ),
+        # With TLS 1.3 it shows only after the handshake.
+        (
+            ssl.TLSVersion.TLSv1_3,
+            "broke TLS off behind its handshake (OpenSSL: TLSV13_ALERT_CERTIFICATE_REQUIRED)",
+        ),
+    ],
+)
+async def test_missing_client_certificate(
+    certificates: Certificates, version: ssl.TLSVersion, text: str
+) -> None:
+    """A proxy that misses a client certificate fails as TLS does, whatever the version."""
+    async with nothing_left(), open_strict_server(certificates, version) as server:
+        url = f"https://localhost:{server.port}"
+        with pytest.raises(ProxyUnreachable) as caught:
+            await open_tcp_stream(
+                "e.test", 1, proxy=url, proxy_ssl_context=certificates.client_context()
+            )
+        assert str(caught.value) == (
+            f"proxy {url} (from argument proxy=) {text}; if it wants a client certificate, "
+            "load one into the context (load_cert_chain)"
+        )
+        assert caught.value.stage == "proxy_tls"
+
+
+async def test_client_certificate(certificates: Certificates) -> None:
+    """A context with a client certificate opens what is closed to one without."""
+    context = certificates.server_context(client_ca=certificates)
+    async with nothing_left(), open_tcp_server(echo) as server:
+        async with open_http_proxy(ssl_context=context) as proxy:
+            with pytest.raises(ProxyError):  # an end or a reset: this proxy sends no alert
+                await open_tcp_stream(
+                    server.host,
+                    server.port,
+                    proxy=proxy.url,
+                    proxy_ssl_context=certificates.client_context(),
+                )
+            stream = await open_tcp_stream(
+                server.host,
+                server.port,
+                proxy=proxy.url,
+                proxy_ssl_context=certificates.client_certificate_context(),
+            )
+            await check_echo(stream)
+            await stream.aclose()
+
+
+@pytest.mark.parametrize(
+    ("reason", "hinted"),
+    [
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", True),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", True),
+        ("TLSV1_ALERT_UNKNOWN_CA", True),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", False),
+        ("WRONG_VERSION_NUMBER", False),
+    ],
+)
+def test_client_certificate_hint(reason: str, hinted: bool) -> None:
+    """Client certificates are mentioned where they may be the reason."""
+    assert ("load_cert_chain" in client_certificate_hint(reason)) is hinted
+
+
+def test_failure_without_a_reason() -> None:
+    """A stream that breaks without OpenSSL's word is told as that."""
+    text = describe_tls_failure(trio.BrokenResourceError())
+    assert text == "it broke the connection during the TLS handshake"
