@@ -29,10 +29,10 @@ from __future__ import annotations
 import base64
 import re
 import ssl
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 import trio
 from trio_websocket import Endpoint
@@ -61,6 +61,8 @@ DISCONNECT_TIMEOUT = 60  # seconds; trio-websocket's
 MAX_MESSAGE_SIZE = 2**20  # bytes; trio-websocket's
 PING_INTERVAL = 20  # seconds; below the idle timeouts of common proxies (nginx 60, ELB 60)
 PING_TIMEOUT = 20  # seconds
+
+StartSoon: TypeAlias = Callable[..., object]  # a nursery's
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
@@ -233,8 +235,7 @@ async def connect_websocket_url(
     A cancelled call leaves nothing behind.
 
     """
-    plan = _plan(parse_target(url), ssl_context, **options)
-    return _start(nursery, await _connect(plan, shielded=False))
+    return await _connect(_plan(parse_target(url), ssl_context, **options), nursery.start_soon)
 
 
 async def connect_websocket(
@@ -266,7 +267,7 @@ async def connect_websocket(
 
     """
     plan = _plan(*_target_and_context(host, port, resource, use_ssl), **options)
-    return _start(nursery, await _connect(plan, shielded=False))
+    return await _connect(plan, nursery.start_soon)
 
 
 async def wrap_client_stream(
@@ -329,11 +330,11 @@ async def wrap_client_stream(
         )
         log = StageLog()
         with trio.move_on_after(connect_timeout):
-            connection = await _upgrade(stream, request, settings, log, shielded=False)
-            return _start(nursery, connection)
+            return await _upgrade(stream, request, settings, log, nursery.start_soon)
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
+    await trio.aclose_forcefully(stream)
     raise _timed_out(request.url, connect_timeout, log)
 
 
@@ -451,31 +452,38 @@ def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
     return ((b"Authorization", b"Basic " + base64.b64encode(secret)),)
 
 
+# Ctrl-C between two lines of this would leave a task that nothing can stop. It is kept off
+# here, and not off the user's block; where this waits, trio delivers it.
 @asynccontextmanager
+@trio.lowlevel.enable_ki_protection
 async def _open(plan: _Plan) -> AsyncGenerator[WebSocketConnection, None]:
-    connection = await _connect(plan, shielded=True)
+    connection = await _connect(plan)
     error: BaseException | None = None
     leaving: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        _start(nursery, connection)
+        nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
         # Whatever is raised here is kept, for the nursery would wrap it in a group.
         try:
             yield connection
         except BaseException as exc:
             error = exc
         try:
-            await connection._leave(error)  # noqa: SLF001  # hidden from users, not from us
+            await connection._leave(error)  # noqa: SLF001
         except BaseException as exc:
             leaving = exc
-    if error is not None and not isinstance(leaving, KeyboardInterrupt):
-        raise error
-    if leaving is not None:
-        leaving.__context__ = error or leaving.__context__
-        raise leaving
+    try:
+        if error is not None and not isinstance(leaving, KeyboardInterrupt):
+            raise error
+        if leaving is not None:
+            leaving.__context__ = error or leaving.__context__
+            raise leaving
+    finally:
+        del error, leaving  # no cycle through this frame
 
 
-async def _connect(plan: _Plan, *, shielded: bool) -> WebSocketConnection:
-    """Do everything that comes before the nursery."""
+@trio.lowlevel.enable_ki_protection
+async def _connect(plan: _Plan, start_soon: StartSoon | None = None) -> WebSocketConnection:
+    """Do everything that comes before a nursery of ours."""
     route = resolve_target(plan.target, proxy=plan.proxy)
     check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
     context = None
@@ -485,9 +493,7 @@ async def _connect(plan: _Plan, *, shielded: bool) -> WebSocketConnection:
     with trio.move_on_after(plan.connect_timeout):
         stream = await dial(route, plan.dial_options, log, ssl_context=context)
         try:
-            return await _upgrade(
-                stream, plan.request, plan.settings, log, shielded=shielded, route=route
-            )
+            return await _upgrade(stream, plan.request, plan.settings, log, start_soon, route=route)
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
@@ -499,10 +505,11 @@ async def _upgrade(
     request: OpeningRequest,
     settings: ConnectionSettings,
     log: StageLog,
+    start_soon: StartSoon | None,
     *,
-    shielded: bool,
     route: Route | None = None,
 ) -> WebSocketConnection:
+    """Shake hands, make the connection, and start it in the user's nursery if there is one."""
     waiting_for = f"the answer of {request.url} to the WebSocket request"
     with log.stage("upgrade", None, waiting_for):
         answer = await shake_hands(stream, request)
@@ -517,7 +524,10 @@ async def _upgrade(
         route=route,
         stages=tuple(log.stages),
     )
-    return WebSocketConnection(stream, info, settings, shielded=shielded)
+    connection = WebSocketConnection(stream, info, settings, shielded=start_soon is None)
+    if start_soon is not None:
+        start_soon(connection._run)  # noqa: SLF001  # raises where the nursery is closed already
+    return connection
 
 
 def _endpoint(stream: trio.abc.Stream, *, local: bool) -> Endpoint | str:
@@ -529,11 +539,6 @@ def _endpoint(stream: trio.abc.Stream, *, local: bool) -> Endpoint | str:
     except (OSError, ValueError):  # reset already; or a Unix socket, which has neither
         return repr(stream)
     return Endpoint(address, port, isinstance(stream, trio.SSLStream))
-
-
-def _start(nursery: trio.Nursery, connection: WebSocketConnection) -> WebSocketConnection:
-    nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
-    return connection
 
 
 def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:

@@ -44,11 +44,13 @@ Ending
 runs out of time it cancels ``_run`` instead, which closes the stream at once. When the
 nursery is the user's, its cancellation reaches ``_run`` directly; when it is
 :func:`open_websocket`'s, ``_run`` is shielded from it and :meth:`_leave` decides. Ctrl-C is
-kept off the two tasks, so that trio delivers it to the main task, where it belongs.
+kept off the background tasks, so that trio delivers it to the main task, where it belongs,
+and off the steps of each method that belong together.
 """
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import random
 from collections import deque
@@ -168,6 +170,21 @@ class ConnectionSettings:
     message_queue_size: int | None = None
     receive_buffer_size: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse, with a ValueError, what would only be noticed much later, or never."""
+        for name, zero_will_do in (
+            ("ping_interval", False),
+            ("ping_timeout", False),
+            ("disconnect_timeout", True),
+            ("max_message_size", True),
+            ("message_queue_size", True),
+            ("receive_buffer_size", False),
+        ):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 or (value == 0 and zero_will_do)):
+                least = "0 or more" if zero_will_do else "more than 0"
+                raise ValueError(f"{name} must be {least}, not {value!r}")
+
 
 def check_close(code: int, reason: str | None) -> None:
     """Refuse what a close frame cannot carry (RFC 6455 sections 5.5 and 7.4).
@@ -227,7 +244,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._last_frame_queued = False  # the close frame is in _outgoing
         self._writer_idle = trio.lowlevel.ParkingLot()
         self._writer_done = trio.Event()
-        self._write_error: BaseException | None = None
+        self._write_error: BaseException | None = None  # if it is what ended the connection
         self._senders = trio.lowlevel.ParkingLot()
 
         self._incoming: deque[Message] = deque()
@@ -341,6 +358,9 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         """Record why the connection is over; the first reason stays."""
         if self._ended is None:
             self._ended = kind(CloseReason(code, reason or None))
+            if cause is not None and cause.__traceback__ is not None:
+                # Its outermost frame is one of ours, through which we would keep ourselves alive.
+                cause.__traceback__ = cause.__traceback__.tb_next
             self._ended.__cause__ = cause
 
     def _closed_error(self) -> ConnectionClosed:
@@ -390,10 +410,12 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                 self._end(ConnectionClosedLocally, ABNORMAL, "cancelled", None)
                 self._enter(Cause.STREAM_ENDED)
                 try:
-                    await trio.aclose_forcefully(self._stream)
+                    with contextlib.suppress(Exception):  # it is thrown away, whatever it says
+                        await trio.aclose_forcefully(self._stream)
                 finally:
                     self._finished.set()
 
+    @trio.lowlevel.enable_ki_protection
     async def _recorded(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a background task; an error, ours included, ends the connection, not the nursery."""
         try:
@@ -401,7 +423,6 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         except Exception as exc:
             self._lose(Cause.PEER_BROKE_PROTOCOL, 1011, "internal error", exc)
 
-    @trio.lowlevel.enable_ki_protection
     async def _write(self) -> None:
         """Send what is queued, all of it in one write, until the close frame is sent."""
         try:
@@ -411,8 +432,9 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                 else:
                     await self._writer_idle.park()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            # The peer may have said why before it went: the reader looks, for a moment.
-            self._write_error = exc
+            if self._ended is None:
+                # The peer may have said why before it went: the reader looks, for a moment.
+                self._write_error = exc
             self._lose(Cause.WRITING_FAILED, ABNORMAL, "", exc)
         finally:
             self._writer_done.set()
@@ -429,7 +451,6 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._senders.unpark_all()
         return frames[0] if len(frames) == 1 else b"".join(frames)
 
-    @trio.lowlevel.enable_ki_protection
     async def _read(self) -> None:
         """Receive until the peer is done, and act on each event as it comes."""
         self._act_on(self._info.trailing)
@@ -450,7 +471,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     def _read_ahead_is_full(self) -> bool:
         limit = self._settings.message_queue_size
         return self._state is State.OPEN and (
-            self._unread >= READ_AHEAD or (limit is not None and len(self._incoming) >= limit)
+            self._unread >= READ_AHEAD
+            or (limit is not None and len(self._incoming) >= max(limit, 1))
         )
 
     def _act_on(self, data: bytes | bytearray) -> None:
@@ -462,7 +484,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         if isinstance(event, (str, bytes)):
             self._deliver(event)
         elif isinstance(event, Fragment):
-            self._fragments.append(event.data)
+            if event.data:  # endless empty ones would pass the limit on the size
+                self._fragments.append(event.data)
             if event.last:
                 parts, self._fragments = self._fragments, []
                 self._deliver(type(event.data)().join(parts))  # type: ignore[arg-type]
@@ -485,7 +508,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
     def _close_received(self, event: CloseReceived) -> None:
         if self._write_error is not None:
-            self._ended = None  # here is the reason why writing failed
+            self._ended = self._write_error = None  # here is the reason why writing failed
         kind = ConnectionEnded if event.code in NORMAL_CODES else ConnectionLost
         self._end(kind, event.code, event.reason, None)
         self._queue_close(event.code, "")
@@ -539,10 +562,12 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             self._send_ping(self._keepalive_payload)
 
     def _give_up(self) -> None:
-        self._lose(Cause.PEER_BROKE_PROTOCOL, 1011, "keepalive ping timeout")
+        if self._state is State.OPEN:  # closing has time limits of its own, and sends no pings
+            self._lose(Cause.PEER_BROKE_PROTOCOL, 1011, "keepalive ping timeout")
 
     # -- sending ------------------------------------------------------------------------
 
+    @trio.lowlevel.enable_ki_protection
     async def send(self, value: Message | bytearray | memoryview) -> None:
         """Send a message.
 
@@ -558,6 +583,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           ConnectionClosed: The connection is closed or closing; see its subclasses
             :exc:`ConnectionEnded`, :exc:`ConnectionLost`, :exc:`ConnectionClosedLocally`.
           TypeError: ``value`` is of another type.
+          ValueError: ``value`` is a ``str`` that UTF-8 cannot encode: it has lone surrogates.
 
         A cancelled call has sent nothing of the message, and nothing of it will be sent.
 
@@ -567,6 +593,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             await self._senders.park()
         self._send_now(value)
 
+    @trio.lowlevel.enable_ki_protection
     def send_nowait(self, value: Message | bytearray | memoryview) -> None:
         """Queue a message at once, for bursts.
 
@@ -580,6 +607,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           trio.WouldBlock: More than 64 KiB are queued; :meth:`send` would wait.
           ConnectionClosed: As for :meth:`send`.
           TypeError: ``value`` is of another type.
+          ValueError: As for :meth:`send`.
 
         """
         if self._outgoing_size > HIGH_WATER and self._state is State.OPEN:
@@ -610,6 +638,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
     # -- receiving ----------------------------------------------------------------------
 
+    @trio.lowlevel.enable_ki_protection
     async def receive(self) -> Message:
         """Receive the next message.
 
@@ -636,6 +665,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             await self._receivers.park()
         return self._take()
 
+    @trio.lowlevel.enable_ki_protection
     def receive_nowait(self) -> Message:
         """Receive a message that is there already, for bursts.
 
@@ -682,6 +712,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
     # -- pings --------------------------------------------------------------------------
 
+    @trio.lowlevel.enable_ki_protection
     async def ping(self, payload: bytes | None = None) -> float:
         """Send a ping and wait for its pong, to measure the round trip or to prove life.
 
@@ -710,7 +741,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         try:
             await ping.answered.wait()
         finally:
-            self._pings.pop(payload, None)
+            if self._pings.get(payload) is ping:
+                del self._pings[payload]
         if ping.round_trip is None:
             raise self._closed_error()
         return ping.round_trip
@@ -724,10 +756,11 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     def _send_ping(self, payload: bytes) -> _PingInFlight:
         if self._state is not State.OPEN:
             raise self._closed_error()
-        ping = self._pings[payload] = _PingInFlight(trio.current_time())
         self._queue(self._protocol.ping(payload))
+        ping = self._pings[payload] = _PingInFlight(trio.current_time())
         return ping
 
+    @trio.lowlevel.enable_ki_protection
     async def pong(self, payload: bytes | None = None) -> None:
         """Send an unsolicited pong, as a one-way heartbeat (RFC 6455 section 5.5.3).
 
@@ -751,6 +784,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
     # -- closing ------------------------------------------------------------------------
 
+    @trio.lowlevel.enable_ki_protection
     async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
         """Close the connection: send what is queued and a close frame, await the peer's.
 

@@ -7,13 +7,13 @@ refusal with a body worth keeping.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import h11
 import trio
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, RejectConnection, RejectData, Request
+from wsproto.events import AcceptConnection, Request
 from wsproto.extensions import Extension
 from wsproto.utilities import ProtocolError
 
@@ -26,9 +26,11 @@ from trio_wsproxy._http import (
     NotHTTP,
     header_pairs,
     status_code,
+    without_framing,
 )
 
 MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are kept; services explain in JSON there
+PATIENCE = 5  # seconds for that body; the refusal itself is known already
 RECEIVE_SIZE = 4096  # bytes; the answer fits
 
 # RFC 6455 section 4.1 gives these values to the handshake itself.
@@ -69,6 +71,24 @@ class OpeningRequest:
     resource: str
     subprotocols: tuple[str, ...] = ()
     headers: HeaderPairs = ()
+
+    def __post_init__(self) -> None:
+        """Refuse early, with a ValueError, what wsproto and h11 would refuse when it is sent."""
+        for name, trial in (
+            ("host", Request(host=self.host, target="/")),
+            ("resource", Request(host="localhost", target=self.resource)),
+        ):
+            if not _can_be_sent(trial):
+                shown = getattr(self, name).partition("?")[0]  # a query may hold a token
+                raise ValueError(f"the {name} {shown!r} cannot stand in a WebSocket request")
+
+
+def _can_be_sent(request: Request) -> bool:
+    try:
+        WSConnection(ConnectionType.CLIENT).send(request)
+    except (h11.LocalProtocolError, UnicodeError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -135,28 +155,32 @@ async def shake_hands(
     )
     try:
         await stream.send_all(hello)
-        head, trailing = await _receive_final_head(stream, request)
-        event = _parse(ws, head, request)
-        if isinstance(event, AcceptConnection):
-            return OpeningAnswer(
-                event.subprotocol,
-                tuple((bytes(k), bytes(v)) for k, v in event.extra_headers),
-                tuple(event.extensions),
-                trailing,
-            )
-        body = await _receive_body(ws, stream, trailing)
+        status, head, trailing = await _receive_final_head(stream, request)
     except trio.BrokenResourceError as exc:
         raise HandshakeError(
             f"the server {request.url} broke the connection during the opening handshake; "
             "does it speak WebSocket there?"
         ) from exc
-    headers = tuple((bytes(k), bytes(v)) for k, v in event.headers)
-    raise ServerRejected(event.status_code, headers, body, url=request.url)
+    if status != 101:
+        http, refusal = _parse_refusal(head, request)
+        body = await _receive_body(http, stream, trailing)
+        raise ServerRejected(status, _pairs(refusal.headers), body, url=request.url)
+    accepted = _parse_accepted(ws, head, request)
+    return OpeningAnswer(
+        accepted.subprotocol,
+        _pairs(accepted.extra_headers),
+        tuple(accepted.extensions),
+        trailing,
+    )
+
+
+def _pairs(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    return tuple((bytes(name), bytes(value)) for name, value in headers)
 
 
 async def _receive_final_head(
     stream: trio.abc.Stream, request: OpeningRequest
-) -> tuple[bytes, bytes]:
+) -> tuple[int, bytes, bytes]:
     """Read the first answer that is not informational (RFC 9110 section 15.2), or 101."""
     rest = b""
     try:
@@ -164,7 +188,7 @@ async def _receive_final_head(
             head, rest = await _receive_head(stream, request, rest)
             status = status_code(head)
             if status == 101 or status >= 200:
-                return head, rest
+                return status, head, rest
     except NotHTTP as exc:
         raise HandshakeError(
             f"the server {request.url} answered the WebSocket request with {exc}"
@@ -188,36 +212,54 @@ async def _receive_head(
     return cut
 
 
-def _parse(
-    ws: WSConnection, head: bytes, request: OpeningRequest
-) -> AcceptConnection | RejectConnection:
+def _parse_accepted(ws: WSConnection, head: bytes, request: OpeningRequest) -> AcceptConnection:
     try:
         ws.receive_data(head)
         event = next(ws.events())
     except (ProtocolError, h11.ProtocolError, UnicodeDecodeError, StopIteration) as exc:
-        raise HandshakeError(
-            f"the server {request.url} answered the WebSocket request with something that is "
-            f"not a WebSocket handshake: {exc}"
-        ) from None
-    assert isinstance(event, (AcceptConnection, RejectConnection))  # a final head makes no other
+        raise _not_a_handshake(request, exc) from None
+    assert isinstance(event, AcceptConnection)  # a 101 makes no other
     return event
 
 
-async def _receive_body(ws: WSConnection, stream: trio.abc.Stream, trailing: bytes) -> bytes:
+def _parse_refusal(head: bytes, request: OpeningRequest) -> tuple[h11.Connection, h11.Response]:
+    """Read a refusal's head; where it contradicts itself about its body, that ends with TCP."""
+    problem: Exception | None = None
+    for candidate in (head, without_framing(head)):
+        http = h11.Connection(h11.CLIENT)
+        try:
+            http.receive_data(candidate)
+            event = http.next_event()
+        except h11.RemoteProtocolError as exc:
+            problem = exc
+        else:
+            assert isinstance(event, h11.Response)  # a final head makes no other
+            return http, event
+    raise _not_a_handshake(request, problem)
+
+
+def _not_a_handshake(request: OpeningRequest, problem: object) -> HandshakeError:
+    return HandshakeError(
+        f"the server {request.url} answered the WebSocket request with something that is "
+        f"not a WebSocket handshake: {problem}"
+    )
+
+
+async def _receive_body(http: h11.Connection, stream: trio.abc.Stream, trailing: bytes) -> bytes:
     """Read what explains a refusal; whatever goes wrong, the refusal itself matters more."""
     body = bytearray()
-    data: bytes | bytearray = trailing
     try:
         if trailing:
-            ws.receive_data(trailing)
-        while len(body) < MAX_REFUSAL:
-            for event in ws.events():
-                assert isinstance(event, RejectData)
-                body += event.data
-                if event.body_finished:
-                    return bytes(body[:MAX_REFUSAL])
-            data = await stream.receive_some(RECEIVE_SIZE)
-            ws.receive_data(bytes(data))
-    except (ProtocolError, h11.ProtocolError, trio.BrokenResourceError):
+            http.receive_data(trailing)
+        with trio.move_on_after(PATIENCE):
+            while len(body) < MAX_REFUSAL:
+                event = http.next_event()
+                if event is h11.NEED_DATA:
+                    http.receive_data(bytes(await stream.receive_some(RECEIVE_SIZE)))
+                elif isinstance(event, h11.Data):
+                    body += event.data
+                else:
+                    break
+    except (h11.RemoteProtocolError, trio.BrokenResourceError):
         pass  # an odd body, or one cut off
     return bytes(body[:MAX_REFUSAL])

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+import trio_websocket
+from trio_websocket import CloseReason
+
+import trio_wsproxy
+from trio_wsproxy import _exceptions
+from trio_wsproxy._exceptions import (
+    ConnectionClosed,
+    ConnectionClosedLocally,
+    ConnectionEnded,
+    ConnectionLost,
+    ConnectionRejected,
+    HandshakeError,
+    ProxyAuthenticationError,
+    ProxyConfigError,
+    ProxyError,
+    ProxyProtocolError,
+    ProxyRejected,
+    ProxyUnreachable,
+    ServerRejected,
+    ServerUnreachable,
+)
+
+TREE: dict[type[Exception], tuple[type[Exception], ...]] = {
+    ServerRejected: (ConnectionRejected, HandshakeError),
+    ServerUnreachable: (HandshakeError, OSError),
+    ProxyError: (HandshakeError, OSError),
+    ProxyConfigError: (ProxyError, ValueError),
+    ProxyUnreachable: (ProxyError,),
+    ProxyRejected: (ProxyError,),
+    ProxyAuthenticationError: (ProxyRejected,),
+    ProxyProtocolError: (ProxyError,),
+    ConnectionEnded: (ConnectionClosed, trio.EndOfChannel),
+    ConnectionLost: (ConnectionClosed, trio.BrokenResourceError),
+    ConnectionClosedLocally: (ConnectionClosed, trio.ClosedResourceError),
+}
+
+
+@pytest.mark.parametrize(("kind", "bases"), TREE.items())
+def test_tree(kind: type[Exception], bases: tuple[type[Exception], ...]) -> None:
+    """An except clause for any of its bases catches an error."""
+    assert all(issubclass(kind, base) for base in bases)
+    assert not issubclass(kind, AssertionError)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CloseReason",
+        "ConnectionClosed",
+        "ConnectionRejected",
+        "ConnectionTimeout",
+        "DisconnectionTimeout",
+        "Endpoint",
+        "HandshakeError",
+    ],
+)
+def test_trio_websockets_own(name: str) -> None:
+    """trio-websocket's classes are its own, so that code written for it catches them."""
+    assert getattr(trio_wsproxy, name) is getattr(trio_websocket, name)
+
+
+def test_all_are_public() -> None:
+    """Every class of the tree can be imported from the package."""
+    assert set(_exceptions.__all__) <= set(trio_wsproxy.__all__)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            ConnectionEnded(CloseReason(1000, None)),
+            "the peer closed the connection (1000 NORMAL_CLOSURE)",
+        ),
+        (
+            ConnectionEnded(CloseReason(1001, "restart")),
+            "the peer closed the connection (1001 GOING_AWAY: restart)",
+        ),
+        (ConnectionLost(CloseReason(1006, None)), "the connection is lost (1006 ABNORMAL_CLOSURE)"),
+        (ConnectionLost(None), "the connection is lost (no close code)"),
+        (
+            ConnectionLost(CloseReason(4000, "x")),
+            "the connection is lost (4000 PRIVATE_RESERVED: x)",
+        ),
+        (
+            ConnectionClosedLocally(CloseReason(1000, None)),
+            "the connection was closed by this side (1000 NORMAL_CLOSURE)",
+        ),
+    ],
+)
+def test_closed_messages(error: ConnectionClosed, text: str) -> None:
+    """A closed connection says who closed it, with code, its name and reason."""
+    assert str(error) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "says"),
+    [
+        (400, (), "answered 400 Bad Request to the WebSocket request; it did not like"),
+        (401, (), "Authorization header: use extra_headers="),
+        (403, (), "it forbids it"),
+        (404, (), "it knows no such path"),
+        (426, (), "another protocol version"),
+        (503, (), "answered 503 Service Unavailable to the WebSocket request; see the error's"),
+        (799, (), "answered 799 to the WebSocket request; see the error's"),
+        (301, (), "answered 301 Moved Permanently to the WebSocket request"),
+        (
+            302,
+            ((b"location", b"https://example.org/login?token=secret"),),
+            "; it redirects to https://example.org/login",
+        ),
+    ],
+)
+def test_server_rejected(status: int, headers: tuple[tuple[bytes, bytes], ...], says: str) -> None:
+    """A refusal says which server answered what, and what to try; no query is shown."""
+    error = ServerRejected(status, headers, b"body secret", url="ws://example.org/?…")
+    assert str(error).startswith(f"the server ws://example.org/?… answered {status}")
+    assert says in str(error)
+    assert "secret" not in str(error)
+    assert (error.status_code, error.headers, error.body) == (status, headers, b"body secret")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "expected"),
+    [
+        (ProxyConfigError, {}, {"proxy": None, "hop": None, "stage": "config"}),
+        (
+            ProxyUnreachable,
+            {"proxy": "http://p:80", "hop": 1, "stage": "tcp"},
+            {"proxy": "http://p:80", "hop": 1, "stage": "tcp"},
+        ),
+        (
+            ProxyRejected,
+            {"hop": 2, "status_code": 403, "headers": ((b"a", b"b"),), "body": b"no"},
+            {
+                "hop": 2,
+                "stage": "connect",
+                "status_code": 403,
+                "headers": ((b"a", b"b"),),
+                "body": b"no",
+                "reply_code": None,
+            },
+        ),
+        (
+            ProxyAuthenticationError,
+            {"stage": "socks", "reply_code": 0xFF},
+            {"stage": "socks", "reply_code": 0xFF, "status_code": None, "headers": (), "body": b""},
+        ),
+        (ServerUnreachable, {"stage": "server_tls"}, {"stage": "server_tls"}),
+    ],
+)
+def test_attributes(kind: type[Any], more: dict[str, Any], expected: dict[str, Any]) -> None:
+    """What an error knows stands in its attributes, and its message is what was given."""
+    error = kind("the message", **more)
+    assert str(error) == "the message"
+    assert {name: getattr(error, name) for name in expected} == expected

@@ -1,0 +1,237 @@
+"""The other end of a connection: a server that does nothing unasked.
+
+A :class:`Peer` says what a test tells it to, when and in the pieces that the test wants, and
+keeps what the client wrote, write by write. Between the two is a :class:`Wire`, a stream
+without an operating system below it, so nothing happens by chance and a virtual clock can
+be trusted.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import trio
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import Connection
+from wsproto.events import AcceptConnection, Event, Request
+
+from trio_wsproxy._websocket import ConnectionInfo, ConnectionSettings, WebSocketConnection
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+CONTINUATION = 0
+
+
+def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, first_bits: int = 0) -> bytes:
+    """A server's frame; ``first_bits`` are set on top in its first byte."""
+    head = bytes([(0x80 if fin else 0) | opcode | first_bits])
+    if len(payload) < 126:
+        return head + bytes([len(payload)]) + payload
+    if len(payload) < 2**16:
+        return head + b"\x7e" + struct.pack("!H", len(payload)) + payload
+    return head + b"\x7f" + struct.pack("!Q", len(payload)) + payload
+
+
+def close_payload(code: int, reason: str = "") -> bytes:
+    """What a close frame with this code carries."""
+    return struct.pack("!H", code) + reason.encode()
+
+
+class Wire(trio.abc.Stream):
+    """The client's end of the connection; the peer moves the other end by hand."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.writes: list[bytes] = []
+        self.chunks: deque[bytes | Exception] = deque()  # to be read; b"" and errors stay
+        self.write_error: Exception | None = None
+        self.close_error: Exception | None = None
+        self.writable = trio.Event()
+        self.writable.set()
+        self.on_write: Callable[[], object] = lambda: None
+        self._busy: set[str] = set()
+        self._readers = trio.lowlevel.ParkingLot()
+        self._watchers = trio.lowlevel.ParkingLot()
+
+    def _enter(self, what: str) -> None:
+        assert what not in self._busy, f"two tasks {what} at the same time"
+        self._busy.add(what)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self._enter("write")
+        try:
+            await trio.lowlevel.checkpoint()
+            if self.write_error is not None:
+                raise self.write_error
+            assert not self.closed
+            self.writes.append(bytes(data))
+            self.on_write()
+            self._watchers.unpark_all()
+            await self.writable.wait()
+        finally:
+            self._busy.discard("write")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.writable.wait()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        self._enter("read")
+        try:
+            await trio.lowlevel.checkpoint()
+            while not self.chunks:
+                await self._readers.park()
+            chunk = self.chunks[0]
+            if isinstance(chunk, Exception):
+                raise chunk
+            if chunk:
+                self.chunks.popleft()
+                if max_bytes is not None and len(chunk) > max_bytes:
+                    self.chunks.appendleft(chunk[max_bytes:])
+            return chunk[:max_bytes]
+        finally:
+            self._busy.discard("read")
+
+    def put(self, chunk: bytes | Exception) -> None:
+        """Let the client read this, in one piece."""
+        self.chunks.append(chunk)
+        self._readers.unpark_all()
+
+    async def aclose(self) -> None:
+        self.closed = True
+        self._watchers.unpark_all()
+        if self.close_error is not None:
+            raise self.close_error
+        await trio.lowlevel.checkpoint()
+
+    async def wait_for_write(self) -> None:
+        """Wait until the client writes, or closes the stream."""
+        await self._watchers.park()
+
+
+class Peer:
+    """A WebSocket server.
+
+    Args:
+      handshake: Accept the opening handshake, which is the client's first write.
+      answer: How.
+
+    """
+
+    def __init__(self, *, handshake: bool = False, answer: AcceptConnection | None = None) -> None:
+        self.stream = Wire()
+        self.request: Request | None = None
+        self._answer = answer or AcceptConnection()
+        self._wsproto: WSConnection | Connection = (
+            WSConnection(ConnectionType.SERVER) if handshake else Connection(ConnectionType.SERVER)
+        )
+        self._parsed = 0  # writes
+        self._heard: list[Event] = []
+        if handshake:
+            self.stream.on_write = self._accept
+
+    def _accept(self) -> None:
+        self._parse()
+        if self._heard and isinstance(self._heard[0], Request):
+            self.request = self._heard.pop(0)  # type: ignore[assignment]
+            self.stream.put(bytes(self._wsproto.send(self._answer)))
+            self.stream.on_write = lambda: None
+
+    def _parse(self) -> None:
+        for write in self.stream.writes[self._parsed :]:
+            self._wsproto.receive_data(write)
+            self._heard += self._wsproto.events()
+        self._parsed = len(self.stream.writes)
+
+    # -- what the client said ------------------------------------------------------------
+
+    def heard(self) -> list[Event]:
+        """All that the client has said and that was not asked for before."""
+        self._parse()
+        heard, self._heard = self._heard, []
+        return heard
+
+    async def next(self) -> Event:
+        """Wait for the next thing that the client says."""
+        self._parse()
+        while not self._heard:
+            assert not self.stream.closed, "the client closed the stream without another word"
+            await self.stream.wait_for_write()
+            self._parse()
+        return self._heard.pop(0)
+
+    # -- what the client is told ---------------------------------------------------------
+
+    def say(self, *events: Event) -> None:
+        """Say this, in one piece."""
+        self.stream.put(b"".join(self._wsproto.send(event) for event in events))
+
+    def say_bytes(self, *chunks: bytes) -> None:
+        """Say this, in these pieces."""
+        for chunk in chunks:
+            self.stream.put(chunk)
+
+    def hang_up(self) -> None:
+        """Close TCP, without a close frame; what is still written to us gets lost."""
+        self.stream.put(b"")
+
+    def reset(self) -> None:
+        """Reset TCP: neither reading nor writing is possible any more."""
+        cause = ConnectionResetError("reset by peer")
+        self.stream.write_error = trio.BrokenResourceError("cannot write")
+        self.stream.write_error.__cause__ = cause
+        error = trio.BrokenResourceError("cannot read")
+        error.__cause__ = cause
+        self.stream.put(error)
+
+    def stop_reading(self) -> None:
+        """Let the client's next write block, as a full socket buffer does."""
+        self.stream.writable = trio.Event()
+
+    def read_on(self) -> None:
+        """Let it go on."""
+        self.stream.writable.set()
+
+
+def connect(
+    nursery: trio.Nursery, *, trailing: bytes = b"", **settings: Any
+) -> tuple[WebSocketConnection, Peer]:
+    """Make a connection without an opening handshake, and its peer.
+
+    There is no keepalive, unless it is asked for.
+    """
+    peer = Peer()
+    connection = WebSocketConnection(
+        peer.stream,
+        ConnectionInfo(path="/", trailing=trailing, remote="the peer"),
+        ConnectionSettings(**{"ping_interval": None, **settings}),
+        shielded=False,
+    )
+    nursery.start_soon(connection._run)
+    return connection, peer
+
+
+class CancelAtStep(trio.abc.Instrument):
+    """Cancels a scope when its task has taken so many steps.
+
+    With 0, 1, 2, ... steps every checkpoint of an operation is hit once::
+
+        for steps in itertools.count():
+            with cancel_after(steps) as scope:
+                await operation()
+            if not scope.cancelled_caught:
+                break
+    """
+
+    def __init__(self, scope: trio.CancelScope, steps: int) -> None:
+        self._scope = scope
+        self._left = steps
+        self._task = trio.lowlevel.current_task()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Count; runs when the task has gone to sleep."""
+        if task is self._task:
+            self._left -= 1
+            if self._left < 0:
+                self._scope.cancel()

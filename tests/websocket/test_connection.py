@@ -1,0 +1,1371 @@
+"""The connection against a peer that does exactly what a test says.
+
+Nothing here waits for a real clock or a real network: where time matters the clock is
+virtual, so "after 1 second" means exactly that.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import random
+import signal
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import (
+    MockClock,
+    assert_checkpoints,
+    assert_no_checkpoints,
+    wait_all_tasks_blocked,
+)
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+
+from trio_wsproxy._exceptions import (
+    ConnectionClosed,
+    ConnectionClosedLocally,
+    ConnectionEnded,
+    ConnectionLost,
+    DisconnectionTimeout,
+)
+from trio_wsproxy._websocket import ConnectionInfo, ConnectionSettings, WebSocketConnection
+from trio_wsproxy._websocket._connection import (
+    HIGH_WATER,
+    MAX_PONGS,
+    MESSAGE_COST,
+    READ_AHEAD,
+    Cause,
+    State,
+)
+
+from ._peer import BINARY, CLOSE, PING, TEXT, CancelAtStep, Peer, close_payload, connect, frame
+
+# The public methods that talk to the peer. (trio's own ``__anext__`` stands on receive().)
+SENDING: dict[str, Callable[[WebSocketConnection], Awaitable[object]]] = {
+    "send": lambda ws: ws.send("x"),
+    "send_message": lambda ws: ws.send_message("x"),
+    "ping": lambda ws: ws.ping(),
+    "pong": lambda ws: ws.pong(),
+}
+RECEIVING: dict[str, Callable[[WebSocketConnection], Awaitable[object]]] = {
+    "receive": lambda ws: ws.receive(),
+    "get_message": lambda ws: ws.get_message(),
+}
+OPERATIONS = {**SENDING, **RECEIVING}
+
+
+async def error_of(
+    operation: Callable[[WebSocketConnection], Awaitable[object]], ws: WebSocketConnection
+) -> ConnectionClosed:
+    """What an operation on a closed connection raises."""
+    with pytest.raises(ConnectionClosed) as caught:
+        await operation(ws)
+    return caught.value
+
+
+def closes(code: int, reason: str | None = None) -> CloseConnection:
+    """The event of a close frame; wsproto has "" where there is no text."""
+    return CloseConnection(code=code, reason=reason or "")
+
+
+# --- the state table ------------------------------------------------------------------------
+
+NEXT = {
+    #                           OPEN             CLOSING          LEAVING          CLOSED
+    Cause.CLOSE_SENT:          (State.CLOSING,   State.CLOSING,   State.LEAVING,   State.CLOSED),
+    Cause.CLOSE_RECEIVED:      (State.LEAVING,   State.LEAVING,   State.LEAVING,   State.CLOSED),
+    Cause.PEER_BROKE_PROTOCOL: (State.LEAVING,   State.LEAVING,   State.LEAVING,   State.CLOSED),
+    Cause.WRITING_FAILED:      (State.LEAVING,   State.LEAVING,   State.LEAVING,   State.CLOSED),
+    Cause.STREAM_ENDED:        (State.CLOSED,    State.CLOSED,    State.CLOSED,    State.CLOSED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("state", State)
+async def test_next_state(state: State, cause: Cause) -> None:
+    """Each cause leads from each state to the one in the table."""
+    ws = WebSocketConnection(
+        Peer().stream, ConnectionInfo(path="/"), ConnectionSettings(), shielded=False
+    )
+    ws._state = state
+    ws._enter(cause)
+    assert ws._state is NEXT[cause][list(State).index(state)]
+
+
+# --- messages -------------------------------------------------------------------------------
+
+
+async def test_receive(nursery: trio.Nursery) -> None:
+    """Text comes as str and binary as bytes, in order, however they are fragmented."""
+    ws, peer = connect(nursery)
+    peer.say(TextMessage(data="a"), BytesMessage(data=b"b"))
+    peer.say(TextMessage(data="", message_finished=False), Ping(payload=b"between"))
+    peer.say(TextMessage(data="c", message_finished=False))
+    peer.say(TextMessage(data="d"), BytesMessage(data=b""))
+    assert [await ws.receive() for _ in range(4)] == ["a", b"b", "cd", b""]
+
+
+async def test_receive_byte_by_byte(nursery: trio.Nursery) -> None:
+    """Frames may arrive one byte at a time."""
+    ws, peer = connect(nursery)
+    data = frame(TEXT, "ü".encode()) + frame(PING, b"1") + frame(BINARY, b"b") + frame(CLOSE)
+    peer.say_bytes(*(data[i : i + 1] for i in range(len(data))))
+    assert [message async for message in ws] == ["ü", b"b"]
+    await wait_all_tasks_blocked()
+    assert peer.heard() == [Pong(payload=b"1"), closes(1005)]
+
+
+async def test_first_messages_behind_the_handshake(nursery: trio.Nursery) -> None:
+    """Bytes that came with the server's answer are the first that are looked at."""
+    data = frame(TEXT, b"one") + frame(PING, b"p") + frame(TEXT, b"two")
+    ws, peer = connect(nursery, trailing=data[:-1])
+    assert await ws.receive() == "one"
+    assert await peer.next() == Pong(payload=b"p")
+    peer.say_bytes(data[-1:])
+    assert await ws.receive() == "two"
+
+
+async def test_closed_behind_the_handshake(nursery: trio.Nursery) -> None:
+    """A server may say all it has to say together with its answer."""
+    ws, peer = connect(nursery, trailing=frame(TEXT, b"bye") + frame(CLOSE, close_payload(1000)))
+    assert [message async for message in ws] == ["bye"]
+    assert await peer.next() == closes(1000)
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        ("grüß", TextMessage(data="grüß")),
+        ("", TextMessage(data="")),
+        (b"\0\xff", BytesMessage(data=b"\0\xff")),
+        (bytearray(b"ba"), BytesMessage(data=b"ba")),
+        (memoryview(b"m-v-")[::2], BytesMessage(data=b"mv")),
+        (b"x" * (HIGH_WATER + 1), BytesMessage(data=b"x" * (HIGH_WATER + 1))),
+    ],
+)
+@pytest.mark.parametrize("method", ["send", "send_message", "send_nowait"])
+async def test_send(nursery: trio.Nursery, method: str, message: Any, event: Event) -> None:
+    """A str goes out as text, anything with bytes as binary."""
+    ws, peer = connect(nursery)
+    sent = getattr(ws, method)(message)
+    if sent is not None:
+        await sent
+    assert await peer.next() == event
+
+
+async def test_send_copies(nursery: trio.Nursery) -> None:
+    """A buffer may be used again as soon as send() has returned."""
+    ws, peer = connect(nursery)
+    peer.stop_reading()
+    await ws.send("in the socket")
+    await wait_all_tasks_blocked()
+    buffer = bytearray(b"old")
+    await ws.send(buffer)
+    await ws.send(memoryview(buffer))
+    buffer[:] = b"new"
+    peer.read_on()
+    await wait_all_tasks_blocked()
+    assert peer.heard()[1:] == [BytesMessage(data=b"old")] * 2
+
+
+@pytest.mark.parametrize(
+    ("method", "message", "error"),
+    [
+        ("send", 5, TypeError),
+        ("send", None, TypeError),
+        ("send", ["a"], TypeError),
+        ("send_nowait", object(), TypeError),
+        ("send_message", 5, ValueError),  # as trio-websocket has it
+        ("send", "\ud800", ValueError),  # UTF-8 has no surrogates
+        ("send_nowait", "\ud800", ValueError),
+    ],
+)
+async def test_send_refuses(
+    nursery: trio.Nursery, method: str, message: Any, error: type[Exception]
+) -> None:
+    """What is no message is refused, and harms nothing."""
+    ws, peer = connect(nursery)
+    with pytest.raises(error):
+        await getattr(ws, method)(message)
+    await ws.send("fine")
+    assert await peer.next() == TextMessage(data="fine")
+
+
+async def test_burst_in_one_write(nursery: trio.Nursery) -> None:
+    """Everything queued since the writer's last turn leaves in one write."""
+    ws, peer = connect(nursery)
+    await wait_all_tasks_blocked()
+    for i in range(100):
+        ws.send_nowait(str(i))
+    await wait_all_tasks_blocked()
+    assert len(peer.stream.writes) == 1
+    assert peer.heard() == [TextMessage(data=str(i)) for i in range(100)]
+
+
+async def test_receive_nowait(nursery: trio.Nursery) -> None:
+    """It gives out what is there, and says when there is nothing yet, or never will be."""
+    ws, peer = connect(nursery)
+    with pytest.raises(trio.WouldBlock):
+        ws.receive_nowait()
+    peer.say(TextMessage(data="a"), BytesMessage(data=b"b"), CloseConnection(code=1000))
+    await wait_all_tasks_blocked()
+    assert ws.receive_nowait() == "a"
+    assert ws.receive_nowait() == b"b"
+    with pytest.raises(ConnectionEnded):
+        ws.receive_nowait()
+
+
+async def test_nowait_methods_are_no_checkpoints(nursery: trio.Nursery) -> None:
+    """send_nowait and receive_nowait never yield."""
+    ws, peer = connect(nursery)
+    peer.say(TextMessage(data="a"))
+    await wait_all_tasks_blocked()
+    with assert_no_checkpoints():
+        ws.send_nowait("b")
+        ws.receive_nowait()
+
+
+async def test_many_receivers(nursery: trio.Nursery) -> None:
+    """Several tasks may receive; each message goes to one of them."""
+    ws, peer = connect(nursery)
+    got: list[object] = []
+
+    async def receiver() -> None:
+        got.append(await ws.receive())
+
+    for _ in range(3):
+        nursery.start_soon(receiver)
+    await wait_all_tasks_blocked()
+    peer.say(TextMessage(data="a"), TextMessage(data="b"))
+    await wait_all_tasks_blocked()
+    assert got == ["a", "b"]
+    peer.say(TextMessage(data="c"))
+    await wait_all_tasks_blocked()
+    assert got == ["a", "b", "c"]
+
+
+async def test_receivers_and_receive_nowait(nursery: trio.Nursery) -> None:
+    """A receiver whose message was snatched away waits for the next one."""
+    ws, peer = connect(nursery)
+    got = []
+
+    async def receiver() -> None:
+        got.append(await ws.receive())
+
+    nursery.start_soon(receiver)
+    await wait_all_tasks_blocked()
+    ws._handle("snatched")
+    assert ws.receive_nowait() == "snatched"
+    await wait_all_tasks_blocked()
+    assert got == []
+    peer.say(TextMessage(data="next"))
+    await wait_all_tasks_blocked()
+    assert got == ["next"]
+
+
+# --- the limit ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        frame(BINARY, b"x" * 101),
+        frame(TEXT, "ü".encode() * 51),
+        frame(BINARY, b"x" * 60, fin=False) + frame(0, b"x" * 60, fin=False),
+        frame(BINARY, b"x" * 2**16)[:120],
+    ],
+    ids=["whole", "text", "fragments", "the head is enough"],
+)
+async def test_max_message_size(nursery: trio.Nursery, frames: bytes) -> None:
+    """A message above the limit ends the connection with 1009; those before it are received."""
+    ws, peer = connect(nursery, max_message_size=100)
+    peer.say_bytes(frame(BINARY, b"x" * 100) + frame(TEXT, "ü".encode() * 50) + frames)
+    assert await ws.receive() == b"x" * 100
+    assert await ws.receive() == "ü" * 50
+    with pytest.raises(ConnectionLost, match="1009 MESSAGE_TOO_BIG"):
+        await ws.receive()
+    assert await peer.next() == closes(1009, "a message of more than 100 bytes")
+
+
+async def test_no_max_message_size(nursery: trio.Nursery) -> None:
+    """None is no limit."""
+    ws, peer = connect(nursery, max_message_size=None)
+    peer.say_bytes(frame(BINARY, b"x" * 2**21))
+    assert len(await ws.receive()) == 2**21
+
+
+async def test_empty_fragments_take_no_memory(nursery: trio.Nursery) -> None:
+    """A peer cannot get around the limit with endless fragments of nothing."""
+    ws, peer = connect(nursery, max_message_size=10)
+    peer.say_bytes(frame(TEXT, fin=False) + frame(0, fin=False) * 2000)
+    await wait_all_tasks_blocked()
+    assert len(ws._fragments) < 10
+    peer.say_bytes(frame(0, b"end"))
+    assert await ws.receive() == "end"
+
+
+# --- pings ----------------------------------------------------------------------------------
+
+
+async def test_pings_are_answered_while_nobody_reads(nursery: trio.Nursery) -> None:
+    """1,000 unread messages do not keep a ping from its pong."""
+    ws, peer = connect(nursery)
+    for i in range(1000):
+        peer.say(TextMessage(data=str(i)))
+    peer.say(Ping(payload=b"alive?"))
+    assert await peer.next() == Pong(payload=b"alive?")
+    assert await ws.receive() == "0"
+
+
+async def test_pong_flood(nursery: trio.Nursery) -> None:
+    """Pings that cannot be answered for now cost a bounded number of pongs; the last gets one."""
+    ws, peer = connect(nursery)
+    peer.stop_reading()
+    ws.send_nowait("stuck")
+    await wait_all_tasks_blocked()
+    peer.say(*(Ping(payload=b"%d" % i) for i in range(2000)))
+    await wait_all_tasks_blocked()
+    assert len(ws._outgoing) <= MAX_PONGS
+    peer.read_on()
+    await wait_all_tasks_blocked()
+    assert peer.heard() == [
+        TextMessage(data="stuck"),
+        *(Pong(payload=b"%d" % i) for i in range(MAX_PONGS)),
+        Pong(payload=b"1999"),
+    ]
+    peer.say(Ping(payload=b"again"))
+    assert await peer.next() == Pong(payload=b"again")
+
+
+async def test_no_pong_behind_the_close_frame(nursery: trio.Nursery) -> None:
+    """Nothing follows our close frame, not even an answer to a ping that came before it."""
+    ws, peer = connect(nursery)
+    peer.stop_reading()
+    ws.send_nowait("stuck")
+    await wait_all_tasks_blocked()
+    peer.say(*(Ping(payload=b"%d" % i) for i in range(MAX_PONGS + 5)))
+    await wait_all_tasks_blocked()
+    nursery.start_soon(ws.aclose)
+    await wait_all_tasks_blocked()
+    peer.say(Ping(payload=b"late"))
+    peer.read_on()
+    await wait_all_tasks_blocked()
+    heard = peer.heard()
+    assert heard[-1] == closes(1000)
+    assert len(heard) == 1 + MAX_PONGS + 1
+
+
+async def test_ping_measures_the_round_trip(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """ping() returns the seconds until its pong, and latency keeps them."""
+    ws, peer = connect(nursery)
+    assert ws.latency is None
+
+    async def answer() -> None:
+        ping = await peer.next()
+        assert isinstance(ping, Ping)
+        await trio.sleep(3)
+        peer.say(Pong(payload=b"unsolicited"), ping.response())
+
+    nursery.start_soon(answer)
+    assert await ws.ping() == 3
+    assert ws.latency == 3
+
+
+async def test_a_later_pong_answers_earlier_pings(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """RFC 6455 section 5.5.3: a peer may answer the latest ping only."""
+    ws, peer = connect(nursery)
+    results = {}
+
+    async def ping(payload: bytes) -> None:
+        results[payload] = await ws.ping(payload)
+
+    for payload in (b"1", b"2", b"3"):
+        nursery.start_soon(ping, payload)
+        await trio.sleep(1)
+    peer.say(Pong(payload=b"2"))
+    await trio.sleep(1)
+    assert results == {b"1": 3, b"2": 2}
+    assert ws.latency == 2
+    peer.say(Pong(payload=b"3"))
+    await wait_all_tasks_blocked()
+    assert results[b"3"] == 2
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"), [(b"x" * 126, ValueError), ("text", TypeError), (5, TypeError)]
+)
+async def test_ping_and_pong_refuse(
+    nursery: trio.Nursery, payload: Any, error: type[Exception]
+) -> None:
+    """What no ping can carry is refused, leaves nothing behind, and nothing is sent."""
+    ws, peer = connect(nursery)
+    methods: list[Callable[[Any], Awaitable[object]]] = [ws.ping, ws.pong]
+    for method in methods:
+        for _ in range(2):
+            with pytest.raises(error):
+                await method(payload)
+    assert ws._pings == {}
+    await ws.pong(b"fine")
+    await wait_all_tasks_blocked()
+    assert peer.heard() == [Pong(payload=b"fine")]
+
+
+async def test_two_pings_with_one_payload(nursery: trio.Nursery) -> None:
+    """Two equal pings at the same time could not be told apart."""
+    ws, peer = connect(nursery)
+    nursery.start_soon(ws.ping, b"same")
+    await wait_all_tasks_blocked()
+    with pytest.raises(ValueError, match="in flight"):
+        await ws.ping(b"same")
+    peer.say(Pong(payload=b"same"))
+    await wait_all_tasks_blocked()
+    nursery.start_soon(ws.ping, b"same")
+    await wait_all_tasks_blocked()
+    assert peer.heard() == [Ping(payload=b"same")] * 2
+
+
+async def test_a_ping_takes_only_itself_away(nursery: trio.Nursery) -> None:
+    """A payload may be used again as soon as its pong is there, before ping() has returned."""
+    ws, _ = connect(nursery)
+    nursery.start_soon(ws.ping, b"same")
+    await wait_all_tasks_blocked()
+    ws._match_pong(b"same")
+    second = ws._send_ping(b"same")
+    await wait_all_tasks_blocked()  # the first ping() returns
+    assert ws._pings == {b"same": second}
+
+
+async def test_a_cancelled_ping_leaves_nothing(nursery: trio.Nursery) -> None:
+    """Nothing waits for its pong, and the pong that comes late is ignored."""
+    ws, peer = connect(nursery)
+    with trio.CancelScope() as scope:
+        nursery.start_soon(after_all_are_blocked, scope.cancel)
+        await ws.ping(b"1")
+    assert scope.cancelled_caught
+    assert ws._pings == {}
+    assert peer.heard() == [Ping(payload=b"1")]
+    peer.say(Pong(payload=b"1"))
+    await wait_all_tasks_blocked()
+    assert ws.latency is None
+
+
+async def test_pong(nursery: trio.Nursery) -> None:
+    """An unsolicited pong can be sent, with and without a payload."""
+    ws, peer = connect(nursery)
+    await ws.pong()
+    await ws.pong(b"heartbeat")
+    await wait_all_tasks_blocked()
+    assert peer.heard() == [Pong(payload=b""), Pong(payload=b"heartbeat")]
+
+
+# --- back-pressure --------------------------------------------------------------------------
+
+
+async def fill(ws: WebSocketConnection, peer: Peer) -> None:
+    """Queue for sending what the peer does not read, up to the brim."""
+    peer.stop_reading()
+    ws.send_nowait("in the socket")
+    await wait_all_tasks_blocked()
+    ws.send_nowait(b"x" * HIGH_WATER)  # and its head is above
+
+
+async def test_send_waits_for_a_slow_peer(nursery: trio.Nursery) -> None:
+    """Above the high-water mark send() waits and send_nowait() says that it would."""
+    ws, peer = connect(nursery)
+    await fill(ws, peer)
+    with pytest.raises(trio.WouldBlock):
+        ws.send_nowait("y")
+    done = []
+
+    async def sender(name: str) -> None:
+        await ws.send(name)
+        done.append(name)
+
+    nursery.start_soon(sender, "a")
+    nursery.start_soon(sender, "b")
+    await wait_all_tasks_blocked()
+    assert done == []
+    peer.read_on()
+    await wait_all_tasks_blocked()
+    assert sorted(done) == ["a", "b"]
+    assert peer.heard()[2:] == [TextMessage(data=name) for name in done]
+
+
+async def test_control_frames_do_not_wait(nursery: trio.Nursery) -> None:
+    """Pings, pongs and the close frame are queued however much is queued already."""
+    ws, peer = connect(nursery)
+    await fill(ws, peer)
+    await ws.pong(b"1")
+    nursery.start_soon(ws.aclose)
+    await wait_all_tasks_blocked()
+    peer.read_on()
+    await wait_all_tasks_blocked()
+    assert peer.heard()[2:] == [Pong(payload=b"1"), closes(1000)]
+
+
+@pytest.mark.parametrize("end", ["aclose", "close frame", "reset", "cancelled"])
+async def test_waiting_senders_are_told_of_the_end(nursery: trio.Nursery, end: str) -> None:
+    """Whoever waits in send() when the connection ends is woken, and has sent nothing."""
+    async with trio.open_nursery() as inner:
+        ws, peer = connect(inner)
+        await fill(ws, peer)
+        told = []
+
+        async def sender() -> None:
+            told.append(await error_of(SENDING["send"], ws))
+
+        nursery.start_soon(sender)
+        await wait_all_tasks_blocked()
+        if end == "aclose":
+            nursery.start_soon(ws.aclose)
+        elif end == "close frame":
+            peer.say(CloseConnection(code=1000))
+        elif end == "reset":
+            peer.reset()
+        else:
+            inner.cancel_scope.cancel()
+        await wait_all_tasks_blocked()
+        assert told == [] if end == "cancelled" else len(told) == 1
+        peer.hang_up()
+        peer.read_on()
+    await wait_all_tasks_blocked()
+    assert len(told) == 1
+    assert TextMessage(data="x") not in peer.heard()
+
+
+@pytest.mark.parametrize(
+    ("settings", "size", "unread"),
+    [
+        ({}, 64 * 1024, READ_AHEAD // (64 * 1024 + MESSAGE_COST) + 1),
+        ({"message_queue_size": 0}, 1, 1),  # as in trio-websocket: one is on its way at least
+        ({"message_queue_size": 1}, 1, 1),
+        ({"message_queue_size": 7}, 1, 7),
+    ],
+)
+async def test_reading_stops_for_a_slow_consumer(
+    nursery: trio.Nursery, settings: dict[str, Any], size: int, unread: int
+) -> None:
+    """When so much waits unread nothing more is read, until the consumer has caught up."""
+    ws, peer = connect(nursery, **settings)
+    for i in range(50):
+        peer.say_bytes(frame(BINARY, bytes([i]) * size))
+    await wait_all_tasks_blocked()
+    assert len(ws._incoming) == unread
+    assert len(peer.stream.chunks) == 50 - unread
+    received = [await ws.receive() for _ in range(50)]
+    assert received == [bytes([i]) * size for i in range(50)]
+    assert ws._unread == 0
+
+
+async def test_tiny_messages_count_with_their_cost(nursery: trio.Nursery) -> None:
+    """A million empty messages are not free: each counts what Python needs for it."""
+    ws, peer = connect(nursery)
+    for _ in range(20):
+        peer.say_bytes(frame(TEXT) * 1000)
+    await wait_all_tasks_blocked()
+    assert len(ws._incoming) <= READ_AHEAD // MESSAGE_COST + 1000
+
+
+async def test_the_end_is_noticed_behind_a_backlog(nursery: trio.Nursery) -> None:
+    """When writing fails while too much waits unread, nobody waits for the consumer."""
+    ws, peer = connect(nursery, message_queue_size=1)
+    peer.say(TextMessage(data="1"))
+    peer.say(TextMessage(data="2"))
+    await wait_all_tasks_blocked()
+    peer.reset()
+    ws.send_nowait("x")
+    with trio.fail_after(5):
+        await ws._finished.wait()
+    assert [await ws.receive(), await ws.receive()] == ["1", "2"]
+    with pytest.raises(ConnectionLost):
+        await ws.receive()
+
+
+# --- how a connection ends ------------------------------------------------------------------
+
+ENDS: dict[str, tuple[Callable[[Peer], None], type[ConnectionClosed], int, str | None, int | None]]
+ENDS = {
+    #                    what the peer does, what is raised, its code and reason, our close frame
+    "1000": (lambda p: p.say(closes(1000)), ConnectionEnded, 1000, None, 1000),
+    "1001": (lambda p: p.say(closes(1001, "gone")), ConnectionEnded, 1001, "gone", 1001),
+    "no code": (lambda p: p.say_bytes(frame(CLOSE)), ConnectionEnded, 1005, None, 1005),
+    "1002": (lambda p: p.say(closes(1002, "you!")), ConnectionLost, 1002, "you!", 1002),
+    "1011": (lambda p: p.say(closes(1011)), ConnectionLost, 1011, None, 1011),
+    "1013": (lambda p: p.say(closes(1013, "later")), ConnectionLost, 1013, "later", 1013),
+    "3000": (lambda p: p.say(closes(3000)), ConnectionLost, 3000, None, 3000),
+    "4999": (lambda p: p.say(closes(4999, "x")), ConnectionLost, 4999, "x", 4999),
+    "hangs up": (Peer.hang_up, ConnectionLost, 1006, None, None),
+    "resets": (Peer.reset, ConnectionLost, 1006, None, None),
+    "half a frame": (
+        lambda p: (p.say_bytes(b"\x81"), p.hang_up())[1],  # type: ignore[func-returns-value]
+        ConnectionLost,
+        1006,
+        None,
+        None,
+    ),
+    "breaks the protocol": (
+        lambda p: p.say_bytes(frame(3)),
+        ConnectionLost,
+        1002,
+        "Invalid opcode 0x3",
+        1002,
+    ),
+    "no UTF-8": (
+        lambda p: p.say_bytes(frame(TEXT, b"\xff")),
+        ConnectionLost,
+        1007,
+        "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        1007,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_ends(nursery: trio.Nursery, name: str, autojump_clock: MockClock) -> None:
+    """Each end has its exception, raised by every operation, with code, reason and cause."""
+    act, kind, code, reason, reply = ENDS[name]
+    ws, peer = connect(nursery)
+    peer.say(TextMessage(data="before"))
+    await wait_all_tasks_blocked()
+    assert ws.closed is None
+    act(peer)
+    await wait_all_tasks_blocked()
+    assert ws.closed is not None
+    assert (ws.closed.code, ws.closed.reason) == (code, reason)
+    assert await ws.receive() == "before"
+    errors = [await error_of(operation, ws) for operation in OPERATIONS.values()]
+    for sync in (ws.receive_nowait, lambda: ws.send_nowait("x")):
+        with pytest.raises(ConnectionClosed) as caught:
+            sync()
+        errors.append(caught.value)
+    for error in errors:
+        assert type(error) is kind
+        assert error.reason is ws.closed
+        assert isinstance(error.__cause__, trio.BrokenResourceError) is (name == "resets")
+    assert len(set(map(id, errors))) == len(errors), "each raise has a traceback of its own"
+    await ws.aclose()  # nothing to be closed any more, nothing raised
+    assert peer.stream.closed
+    assert [x.code for x in peer.heard() if isinstance(x, CloseConnection)] == (
+        [] if reply is None else [reply]
+    )
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_ends_while_waiting(nursery: trio.Nursery, name: str) -> None:
+    """Operations that wait when the end comes are told of it at once."""
+    act, kind, code, _, _ = ENDS[name]
+    ws, peer = connect(nursery)
+    errors: list[ConnectionClosed] = []
+
+    async def wait_for_the_end(
+        operation: Callable[[WebSocketConnection], Awaitable[object]],
+    ) -> None:
+        errors.append(await error_of(operation, ws))
+
+    for operation in (OPERATIONS["receive"], OPERATIONS["get_message"], OPERATIONS["ping"]):
+        nursery.start_soon(wait_for_the_end, operation)
+    await wait_all_tasks_blocked()
+    act(peer)
+    await wait_all_tasks_blocked()
+    assert [type(error) for error in errors] == [kind] * 3
+    assert all(error.reason is not None and error.reason.code == code for error in errors)
+
+
+async def test_async_for(nursery: trio.Nursery) -> None:
+    """Iteration ends where the peer closed normally, and raises where it did not."""
+    for code in (1000, 1001, 1005):
+        ws, peer = connect(nursery)
+        peer.say(TextMessage(data="a"), TextMessage(data="b"), CloseConnection(code=code))
+        assert [message async for message in ws] == ["a", "b"]
+    ws, peer = connect(nursery)
+    peer.say(TextMessage(data="a"), TextMessage(data="b"), CloseConnection(code=1011))
+    assert [await ws.__anext__(), await ws.__anext__()] == ["a", "b"]
+    with pytest.raises(ConnectionLost):
+        await ws.__anext__()
+
+
+async def test_the_peer_says_why_while_writing_fails(nursery: trio.Nursery) -> None:
+    """A close frame that is still to be read tells more than a write that failed."""
+    ws, peer = connect(nursery)
+    peer.stream.write_error = trio.BrokenResourceError("EPIPE")
+    peer.say(TextMessage(data="last words"), closes(1001, "restart"))
+    peer.hang_up()
+    ws.send_nowait("lost")
+    await wait_all_tasks_blocked()
+    assert await ws.receive() == "last words"
+    with pytest.raises(ConnectionEnded, match="1001 GOING_AWAY: restart"):
+        await ws.receive()
+
+
+async def test_writing_fails_and_nothing_can_be_read(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """After a failed write the peer's last words are waited for, for a second at most."""
+    ws, peer = connect(nursery)
+    peer.stream.write_error = trio.BrokenResourceError("EPIPE")
+    ws.send_nowait("lost")
+    with pytest.raises(ConnectionLost) as caught:
+        await ws.receive()
+    assert caught.value.__cause__ is peer.stream.write_error
+    assert trio.current_time() == 1
+    await ws._finished.wait()
+    assert peer.stream.closed
+
+
+async def test_the_first_end_stays(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Once this side has closed, no error and no close frame of the peer's changes that."""
+    ws, peer = connect(nursery)
+    peer.stream.write_error = trio.BrokenResourceError("EPIPE")
+    nursery.start_soon(ws.aclose, 3000, "ours")
+    await wait_all_tasks_blocked()
+    peer.say(closes(1011, "crossed our close frame"))
+    await ws.aclose()
+    assert ws.closed is not None
+    assert (ws.closed.code, ws.closed.reason) == (3000, "ours")
+    for operation in OPERATIONS.values():
+        assert isinstance(await error_of(operation, ws), ConnectionClosedLocally)
+
+
+async def test_no_wait_behind_the_peers_close(nursery: trio.Nursery) -> None:
+    """When our answer to the peer's close frame cannot be written, receive() does not wait."""
+    ws, peer = connect(nursery)
+    await wait_all_tasks_blocked()
+    peer.stream.write_error = trio.BrokenResourceError("EPIPE")
+    peer.say(closes(1000))
+    await wait_all_tasks_blocked()
+    with pytest.raises(ConnectionEnded):
+        ws.receive_nowait()
+
+
+@pytest.mark.parametrize(
+    "where", ["reading", "writing", "closing the stream", "acting on an event"]
+)
+async def test_a_stream_that_raises_anything(
+    nursery: trio.Nursery, where: str, autojump_clock: MockClock
+) -> None:
+    """An error that no stream should raise, or one of ours, ends the connection, not the nursery."""
+    ws, peer = connect(nursery)
+    problem = OSError("not what trio.abc.Stream promises")
+    await wait_all_tasks_blocked()
+    if where == "reading":
+        peer.stream.put(problem)
+    elif where == "writing":
+        peer.stream.write_error = problem
+        ws.send_nowait("x")
+    elif where == "closing the stream":
+        peer.stream.close_error = problem
+        peer.hang_up()
+    else:
+        ws._deliver = None  # type: ignore[assignment, method-assign]
+        peer.say(TextMessage(data="x"))
+    with pytest.raises(ConnectionLost) as caught:
+        await ws.receive()
+    if where in ("reading", "writing"):
+        assert caught.value.__cause__ is problem
+    await ws.aclose()
+    assert peer.stream.closed
+
+
+# --- aclose ---------------------------------------------------------------------------------
+
+
+async def answer_close(peer: Peer, hang_up: bool = True) -> None:
+    """Do what a good server does when the client closes."""
+    while not isinstance(event := await peer.next(), CloseConnection):
+        pass
+    peer.say(event.response())
+    if hang_up:
+        peer.hang_up()
+
+
+async def test_aclose(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """What is queued is sent, then the close frame; it returns when the peer is done."""
+    ws, peer = connect(nursery)
+    await ws.send("last words")
+    nursery.start_soon(answer_close, peer)
+    await ws.aclose(4000, "tschüß")
+    assert trio.current_time() == 0
+    assert peer.stream.closed
+    assert len(peer.stream.writes) == 1
+    assert ws.closed is not None
+    assert (ws.closed.code, ws.closed.reason) == (4000, "tschüß")
+
+
+async def test_aclose_frames(nursery: trio.Nursery) -> None:
+    """The peer gets code and reason."""
+    for code, reason in ((1000, None), (1001, ""), (4999, "x" * 123), (3000, "ü" * 61)):
+        ws, peer = connect(nursery)
+        nursery.start_soon(ws.aclose, code, reason)
+        assert await peer.next() == closes(code, reason)
+        peer.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (0, None),
+        (999, None),
+        (1004, None),
+        (1005, None),
+        (1006, None),
+        (1015, None),
+        (1016, None),
+        (2999, None),
+        (5000, None),
+        (1000, "x" * 124),
+        (1000, "ü" * 62),
+    ],
+)
+async def test_aclose_refuses(nursery: trio.Nursery, code: int, reason: str | None) -> None:
+    """A code or a reason that cannot be sent is refused, and the connection goes on."""
+    ws, peer = connect(nursery)
+    with pytest.raises(ValueError, match=r"close code|close reason"):
+        await ws.aclose(code, reason)
+    await ws.send("still here")
+    assert await peer.next() == TextMessage(data="still here")
+    assert ws.closed is None
+
+
+async def test_everything_is_over_after_aclose(nursery: trio.Nursery) -> None:
+    """Unread messages are discarded, and every operation says that this side has closed."""
+    ws, peer = connect(nursery)
+    peer.say(TextMessage(data="unread"))
+    await wait_all_tasks_blocked()
+    nursery.start_soon(answer_close, peer)
+    await ws.aclose()
+    for operation in OPERATIONS.values():
+        assert type(await error_of(operation, ws)) is ConnectionClosedLocally
+    with pytest.raises(ConnectionClosedLocally):
+        ws.receive_nowait()
+    with pytest.raises(ConnectionClosedLocally):
+        ws.send_nowait("x")
+
+
+async def test_messages_that_cross_the_close_frame(nursery: trio.Nursery) -> None:
+    """What the peer had sent before it saw our close frame is discarded."""
+    ws, peer = connect(nursery)
+    nursery.start_soon(ws.aclose)
+    await peer.next()
+    peer.say_bytes(frame(TEXT, b"crossed") + frame(PING, b"too") + frame(CLOSE))
+    peer.hang_up()
+    await wait_all_tasks_blocked()
+    assert peer.heard() == []
+    assert type(await error_of(OPERATIONS["receive"], ws)) is ConnectionClosedLocally
+
+
+@pytest.mark.parametrize("unread", [0, 200, 1000])
+async def test_aclose_with_a_backlog(
+    nursery: trio.Nursery, unread: int, autojump_clock: MockClock
+) -> None:
+    """Unread messages, also those that keep the reader from reading, never block it."""
+    ws, peer = connect(nursery, message_queue_size=100)
+    for i in range(unread):
+        peer.say(TextMessage(data=str(i)))
+    await wait_all_tasks_blocked()
+    nursery.start_soon(answer_close, peer)
+    await ws.aclose()
+    assert trio.current_time() == 0
+
+
+async def test_simultaneous_close(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Close frames that cross are the closing handshake; each side sends one."""
+    ws, peer = connect(nursery)
+    nursery.start_soon(ws.aclose, 1000, "mine")
+    peer.say(closes(1001, "yours"))
+    peer.hang_up()
+    await wait_all_tasks_blocked()
+    assert [type(x) for x in peer.heard()] == [CloseConnection]
+    await ws.aclose()
+    assert trio.current_time() == 0
+
+
+async def test_aclose_behind_the_peers_close(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """After the peer's close frame aclose() sends no second one, and the end stays theirs."""
+    ws, peer = connect(nursery)
+    peer.say(closes(1000))
+    assert await peer.next() == closes(1000)
+    peer.hang_up()
+    await ws.aclose(4000)
+    assert ws.closed is not None
+    assert ws.closed.code == 1000
+    assert peer.heard() == []
+
+
+@pytest.mark.parametrize("who", ["we", "the peer"])
+async def test_tcp_stays_open(nursery: trio.Nursery, who: str, autojump_clock: MockClock) -> None:
+    """When both close frames are there, the peer's TCP end is awaited for one second."""
+    ws, peer = connect(nursery)
+    if who == "we":
+        nursery.start_soon(answer_close, peer, False)
+    else:
+        peer.say(closes(1000))
+        await wait_all_tasks_blocked()
+    await ws.aclose()
+    assert trio.current_time() == 1
+    assert peer.stream.closed
+
+
+@pytest.mark.parametrize("code", [1000, 1011])
+async def test_nobody_has_to_call_aclose(
+    nursery: trio.Nursery, code: int, autojump_clock: MockClock
+) -> None:
+    """A connection that the peer closed goes away by itself."""
+    ws, peer = connect(nursery)
+    peer.say(closes(code))
+    await ws._finished.wait()
+    assert trio.current_time() == 1
+    assert peer.stream.closed
+
+
+@pytest.mark.parametrize("settings", [{}, {"ping_interval": 20, "ping_timeout": 20}])
+async def test_no_answer(
+    nursery: trio.Nursery, settings: dict[str, Any], autojump_clock: MockClock
+) -> None:
+    """A peer that never answers costs disconnect_timeout and an error; everything is closed."""
+    ws, peer = connect(nursery, disconnect_timeout=60, **settings)
+    with pytest.raises(DisconnectionTimeout, match=r"the peer did not finish .* within 60 s"):
+        await ws.aclose()
+    assert trio.current_time() == 60
+    assert peer.stream.closed
+    await ws.aclose()  # the second time there is nothing left to wait for
+
+
+async def test_a_peer_that_does_not_read(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """A close frame that cannot even be written counts the same."""
+    ws, peer = connect(nursery, disconnect_timeout=5)
+    await fill(ws, peer)
+    with pytest.raises(DisconnectionTimeout):
+        await ws.aclose()
+    assert trio.current_time() == 5
+    assert peer.stream.closed
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_peer_that_floods(
+    nursery: trio.Nursery, answers: bool, autojump_clock: MockClock
+) -> None:
+    """Messages without end behind our close frame, or theirs, prolong nothing and are not kept."""
+    ws, peer = connect(nursery, disconnect_timeout=5)
+
+    async def flood() -> None:
+        while not peer.stream.closed:
+            peer.say_bytes(frame(BINARY, b"x" * 1000) * 10 + frame(PING))
+            await trio.sleep(0.1)
+
+    nursery.start_soon(flood)
+    await trio.sleep(1)
+    if answers:
+        nursery.start_soon(answer_close, peer, False)
+        await ws.aclose()
+    else:
+        with pytest.raises(DisconnectionTimeout):
+            await ws.aclose()
+    assert trio.current_time() == 1 + (1 if answers else 5)
+    assert len(ws._incoming) == 0
+    assert peer.stream.closed
+
+
+async def test_the_peer_hangs_up_instead_of_answering(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A TCP end, or a reset, in place of the peer's close frame is good enough."""
+    for goes_away in (Peer.hang_up, Peer.reset):
+        ws, peer = connect(nursery)
+        nursery.start_soon(ws.aclose)
+        await peer.next()
+        goes_away(peer)
+        await ws.aclose()
+        assert trio.current_time() == 0
+        assert peer.stream.closed
+
+
+async def test_a_broken_frame_instead_of_an_answer(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A peer that breaks the protocol behind our close frame is not listened to for long."""
+    ws, peer = connect(nursery)
+    nursery.start_soon(ws.aclose)
+    await peer.next()
+    peer.say_bytes(frame(3))
+    await ws.aclose()
+    assert trio.current_time() == 1
+    assert peer.heard() == []
+
+
+async def test_many_acloses(nursery: trio.Nursery) -> None:
+    """Any number of tasks may close, before, while and after; one close frame is sent."""
+    ws, peer = connect(nursery)
+    async with trio.open_nursery() as inner:
+        for code in (1000, 1001, 4000):
+            inner.start_soon(ws.aclose, code)
+        inner.start_soon(answer_close, peer)
+    await ws.aclose()
+    async with ws:
+        pass
+    await wait_all_tasks_blocked()
+    assert peer.heard() == []
+
+
+async def test_a_cancelled_aclose_closes_at_once(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Cancelled at any checkpoint, aclose() has closed the stream when it is through."""
+    for steps in itertools.count():
+        ws, peer = connect(nursery)
+        await wait_all_tasks_blocked()
+        peer.say_bytes(frame(CLOSE))
+        peer.hang_up()
+        cancelled = await cancel_after(steps, ws.aclose)
+        assert peer.stream.closed
+        if not cancelled:
+            break
+    assert steps >= 1
+    assert trio.current_time() == 0
+
+
+async def test_one_aclose_is_cancelled(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Others that wait in aclose() are through then too."""
+    ws, peer = connect(nursery)
+    with trio.move_on_after(1):
+        nursery.start_soon(ws.aclose)
+        await ws.aclose()
+    await wait_all_tasks_blocked()
+    assert trio.current_time() == 1
+    assert peer.stream.closed
+
+
+# --- cancellation ---------------------------------------------------------------------------
+
+
+async def cancel_after(steps: int, operation: Callable[[], Awaitable[object]]) -> bool:
+    """Cancel an operation when it has taken so many steps; tell whether that was in time."""
+    with trio.CancelScope() as scope:
+        instrument = CancelAtStep(scope, steps)
+        trio.lowlevel.add_instrument(instrument)
+        try:
+            await operation()
+        finally:
+            trio.lowlevel.remove_instrument(instrument)
+    return scope.cancelled_caught
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["at ease", "under back-pressure"])
+@pytest.mark.parametrize("message", ["short", "x" * 3 * HIGH_WATER], ids=["short", "long"])
+async def test_send_is_atomic(nursery: trio.Nursery, message: str, slow: bool) -> None:
+    """send() that is cancelled has sent nothing, one that is not has sent all."""
+    for steps in itertools.count():
+        ws, peer = connect(nursery)
+        await wait_all_tasks_blocked()
+        if slow:
+            await fill(ws, peer)
+            nursery.start_soon(after_all_are_blocked, peer.read_on)
+        cancelled = await cancel_after(steps, lambda: ws.send(message))  # noqa: B023
+        await ws.send("next")
+        await wait_all_tasks_blocked()
+        heard = "".join(x.data for x in peer.heard()[2 if slow else 0 :])  # type: ignore[attr-defined]
+        assert heard == ("next" if cancelled else message + "next")
+        if not cancelled:
+            break
+    assert steps >= (2 if slow else 1)
+
+
+async def after_all_are_blocked(function: Callable[[], object]) -> None:
+    """Do this when there is nothing else to do."""
+    await wait_all_tasks_blocked()
+    function()
+
+
+async def test_sends_under_fire(nursery: trio.Nursery) -> None:
+    """Through a stream that takes a few bytes at a time, senders cancelled at random mix nothing."""
+    ws, peer = connect(nursery)
+    dice = random.Random(6455)
+    sent: list[str] = []
+
+    async def sender(name: str) -> None:
+        for i in range(100):
+            message = f"{name}{i} " + "x" * dice.randrange(3000)
+            if not await cancel_after(dice.randrange(4), lambda: ws.send(message)):  # noqa: B023
+                sent.append(message)
+
+    async def reader() -> None:
+        while True:
+            peer.stop_reading()
+            for _ in range(dice.randrange(30)):
+                await trio.lowlevel.checkpoint()
+            peer.read_on()
+            await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(reader)
+    async with trio.open_nursery() as inner:
+        for name in "abcde":
+            inner.start_soon(sender, name)
+    await ws.send("end")
+    heard = []
+    while (event := await peer.next()) != TextMessage(data="end"):
+        assert isinstance(event, TextMessage)
+        heard.append(event.data)
+    assert 50 < len(sent) < 450
+    assert heard.count("") == 0
+    assert sorted(heard) == sorted(sent)
+    for name in "abcde":
+        mine = [m for m in heard if m.startswith(name)]
+        assert mine == [m for m in sent if m.startswith(name)]
+
+
+async def test_receive_loses_nothing(nursery: trio.Nursery) -> None:
+    """receive() cancelled at random a thousand times loses, repeats and reorders no message."""
+    ws, peer = connect(nursery)
+    dice = random.Random(6455)
+    total = 1500
+
+    async def talk() -> None:
+        said = 0
+        while said < total:
+            count = min(1 + dice.randrange(6), total - said)
+            peer.say(*(TextMessage(data=str(said + i)) for i in range(count)))
+            said += count
+            for _ in range(dice.randrange(8)):
+                await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(talk)
+    got: list[str] = []
+    cancelled = 0
+
+    async def take() -> None:
+        got.append(str(await ws.receive()))
+
+    while len(got) < total:
+        cancelled += await cancel_after(dice.randrange(4), take)
+    assert got == [str(i) for i in range(total)]
+    assert cancelled > 300
+
+
+@pytest.mark.parametrize("busy", ["idle", "sending", "closing"])
+async def test_the_nursery_is_cancelled(
+    nursery: trio.Nursery, busy: str, autojump_clock: MockClock
+) -> None:
+    """A cancelled nursery closes the connection at once, and the others are told."""
+    errors: list[ConnectionClosed] = []
+    async with trio.open_nursery() as inner:
+        ws, peer = connect(inner)
+
+        async def wait_for_the_end(
+            operation: Callable[[WebSocketConnection], Awaitable[object]],
+        ) -> None:
+            errors.append(await error_of(operation, ws))
+
+        if busy == "sending":
+            await fill(ws, peer)
+        elif busy == "closing":
+            nursery.start_soon(ws.aclose)
+        else:
+            nursery.start_soon(wait_for_the_end, OPERATIONS["receive"])
+            nursery.start_soon(wait_for_the_end, OPERATIONS["ping"])
+        await wait_all_tasks_blocked()
+        inner.cancel_scope.cancel()
+    assert peer.stream.closed
+    await wait_all_tasks_blocked()
+    assert trio.current_time() == 0
+    assert len(errors) == (2 if busy == "idle" else 0)
+    for error in [*errors, await error_of(OPERATIONS["receive"], ws)]:
+        assert type(error) is ConnectionClosedLocally
+        assert error.reason is not None
+        assert error.reason.code == (1000 if busy == "closing" else 1006)
+
+
+async def test_a_nursery_that_is_cancelled_before_the_start() -> None:
+    """The stream is closed even if the connection never got to run."""
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            scope.cancel()
+            ws, peer = connect(nursery)
+    assert peer.stream.closed
+    assert isinstance(await error_of(OPERATIONS["receive"], ws), ConnectionClosedLocally)
+    await ws.aclose()
+
+
+# --- checkpoints ----------------------------------------------------------------------------
+
+
+async def test_operations_are_checkpoints(nursery: trio.Nursery) -> None:
+    """Every operation that succeeds yields to trio, also where it has nothing to wait for."""
+    ws, peer = connect(nursery)
+    peer.say(TextMessage(data="a"), TextMessage(data="b"))
+    await wait_all_tasks_blocked()
+    nursery.start_soon(answer_pings, peer)
+    for operation in OPERATIONS.values():
+        with assert_checkpoints():
+            await operation(ws)
+    peer.say(closes(1000))
+    for _ in range(2):
+        with assert_checkpoints():
+            await ws.aclose()
+
+
+async def answer_pings(peer: Peer) -> None:
+    """Do what a good server does with pings, until the client closes."""
+    while not isinstance(event := await peer.next(), CloseConnection):
+        if isinstance(event, Ping):
+            peer.say(event.response())
+    peer.hang_up()
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("name", [*OPERATIONS, "aclose"])
+async def test_operations_can_be_cancelled(nursery: trio.Nursery, name: str, state: State) -> None:
+    """In every state, an operation in a cancelled scope raises Cancelled and takes nothing."""
+    ws, peer = connect(nursery)
+    peer.say(TextMessage(data="kept"))
+    if state is State.CLOSING:
+        nursery.start_soon(ws.aclose)
+    elif state is State.LEAVING:
+        peer.say(closes(1000))
+    elif state is State.CLOSED:
+        peer.hang_up()
+    await wait_all_tasks_blocked()
+    assert ws._state is state
+    unread = len(ws._incoming)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await (ws.aclose() if name == "aclose" else OPERATIONS[name](ws))
+    assert scope.cancelled_caught
+    assert len(ws._incoming) == (0 if name == "aclose" and state is State.OPEN else unread)
+
+
+# --- Ctrl-C ---------------------------------------------------------------------------------
+
+
+class InterruptedDeque(deque[Any]):
+    """Somebody presses Ctrl-C between the taking of an item and what follows it."""
+
+    def popleft(self) -> Any:
+        item = super().popleft()
+        signal.raise_signal(signal.SIGINT)
+        return item
+
+
+@pytest.mark.parametrize("method", ["receive", "receive_nowait"])
+def test_ctrl_c_loses_no_message(method: str) -> None:
+    """Ctrl-C in the middle of receive() waits until the message is handed over."""
+    got = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            ws, peer = connect(nursery)
+            peer.say(TextMessage(data="a"))
+            await wait_all_tasks_blocked()
+            ws._incoming = InterruptedDeque(ws._incoming)
+            got.append(await ws.receive() if method == "receive" else ws.receive_nowait())
+            nursery.cancel_scope.cancel()
+
+    with pytest.raises(KeyboardInterrupt):
+        unwrapped(trio.run, main)
+    assert got == ["a"]
+
+
+@pytest.mark.parametrize("method", ["send", "send_nowait"])
+def test_ctrl_c_sends_whole_messages(method: str) -> None:
+    """Ctrl-C in the middle of send() waits until the frame is queued."""
+    queued = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            ws, _ = connect(nursery)
+            build = ws._protocol.message
+
+            def interrupted(data: Any) -> bytes:
+                built = build(data)
+                signal.raise_signal(signal.SIGINT)
+                return built
+
+            ws._protocol.message = interrupted  # type: ignore[method-assign]
+            sent = getattr(ws, method)("x")
+            if sent is not None:
+                await sent
+            queued.extend(ws._outgoing)
+            nursery.cancel_scope.cancel()
+
+    with pytest.raises(KeyboardInterrupt):
+        unwrapped(trio.run, main)
+    assert len(queued) == 1
+
+
+def unwrapped(function: Callable[..., object], *args: object) -> None:
+    """Call it, and take the one exception out of the nursery's group."""
+    try:
+        function(*args)
+    except BaseException as exc:
+        error = exc
+        while len(inner := getattr(error, "exceptions", [])) == 1:
+            error = inner[0]
+        raise error from None
+
+
+# --- what is told, what is left -------------------------------------------------------------
+
+
+async def test_repr(nursery: trio.Nursery) -> None:
+    """It shows state, peer and how it ended."""
+    ws, peer = connect(nursery)
+    assert repr(ws) == "<WebSocketConnection open to the peer>"
+    peer.say(closes(1001, "bye"))
+    await wait_all_tasks_blocked()
+    assert repr(ws).startswith("<WebSocketConnection leaving to the peer CloseReason<code=1001")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ping_interval": 0},
+        {"ping_interval": -1},
+        {"ping_timeout": 0},
+        {"disconnect_timeout": -1},
+        {"max_message_size": -1},
+        {"message_queue_size": -1},
+        {"receive_buffer_size": 0},
+        {"ping_interval": float("nan")},
+    ],
+)
+def test_settings_refused(settings: dict[str, Any]) -> None:
+    """A number that no connection could live with is refused, by name."""
+    (name,) = settings
+    with pytest.raises(ValueError, match=name):
+        ConnectionSettings(**settings)
+
+
+@pytest.mark.parametrize("end", ["closed", "reset", "write error", "cancelled"])
+async def test_no_garbage(end: str, autojump_clock: MockClock) -> None:
+    """A connection that is over is freed at once, without the garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with trio.open_nursery() as nursery:
+            ws, peer = connect(nursery)
+            await wait_all_tasks_blocked()
+            if end == "closed":
+                peer.say(closes(1011))
+            elif end == "reset":
+                peer.reset()
+            elif end == "write error":
+                peer.stream.write_error = trio.BrokenResourceError()
+                ws.send_nowait("x")
+            else:
+                nursery.cancel_scope.cancel()
+        with pytest.raises(ConnectionClosed) as caught:
+            await ws.receive()
+        del caught
+        alive = weakref.ref(ws)
+        del ws, peer, nursery
+        assert alive() is None
+    finally:
+        gc.enable()

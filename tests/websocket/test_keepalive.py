@@ -1,0 +1,235 @@
+"""The keepalive on a virtual clock, alone and within a connection."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+from wsproto.events import CloseConnection, Ping, TextMessage
+
+from trio_wsproxy._exceptions import ConnectionLost
+from trio_wsproxy._websocket import _keepalive
+from trio_wsproxy._websocket._keepalive import JITTER, keep_alive
+
+from ._peer import TEXT, Peer, connect, frame
+
+
+@pytest.fixture
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every pause take the whole interval."""
+    monkeypatch.setattr(_keepalive, "JITTER", 0)
+
+
+class Line:
+    """What a keepalive sees of a connection."""
+
+    def __init__(self) -> None:
+        self.last_byte = 0.0
+        self.pings: list[float] = []
+        self.given_up: float | None = None
+        self.paused = False
+
+    async def watch(self, interval: float, timeout: float | None, until: float) -> None:
+        """Run a keepalive from 0 seconds to ``until``."""
+        with trio.move_on_at(until):
+            await keep_alive(
+                interval,
+                timeout,
+                quiet_since=lambda: trio.current_time() if self.paused else self.last_byte,
+                send_ping=lambda: self.pings.append(trio.current_time()),
+                give_up=self._give_up,
+            )
+
+    def _give_up(self) -> None:
+        self.given_up = trio.current_time()
+
+    async def hear(self, *times: float) -> None:
+        """Let bytes arrive at these times."""
+        for time in times:
+            await trio.sleep_until(time)
+            self.last_byte = trio.current_time()
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout", "bytes_at", "pings_at", "given_up_at"),
+    [
+        (20, 20, [], [20, 40], 40),
+        (20, 5, [], [20], 25),
+        (20, 50, [], [20, 40, 60], 70),
+        (20, None, [], [20, 40, 60, 80], None),
+        (20, 20, [10], [30, 50], 50),  # a ping follows silence only
+        (20, 20, [*range(10, 100, 10)], [], None),
+        (20, 5, [24], [20, 44], 49),  # any byte in time proves life
+        (20, 5, [26], [20], 25),  # this one is too late
+        (20, 30, [45], [20, 40, 65, 85], 95),
+        (1000, 20, [], [], None),
+        (math.inf, 20, [], [], None),
+    ],
+)
+async def test_keep_alive(
+    *,
+    interval: float,
+    timeout: float | None,
+    bytes_at: list[float],
+    pings_at: list[float],
+    given_up_at: float | None,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+    no_jitter: None,
+) -> None:
+    """Pings follow silence; the end comes so long after the first ping that nothing follows."""
+    line = Line()
+    nursery.start_soon(line.hear, *bytes_at)
+    await line.watch(interval, timeout, until=99)
+    # Where both are due at once, it is over before another ping is sent.
+    assert line.pings == [t for t in pings_at if given_up_at is None or t < given_up_at]
+    assert line.given_up == given_up_at
+
+
+async def test_jitter(autojump_clock: MockClock) -> None:
+    """Each pause is shortened by a random part, one tenth at most, and never lengthened."""
+    line = Line()
+    await line.watch(100, None, until=100_000)
+    pauses = [b - a for a, b in zip([0, *line.pings], line.pings, strict=False)]
+    assert len(pauses) >= 1000
+    assert all(100 * (1 - JITTER) <= pause <= 100 for pause in pauses)
+    assert max(pauses) - min(pauses) > 5
+
+
+async def test_silence_of_our_making(
+    nursery: trio.Nursery, autojump_clock: MockClock, no_jitter: None
+) -> None:
+    """While we do not read nothing is asked and nothing given up; afterwards the clock goes on."""
+    line = Line()
+    nursery.start_soon(line.watch, 20, 20, 1000)
+    await trio.sleep(25)  # the ping of second 20 is on its way
+    line.paused = True
+    await trio.sleep(600)
+    assert line.pings == [20]
+    assert line.given_up is None
+    line.paused, line.last_byte = False, trio.current_time()
+    await trio.sleep(100)
+    assert line.pings == [20, 645]
+    assert line.given_up == 665
+
+
+async def answer_pings(peer: Peer) -> None:
+    """Do what a good server does with pings, until the client closes."""
+    while True:
+        event = await peer.next()
+        if isinstance(event, CloseConnection):
+            peer.hang_up()
+            return
+        if isinstance(event, Ping):
+            peer.say(event.response())
+
+
+async def test_a_silent_peer(
+    nursery: trio.Nursery, autojump_clock: MockClock, no_jitter: None
+) -> None:
+    """A connection to a peer that does not answer is lost after interval and timeout."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=10)
+    with pytest.raises(ConnectionLost, match=r"1011 .* keepalive ping timeout"):
+        await ws.receive()
+    assert trio.current_time() == 30
+    await wait_all_tasks_blocked()
+    ping, close = peer.heard()
+    assert isinstance(ping, Ping)
+    assert isinstance(close, CloseConnection)
+    await ws._finished.wait()
+    assert trio.current_time() == 31
+    assert peer.stream.closed
+
+
+async def test_a_peer_that_neither_reads_nor_writes(
+    nursery: trio.Nursery, autojump_clock: MockClock, no_jitter: None
+) -> None:
+    """A ping that cannot even be written counts as unanswered."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=10)
+    peer.stop_reading()
+    ws.send_nowait("stuck")
+    with pytest.raises(ConnectionLost):
+        await ws.receive()
+    assert trio.current_time() == 30
+    await ws._finished.wait()
+    assert peer.stream.closed
+
+
+async def test_an_idle_consumer(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """A healthy link survives ten minutes in which nobody receives, and keeps its latency."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20)
+    nursery.start_soon(answer_pings, peer)
+    await trio.sleep(600)
+    assert ws.closed is None
+    assert ws.latency == 0
+    assert len(peer.stream.writes) >= 30
+
+
+async def test_a_full_backlog(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """So does one whose peer has more to say than is kept unread."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20, message_queue_size=10)
+    for i in range(1000):
+        peer.say(TextMessage(data=str(i)))
+    await trio.sleep(600)
+    assert peer.heard() == []
+    for i in range(1000):
+        assert await ws.receive() == str(i)
+        await trio.sleep(1)
+    assert ws.closed is None
+
+
+async def test_any_byte_proves_life(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """A long message that takes its time is an answer too."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20)
+    data = frame(TEXT, b"x" * 60)
+    for i in range(len(data)):
+        await trio.sleep(30)
+        peer.say_bytes(data[i : i + 1])
+    assert await ws.receive() == "x" * 60
+
+
+async def test_traffic_makes_pings_unnecessary(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """While bytes come in, no ping goes out."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20)
+    for _ in range(100):
+        peer.say(TextMessage(data="tick"))
+        assert await ws.receive() == "tick"
+        await trio.sleep(15)
+    assert peer.heard() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "pings"),
+    [
+        ({"ping_interval": None}, 0),
+        ({"ping_interval": None, "ping_timeout": None}, 0),
+        ({"ping_interval": 20, "ping_timeout": None}, 30),
+    ],
+)
+async def test_switched_off(
+    settings: dict[str, Any], pings: int, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Without an interval nothing is sent, without a timeout nothing is given up."""
+    ws, peer = connect(nursery, **settings)
+    await trio.sleep(605)
+    assert ws.closed is None
+    heard = peer.heard()
+    assert pings <= len(heard) <= pings / 0.9
+    assert all(isinstance(event, Ping) for event in heard)
+    assert len(ws._pings) <= 1, "unanswered pings do not pile up"
+
+
+async def test_the_keepalive_ends_with_the_connection(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """When the connection is closed no task is left."""
+    ws, peer = connect(nursery)
+    nursery.start_soon(answer_pings, peer)
+    await ws.aclose()
+    await wait_all_tasks_blocked()
+    assert nursery.child_tasks == frozenset()

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Iterable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
+from wsproto.utilities import LocalProtocolError
+
+from trio_wsproxy._websocket._protocol import (
+    NO_CODE,
+    CloseReceived,
+    Event,
+    Fragment,
+    PeerBrokeProtocol,
+    PingReceived,
+    PongReceived,
+    Protocol,
+)
+
+from ._peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, frame
+
+
+def receive(chunks: Iterable[bytes], max_message_size: int | None = None) -> list[Event]:
+    """What a fresh protocol makes of these bytes."""
+    protocol = Protocol((), max_message_size)
+    return [event for chunk in chunks for event in protocol.receive(chunk)]
+
+
+def put_together(events: Iterable[Event]) -> list[Event]:
+    """The same events, with messages whole: where they are cut depends on the network."""
+    result: list[Event] = []
+    parts: list[str | bytes] = []
+    for event in events:
+        if isinstance(event, Fragment):
+            parts.append(event.data)
+            if event.last:
+                result.append(type(event.data)().join(parts))  # type: ignore[arg-type]
+                parts = []
+        else:
+            result.append(event)
+    return result
+
+
+def one_by_one(data: bytes) -> list[bytes]:
+    """Cut this into single bytes."""
+    return [data[i : i + 1] for i in range(len(data))]
+
+
+CONVERSATIONS: dict[str, tuple[bytes, list[Event]]] = {
+    "text": (frame(TEXT, "grüß 🌍".encode()), ["grüß 🌍"]),
+    "empty text": (frame(TEXT), [""]),
+    "binary": (frame(BINARY, bytes(range(256))), [bytes(range(256))]),
+    "empty binary": (frame(BINARY), [b""]),
+    "extended length": (frame(BINARY, b"x" * 126), [b"x" * 126]),
+    "fragments": (
+        frame(TEXT, b"a", fin=False) + frame(CONTINUATION, b"b", fin=False) + frame(0, b"c"),
+        ["abc"],
+    ),
+    "a character in two fragments": (
+        frame(TEXT, "ü".encode()[:1], fin=False) + frame(CONTINUATION, "ü".encode()[1:]),
+        ["ü"],
+    ),
+    "an empty first fragment": (
+        frame(TEXT, b"", fin=False) + frame(CONTINUATION, b"late"),
+        ["late"],
+    ),
+    "an empty last fragment": (
+        frame(BINARY, b"early", fin=False) + frame(CONTINUATION),
+        [b"early"],
+    ),
+    "empty fragments only": (
+        frame(TEXT, fin=False) + frame(0, fin=False) + frame(0),
+        [""],
+    ),
+    "control frames between fragments": (
+        frame(TEXT, b"a", fin=False)
+        + frame(PING, b"1")
+        + frame(CONTINUATION, b"b", fin=False)
+        + frame(PONG, b"2")
+        + frame(CONTINUATION, b"c")
+        + frame(BINARY, b"d"),
+        [PingReceived(b"1"), PongReceived(b"2"), "abc", b"d"],
+    ),
+    "pings and pongs": (
+        frame(PING) + frame(PONG) + frame(PING, b"x" * 125),
+        [PingReceived(b""), PongReceived(b""), PingReceived(b"x" * 125)],
+    ),
+    "close without a code": (frame(CLOSE), [CloseReceived(NO_CODE, "")]),
+    "close with a code": (frame(CLOSE, close_payload(1001)), [CloseReceived(1001, "")]),
+    "close with a reason": (
+        frame(TEXT, b"last") + frame(CLOSE, close_payload(4000, "tschüß")),
+        ["last", CloseReceived(4000, "tschüß")],
+    ),
+    "close within a message": (
+        frame(TEXT, b"half", fin=False) + frame(CLOSE, close_payload(1000)),
+        [CloseReceived(1000, "")],
+    ),
+    "anything behind a close": (
+        frame(CLOSE, close_payload(1000)) + frame(TEXT, b"no") + frame(PING) + b"\xff\xff",
+        [CloseReceived(1000, "")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_frames_in_one_piece(name: str) -> None:
+    """Each sequence of frames has its events, in order."""
+    data, expected = CONVERSATIONS[name]
+    assert put_together(receive([data])) == expected
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_frames_cut_anywhere(name: str) -> None:
+    """It makes no difference where the network cuts them, byte by byte included."""
+    data, expected = CONVERSATIONS[name]
+    assert put_together(receive(one_by_one(data))) == expected
+    for cut in range(len(data)):
+        assert put_together(receive([data[:cut], data[cut:]])) == expected
+
+
+def test_whole_messages_stay_whole() -> None:
+    """A message in one frame that arrives in one piece is not taken apart."""
+    assert receive([frame(TEXT, b"a") + frame(BINARY, b"b")]) == ["a", b"b"]
+
+
+def test_a_fragment_comes_as_soon_as_it_is_there() -> None:
+    """A message in pieces is handed on piece by piece."""
+    assert receive([frame(TEXT, b"abc", fin=False)]) == [Fragment("abc", last=False)]
+    assert receive([frame(BINARY, b"abcdef")[:5]]) == [Fragment(b"abc", last=False)]
+
+
+BROKEN: dict[str, tuple[bytes, int]] = {
+    "a masked frame": (b"\x81\x81\0\0\0\0a", 1002),
+    "a reserved data opcode": (frame(3), 1002),
+    "a reserved control opcode": (frame(11), 1002),
+    "a reserved bit": (frame(TEXT, b"a", first_bits=0x40), 1002),
+    "a fragmented ping": (frame(PING, fin=False), 1002),
+    "a long ping": (frame(PING, b"x" * 126), 1002),
+    "a continuation of nothing": (frame(CONTINUATION, b"a"), 1002),
+    "a message within a message": (frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"), 1002),
+    "a length in more bytes than needed": (b"\x81\x7e\x00\x01a", 1002),
+    "a negative length": (b"\x82\x7f" + struct.pack("!Q", 2**63), 1002),
+    "text that is not UTF-8": (frame(TEXT, b"\xff"), 1007),
+    "text that ends within a character": (frame(TEXT, "ü".encode()[:1]), 1007),
+    "a fragment that is not UTF-8": (frame(TEXT, b"\xff", fin=False), 1007),
+    "a surrogate": (frame(TEXT, b"\xed\xa0\x80"), 1007),
+    "half a close code": (frame(CLOSE, b"\x03"), 1002),
+    "a close code below 1000": (frame(CLOSE, close_payload(999)), 1002),
+    "a close code that is never sent": (frame(CLOSE, close_payload(1006)), 1002),
+    "a close code above 4999": (frame(CLOSE, close_payload(5000)), 1002),
+    "a close reason that is not UTF-8": (frame(CLOSE, close_payload(1000) + b"\xff"), 1007),
+}
+
+
+@pytest.mark.parametrize("cut", ["whole", "byte by byte"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_frames(name: str, cut: str) -> None:
+    """What a peer must not send is told apart from a close frame, with the code to close with."""
+    data, code = BROKEN[name]
+    data = frame(PONG) + data + frame(TEXT, b"behind")
+    events = receive([data] if cut == "whole" else one_by_one(data))
+    broken = events[-1]
+    assert events[0] == PongReceived(b"")
+    assert isinstance(broken, PeerBrokeProtocol)
+    assert broken.code == code
+    assert broken.reason
+    assert "behind" not in events
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_peer_is_told(name: str) -> None:
+    """The close frame for a peer that broke the protocol can be built, and it understands it."""
+    protocol = Protocol((), None)
+    (broken,) = (x for x in protocol.receive(BROKEN[name][0]) if isinstance(x, PeerBrokeProtocol))
+    (event,) = heard_by_server([protocol.close(broken.code, broken.reason)])
+    assert isinstance(event, CloseConnection)
+    assert event.code == broken.code
+
+
+def test_broken_while_closing() -> None:
+    """A broken frame that crosses our close frame is not taken for the peer's close."""
+    protocol = Protocol((), None)
+    protocol.close(1000, "")
+    (event,) = protocol.receive(frame(3))
+    assert isinstance(event, PeerBrokeProtocol)
+
+
+@pytest.mark.parametrize(
+    ("frames", "fits"),
+    [
+        ([frame(TEXT, b"x" * 10)], True),
+        ([frame(TEXT, b"x" * 11)], False),
+        ([frame(BINARY, b"x" * 10)], True),
+        ([frame(BINARY, b"x" * 11)], False),
+        ([frame(TEXT, "ü".encode() * 5)], True),  # ten bytes
+        ([frame(TEXT, "ü".encode() * 5 + b"x")], False),  # six characters
+        ([frame(TEXT, b"x" * 6, fin=False), frame(0, b"x" * 4)], True),
+        ([frame(TEXT, b"x" * 6, fin=False), frame(0, b"x" * 5, fin=False)], False),
+        ([frame(TEXT, b"x" * 10), frame(TEXT, b"x" * 10), frame(BINARY, b"x" * 10)], True),
+        ([frame(TEXT, b"x" * 10, fin=False), frame(PING, b"x" * 99), frame(0)], True),
+    ],
+)
+@pytest.mark.parametrize("cut", ["whole", "byte by byte"])
+def test_max_message_size(frames: Sequence[bytes], fits: bool, cut: str) -> None:
+    """The limit holds for each message, in bytes of UTF-8 for text, however it is cut."""
+    data = b"".join(frames)
+    events = receive([data] if cut == "whole" else one_by_one(data), max_message_size=10)
+    too_big = PeerBrokeProtocol(1009, "a message of more than 10 bytes")
+    assert (too_big in events) is not fits
+    assert fits or events[-1] == too_big
+
+
+def test_a_message_that_is_too_big_is_refused_early() -> None:
+    """The limit strikes when it is passed, not when the message is complete."""
+    head = frame(BINARY, b"x" * 2**16)[:10]
+    events = receive([head, b"x" * 11], max_message_size=10)
+    assert events == [PeerBrokeProtocol(1009, "a message of more than 10 bytes")]
+
+
+def test_events_are_acted_upon_one_by_one() -> None:
+    """A ping in front of a close frame can be answered, one behind it is not seen."""
+    protocol = Protocol((), None)
+    events = protocol.receive(frame(PING, b"1") + frame(CLOSE) + frame(PING, b"2"))
+    assert next(events) == PingReceived(b"1")
+    assert protocol.pong(b"1")
+    assert next(events) == CloseReceived(NO_CODE, "")
+    assert protocol.close(NO_CODE, "")
+    assert list(events) == []
+
+
+def test_nothing_is_parsed_behind_the_end() -> None:
+    """Bytes that arrive after the end are forgotten, however many."""
+    protocol = Protocol((), None)
+    assert len(list(protocol.receive(frame(CLOSE)))) == 1
+    protocol.close(NO_CODE, "")
+    for _ in range(3):
+        assert list(protocol.receive(frame(TEXT, b"again") * 100)) == []
+
+
+def heard_by_server(frames: Iterable[bytes]) -> list[object]:
+    """What a server makes of these frames."""
+    server = Connection(ConnectionType.SERVER)
+    events: list[object] = []
+    for data in frames:
+        server.receive_data(data)
+        events += server.events()
+    return events
+
+
+def test_frames_to_the_server() -> None:
+    """A server understands the frames built here."""
+    protocol = Protocol((), None)
+    frames = [
+        protocol.message("grüß"),
+        protocol.message(b"\0\1"),
+        protocol.message(bytearray(b"ba")),
+        protocol.message(memoryview(b"m-v-")[::2]),
+        protocol.message(""),
+        protocol.message(b"x" * 70_000),
+        protocol.ping(b"1"),
+        protocol.pong(b"2"),
+        protocol.close(4000, "tschüß"),
+    ]
+    assert heard_by_server(frames) == [
+        TextMessage(data="grüß"),
+        BytesMessage(data=b"\0\1"),
+        BytesMessage(data=b"ba"),
+        BytesMessage(data=b"mv"),
+        TextMessage(data=""),
+        BytesMessage(data=b"x" * 70_000),
+        Ping(payload=b"1"),
+        Pong(payload=b"2"),
+        CloseConnection(code=4000, reason="tschüß"),
+    ]
+
+
+def test_close_without_a_code() -> None:
+    """1005 never goes over the wire; it stands for an empty close frame."""
+    data = Protocol((), None).close(NO_CODE, "")
+    assert len(data) == 2 + 4  # a header and a masking key
+
+
+def test_every_frame_has_a_mask_of_its_own() -> None:
+    """RFC 6455 section 5.3: a fresh masking key for each frame."""
+    protocol = Protocol((), None)
+    keys = {protocol.message(b"x")[2:6] for _ in range(20)}
+    assert len(keys) > 15
+
+
+def test_a_message_that_cannot_be_encoded_leaves_no_trace() -> None:
+    """A lone surrogate is refused, and the next message is well."""
+    protocol = Protocol((), None)
+    with pytest.raises(UnicodeEncodeError):
+        protocol.message("\ud800")
+    assert heard_by_server([protocol.message(b"next")]) == [BytesMessage(data=b"next")]
+
+
+def test_nothing_follows_the_close_frame() -> None:
+    """A frame behind the close frame is a mistake of ours, which wsproto notices."""
+    protocol = Protocol((), None)
+    protocol.close(1000, "")
+    with pytest.raises(LocalProtocolError):
+        protocol.ping(b"")
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+messages = st.one_of(texts, st.binary(max_size=300))
+controls = st.one_of(
+    st.binary(max_size=125).map(PingReceived), st.binary(max_size=125).map(PongReceived)
+)
+
+
+@given(data=st.data())
+def test_any_conversation_in_any_pieces(data: st.DataObject) -> None:
+    """Messages in any fragments with any control frames between them, cut anywhere, come whole."""
+    wire = b""
+    expected: list[Event] = []
+    for message in data.draw(st.lists(messages, max_size=4)):
+        opcode = TEXT if isinstance(message, str) else BINARY
+        payload = message.encode() if isinstance(message, str) else message
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(payload)), max_size=3)))
+        edges = [0, *cuts, len(payload)]
+        for i, (start, stop) in enumerate(itertools.pairwise(edges)):
+            for control in data.draw(st.lists(controls, max_size=2)):
+                is_ping = isinstance(control, PingReceived)
+                wire += frame(PING if is_ping else PONG, control.payload)
+                expected.append(control)
+            last = i == len(edges) - 2
+            wire += frame(opcode if i == 0 else CONTINUATION, payload[start:stop], fin=last)
+        expected.append(message)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=20)))
+    edges = [0, *cuts, len(wire)]
+    chunks = [wire[i:j] for i, j in itertools.pairwise(edges)]
+    assert put_together(receive(chunks)) == expected
