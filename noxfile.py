@@ -1,0 +1,69 @@
+"""All checks of the project; ``nox`` runs them all, ``nox -s NAME`` one of them.
+
+Versions of tools stand in pyproject.toml's dependency groups and nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import nox
+
+CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
+OLDEST, *MIDDLE, NEWEST = "3.10", "3.11", "3.12", "3.13"
+PYTHONS = list(dict.fromkeys([OLDEST, *MIDDLE, NEWEST, CURRENT]))
+
+nox.needs_version = ">=2025.2.9"  # the first to skip what is missing and read dependency groups
+nox.options.error_on_missing_interpreters = False  # few people have all of them
+nox.options.reuse_venv = "yes"  # installing takes longer than most checks
+# What breaks in between breaks at an end too, nearly always; "nox -s tests" runs all versions.
+nox.options.sessions = [
+    "lint",
+    "types",
+    "docs",
+    "demo",
+    *(f"tests-{python}" for python in PYTHONS if python in (OLDEST, NEWEST, CURRENT)),
+]
+
+
+def install(session: nox.Session, *groups: str, package: str | None = None) -> None:
+    """Install dependency groups of pyproject.toml, and the package itself if asked for."""
+    pyproject = nox.project.load_toml("pyproject.toml")
+    requirements = nox.project.dependency_groups(pyproject, *groups) if groups else ()
+    session.install(*(["-e", package] if package else []), *requirements)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments behind ``--`` go to pytest."""
+    install(session, "test", package=".[testing]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Look for mistakes and for code that is not formatted."""
+    install(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of package and tests; ``strict`` stands in pyproject.toml."""
+    install(session, "types", "test", package=".[testing]")
+    session.run("mypy", "--strict")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning or a dead reference is an error."""
+    install(session, "docs", package=".[testing]")
+    session.run("python", "-m", "sphinx", "-W", "-n", "--keep-going", "docs", "docs/_build/html")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Echo a message through every kind of proxy, as a user would do."""
+    install(session, package=".[testing]")
+    session.run("python", "-m", "trio_wsproxy", "demo")

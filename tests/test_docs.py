@@ -1,0 +1,100 @@
+"""What the documentation shows is true: its programs run, its table of no_proxy holds."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import trio
+
+import trio_wsproxy
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.rst"))
+BLOCK = re.compile(r"^\.\. code-block:: (\w+)\n\n((?:(?: {3}.*)?\n)+)", re.MULTILINE)
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and text of each block of a page, in order."""
+    found = BLOCK.findall(page.read_text(encoding="utf-8") + "\n")
+    return [(language, textwrap.dedent(text).strip("\n") + "\n") for language, text in found]
+
+
+SNIPPETS = [
+    pytest.param(text, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, (language, text) in enumerate(blocks(page))
+    if language == "python"
+]
+PROGRAMS = [
+    pytest.param(text, following[1], id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, ((_, text), following) in enumerate(
+        zip(blocks(page), blocks(page)[1:], strict=False)
+    )
+    if "trio.run(main)" in text
+]
+
+
+@pytest.mark.parametrize("text", SNIPPETS)
+def test_snippet(text: str) -> None:
+    """A snippet is valid Python, and what it imports from this package exists."""
+    tree = compile(
+        text,
+        "snippet",
+        "exec",
+        ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+        dont_inherit=True,
+    )
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "trio_wsproxy":
+            assert {alias.name for alias in node.names} <= set(trio_wsproxy.__all__)
+
+
+@pytest.mark.parametrize(("program", "output"), PROGRAMS)
+async def test_program(program: str, output: str, tmp_path: Path) -> None:
+    """A whole program runs, and prints what stands below it."""
+    script = tmp_path / "program.py"
+    script.write_text(program, encoding="utf-8")
+    done = await trio.run_process(
+        [sys.executable, str(script)],
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.stderr == b""
+    shown = done.stdout.decode().replace(os.linesep, "\n")
+    assert re.sub(r":\d+", ":PORT", shown) == re.sub(r":\d+", ":PORT", output)
+
+
+def no_proxy_table() -> list[tuple[str, str, bool]]:
+    """Entry, host and whether the one covers the other, from docs/routing.rst."""
+    text = (ROOT / "docs" / "routing.rst").read_text(encoding="utf-8")
+    table = text.partition(".. csv-table::")[2].partition("\n\n")[2].partition("\n\n")[0]
+    result = []
+    for line in table.splitlines():
+        entry, covered, others = (re.findall(r"``(.+?)``", cell) for cell in line.split(","))
+        result += [(entry[0], host, True) for host in covered]
+        result += [(entry[0], host, False) for host in others]
+    return result
+
+
+@pytest.mark.parametrize(("entry", "host", "covered"), no_proxy_table())
+def test_no_proxy_table(entry: str, host: str, covered: bool) -> None:
+    """Each example of the table does what the table says."""
+    environ = {"all_proxy": "http://proxy.test:3128", "no_proxy": entry}
+    route = trio_wsproxy.resolve_proxy(f"ws://{host}", environ=environ)
+    assert (route.hops == ()) is covered
+
+
+def test_something_was_found() -> None:
+    """The tests above have something to look at."""
+    assert len(SNIPPETS) > 10
+    assert len(PROGRAMS) == 4
+    assert len(no_proxy_table()) > 30
