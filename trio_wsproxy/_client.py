@@ -543,5 +543,6 @@ def _endpoint(stream: trio.abc.Stream, *, local: bool) -> Endpoint | str:
 
 def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:
     return ConnectionTimeout(
-        f"no connection to {url} within {timeout:g} s; was waiting for {log.waiting_for}"
+        f"no connection to {url} within {timeout:g} s; was waiting for {log.waiting_for}; "
+        "does that one answer at all, or is connect_timeout too short?"
     )

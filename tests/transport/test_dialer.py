@@ -235,6 +235,20 @@ async def test_chains(certificates: Certificates, chain: Sequence[str], script: 
         assert all(stage.ok for stage in place.log.stages)
 
 
+async def test_context_of_a_hop(certificates: Certificates) -> None:
+    """A hop's own context comes before the one for all proxies, which the others use."""
+    async with town(certificates) as (place, server):
+        await place.add_proxy("https")
+        place.certificates = others = Certificates()
+        second = await place.add_proxy("https")
+        place.hops[1] = second.url
+        stream = await place.dial(
+            server.host, server.port, proxy_ssl_context=others.client_context()
+        )
+        await check_echo(stream)
+        await stream.aclose()
+
+
 async def test_tls_to_the_server(certificates: Certificates) -> None:
     """TLS to the server stands on top of the whole chain."""
     async with town(certificates) as (place, _):
