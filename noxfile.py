@@ -63,6 +63,17 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Run Autobahn|Testsuite where there is a CPython 2.7; see reports/autobahn/index.html.
+
+    ``nox -s conformance`` sends what Autobahn sends, which takes a quarter of an hour;
+    ``nox -s conformance -- --messages 100`` shortens the cases of compression.
+    """
+    install(session, package=".")
+    session.run("python", "tests/conformance/run.py", *session.posargs, success_codes=[0, 3])
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Echo a message through every kind of proxy, as a user would do."""
     install(session, package=".[testing]")
