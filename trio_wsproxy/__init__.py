@@ -39,7 +39,7 @@ from ._exceptions import (
 from ._routing import Route, resolve_proxy
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
 from ._urls import Proxy
-from ._websocket import WebSocketConnection
+from ._websocket import Deflate, MessageStream, WebSocketConnection
 
 __version__ = "0.1.0"
 
@@ -51,9 +51,11 @@ __all__ = [
     "ConnectionLost",
     "ConnectionRejected",
     "ConnectionTimeout",
+    "Deflate",
     "DisconnectionTimeout",
     "Endpoint",
     "HandshakeError",
+    "MessageStream",
     "Proxy",
     "ProxyAuthenticationError",
     "ProxyConfigError",

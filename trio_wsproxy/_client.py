@@ -31,14 +31,15 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 
 import trio
 from trio_websocket import Endpoint
 
-from ._exceptions import ConnectionTimeout, HandshakeError
+from ._exceptions import ConnectionTimeout, HandshakeError, ServerRejected
 from ._http import CONNECT_OWNED, HeaderPairs, HeadersArgument, header_pairs
+from ._redirects import headers_for, redirect_target
 from ._routing import ProxyArgument, Route, resolve_target
 from ._stages import StageLog
 from ._streams import check_proxy_ssl_context
@@ -47,7 +48,9 @@ from ._urls import Target, make_target, parse_target
 from ._websocket import (
     ConnectionInfo,
     ConnectionSettings,
+    Deflate,
     OpeningRequest,
+    PerMessageDeflate,
     WebSocketConnection,
     check_extra_headers,
     shake_hands,
@@ -68,12 +71,15 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """A checked call of one of the functions below."""
 
     target: Target
     ssl_context: ssl.SSLContext | None
-    request: OpeningRequest
+    subprotocols: tuple[str, ...]
+    headers: HeaderPairs
+    deflate: Deflate | None
+    max_redirects: int
     proxy: ProxyArgument
     dial_options: DialOptions
     connect_timeout: float
@@ -91,6 +97,8 @@ def open_websocket_url(
     proxy_headers: HeadersArgument | None = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
+    compression: Literal["deflate"] | Deflate | None = None,
+    max_redirects: int = 0,
     ping_interval: float | None = PING_INTERVAL,
     ping_timeout: float | None = PING_TIMEOUT,
     connect_timeout: float = CONNECT_TIMEOUT,
@@ -126,6 +134,11 @@ def open_websocket_url(
       local_address: The address of this machine to connect from; any by default.
       happy_eyeballs_delay: Seconds after which another address of the first hop is tried
         beside the first (RFC 8305); ``None`` (default) is trio's, 0.25.
+      compression: ``"deflate"`` or a :class:`Deflate` offers permessage-deflate (RFC 7692);
+        ``None`` (default) does not compress.
+      max_redirects: Redirects (301, 302, 303, 307, 308) to follow, 0 by default. Credentials
+        and cookies go to the same origin only, ``wss://`` never becomes ``ws://``, and the
+        proxy is resolved anew for each target.
       ping_interval: Seconds of silence after which a ping is sent, 20 by default; ``None``
         sends none.
       ping_timeout: Seconds of silence after a ping after which the connection is lost, 20 by
@@ -157,7 +170,7 @@ def open_websocket_url(
 
     """
     return _open(
-        _plan(
+        make_plan(
             parse_target(url),
             ssl_context,
             subprotocols=subprotocols,
@@ -167,6 +180,8 @@ def open_websocket_url(
             proxy_headers=proxy_headers,
             local_address=local_address,
             happy_eyeballs_delay=happy_eyeballs_delay,
+            compression=compression,
+            max_redirects=max_redirects,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
             connect_timeout=connect_timeout,
@@ -206,7 +221,7 @@ def open_websocket(
     A cancelled call leaves nothing behind.
 
     """
-    return _open(_plan(*_target_and_context(host, port, resource, use_ssl), **options))
+    return _open(make_plan(*_target_and_context(host, port, resource, use_ssl), **options))
 
 
 async def connect_websocket_url(
@@ -235,7 +250,7 @@ async def connect_websocket_url(
     A cancelled call leaves nothing behind.
 
     """
-    return await _connect(_plan(parse_target(url), ssl_context, **options), nursery.start_soon)
+    return await connect(make_plan(parse_target(url), ssl_context, **options), nursery.start_soon)
 
 
 async def connect_websocket(
@@ -266,8 +281,8 @@ async def connect_websocket(
     A cancelled call leaves nothing behind.
 
     """
-    plan = _plan(*_target_and_context(host, port, resource, use_ssl), **options)
-    return await _connect(plan, nursery.start_soon)
+    plan = make_plan(*_target_and_context(host, port, resource, use_ssl), **options)
+    return await connect(plan, nursery.start_soon)
 
 
 async def wrap_client_stream(
@@ -278,6 +293,7 @@ async def wrap_client_stream(
     *,
     subprotocols: Iterable[str] | None = None,
     extra_headers: HeadersArgument | None = None,
+    compression: Literal["deflate"] | Deflate | None = None,
     ping_interval: float | None = PING_INTERVAL,
     ping_timeout: float | None = PING_TIMEOUT,
     connect_timeout: float = CONNECT_TIMEOUT,
@@ -298,6 +314,7 @@ async def wrap_client_stream(
       resource: Path and query.
       subprotocols: As for :func:`open_websocket_url`, like all that follow.
       extra_headers: See there.
+      compression: See there.
       ping_interval: See there.
       ping_timeout: See there.
       connect_timeout: Seconds for the opening handshake, 60 by default.
@@ -319,7 +336,13 @@ async def wrap_client_stream(
 
     """
     try:
-        request = _request(host, host, resource, subprotocols, check_extra_headers(extra_headers))
+        request = _request(
+            host,
+            host,
+            resource,
+            _check_subprotocols(subprotocols),
+            check_extra_headers(extra_headers),
+        )
         settings = ConnectionSettings(
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
@@ -330,7 +353,8 @@ async def wrap_client_stream(
         )
         log = StageLog()
         with trio.move_on_after(connect_timeout):
-            return await _upgrade(stream, request, settings, log, nursery.start_soon)
+            offer = _deflate(compression)
+            return await _upgrade(stream, request, offer, settings, log, nursery.start_soon)
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
@@ -348,6 +372,8 @@ class Options(TypedDict, total=False):
     proxy_headers: HeadersArgument | None
     local_address: str | None
     happy_eyeballs_delay: float | None
+    compression: Literal["deflate"] | Deflate | None
+    max_redirects: int
     ping_interval: float | None
     ping_timeout: float | None
     connect_timeout: float
@@ -366,7 +392,7 @@ def _target_and_context(
     return target, (use_ssl if isinstance(use_ssl, ssl.SSLContext) else None)
 
 
-def _plan(
+def make_plan(
     target: Target,
     ssl_context: ssl.SSLContext | None,
     *,
@@ -377,6 +403,8 @@ def _plan(
     proxy_headers: HeadersArgument | None = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
+    compression: Literal["deflate"] | Deflate | None = None,
+    max_redirects: int = 0,
     ping_interval: float | None = PING_INTERVAL,
     ping_timeout: float | None = PING_TIMEOUT,
     connect_timeout: float = CONNECT_TIMEOUT,
@@ -384,21 +412,19 @@ def _plan(
     max_message_size: int | None = MAX_MESSAGE_SIZE,
     message_queue_size: int | None = None,
     receive_buffer_size: int | None = None,
-) -> _Plan:
+) -> Plan:
     """Check all arguments; nothing has been sent yet."""
     if ssl_context is not None and not target.secure:
         raise ValueError(f"ssl_context needs a wss:// URL, but this is {target.url}")
-    headers = check_extra_headers(extra_headers)
-    return _Plan(
+    if max_redirects < 0:
+        raise ValueError(f"max_redirects cannot be negative, but is {max_redirects}")
+    return Plan(
         target=target,
         ssl_context=ssl_context,
-        request=_request(
-            target.url,
-            target.host_header,
-            target.resource,
-            subprotocols,
-            headers + _credentials(target, headers),
-        ),
+        subprotocols=_check_subprotocols(subprotocols),
+        headers=check_extra_headers(extra_headers),
+        deflate=_deflate(compression),
+        max_redirects=max_redirects,
         proxy=proxy,
         dial_options=DialOptions(
             proxy_ssl_context=proxy_ssl_context,
@@ -419,7 +445,7 @@ def _plan(
 
 
 def _request(
-    url: str, host: str, resource: str, subprotocols: Iterable[str] | None, headers: HeaderPairs
+    url: str, host: str, resource: str, subprotocols: tuple[str, ...], headers: HeaderPairs
 ) -> OpeningRequest:
     """Put the WebSocket request together; a Host header of the user's replaces ours."""
     hosts = [value.decode("latin-1") for name, value in headers if name.lower() == b"host"]
@@ -427,9 +453,17 @@ def _request(
         url=url,
         host=hosts[-1] if hosts else host,
         resource=resource,
-        subprotocols=_check_subprotocols(subprotocols),
+        subprotocols=subprotocols,
         headers=tuple(pair for pair in headers if pair[0].lower() != b"host"),
     )
+
+
+def _deflate(compression: Literal["deflate"] | Deflate | None) -> Deflate | None:
+    if compression is None or isinstance(compression, Deflate):
+        return compression
+    if compression == "deflate":
+        return Deflate()
+    raise ValueError(f'compression is None, "deflate" or a Deflate, not {compression!r}')
 
 
 def _check_subprotocols(subprotocols: Iterable[str] | None) -> tuple[str, ...]:
@@ -452,23 +486,48 @@ def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
     return ((b"Authorization", b"Basic " + base64.b64encode(secret)),)
 
 
+@asynccontextmanager
+async def _open(plan: Plan) -> AsyncGenerator[WebSocketConnection, None]:
+    connection = await connect(plan)
+
+    def begin(nursery: trio.Nursery) -> WebSocketConnection:
+        nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
+        return connection
+
+    async with hosted(begin):
+        yield connection
+
+
+class Hosted(Protocol):
+    """What :func:`hosted` hosts."""
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """End, now that the block has ended by ``error``, or normally."""
+
+
+HostedT = TypeVar("HostedT", bound=Hosted)
+
+
 # Ctrl-C between two lines of this would leave a task that nothing can stop. It is kept off
 # here, and not off the user's block; where this waits, trio delivers it.
 @asynccontextmanager
 @trio.lowlevel.enable_ki_protection
-async def _open(plan: _Plan) -> AsyncGenerator[WebSocketConnection, None]:
-    connection = await _connect(plan)
+async def hosted(begin: Callable[[trio.Nursery], HostedT]) -> AsyncGenerator[HostedT, None]:
+    """Give something a nursery of its own for the length of a block, and no exception group.
+
+    See the table at the head of this file.
+    """
     error: BaseException | None = None
     leaving: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
+        guest = begin(nursery)
         # Whatever is raised here is kept, for the nursery would wrap it in a group.
         try:
-            yield connection
+            yield guest
         except BaseException as exc:
             error = exc
         try:
-            await connection._leave(error)  # noqa: SLF001
+            await guest._leave(error)  # noqa: SLF001
         except BaseException as exc:
             leaving = exc
     try:
@@ -482,27 +541,51 @@ async def _open(plan: _Plan) -> AsyncGenerator[WebSocketConnection, None]:
 
 
 @trio.lowlevel.enable_ki_protection
-async def _connect(plan: _Plan, start_soon: StartSoon | None = None) -> WebSocketConnection:
-    """Do everything that comes before a nursery of ours."""
-    route = resolve_target(plan.target, proxy=plan.proxy)
-    check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
-    context = None
-    if plan.target.secure:
-        context = plan.ssl_context or default_context(HTTP_1_1)
+async def connect(plan: Plan, start_soon: StartSoon | None = None) -> WebSocketConnection:
+    """Do everything that comes before the nursery: dial and upgrade, following redirects.
+
+    Args:
+      plan: What to do.
+      start_soon: Of the user's nursery, if there is one; else the caller starts the
+        connection's task, which is then shielded from cancellation.
+
+    """
     log = StageLog()
     with trio.move_on_after(plan.connect_timeout):
-        stream = await dial(route, plan.dial_options, log, ssl_context=context)
-        try:
-            return await _upgrade(stream, plan.request, plan.settings, log, start_soon, route=route)
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
+        for _ in range(plan.max_redirects):
+            try:
+                return await _attempt(plan, log, start_soon)
+            except ServerRejected as exc:
+                target = redirect_target(plan.target, exc)
+                if target is None:
+                    raise
+                headers = headers_for(plan.headers, plan.target, target)
+                plan = replace(plan, target=target, headers=headers)
+        return await _attempt(plan, log, start_soon)
     raise _timed_out(plan.target.url, plan.connect_timeout, log)
+
+
+async def _attempt(plan: Plan, log: StageLog, start_soon: StartSoon | None) -> WebSocketConnection:
+    target = plan.target
+    route = resolve_target(target, proxy=plan.proxy)
+    check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
+    context = (plan.ssl_context or default_context(HTTP_1_1)) if target.secure else None
+    headers = plan.headers + _credentials(target, plan.headers)
+    request = _request(target.url, target.host_header, target.resource, plan.subprotocols, headers)
+    stream = await dial(route, plan.dial_options, log, ssl_context=context)
+    try:
+        return await _upgrade(
+            stream, request, plan.deflate, plan.settings, log, start_soon, route=route
+        )
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
 
 
 async def _upgrade(
     stream: trio.abc.Stream,
     request: OpeningRequest,
+    deflate: Deflate | None,
     settings: ConnectionSettings,
     log: StageLog,
     start_soon: StartSoon | None,
@@ -512,7 +595,8 @@ async def _upgrade(
     """Shake hands, make the connection, and start it in the user's nursery if there is one."""
     waiting_for = f"the answer of {request.url} to the WebSocket request"
     with log.stage("upgrade", None, waiting_for):
-        answer = await shake_hands(stream, request)
+        extensions = [PerMessageDeflate(deflate, settings.max_message_size)] if deflate else []
+        answer = await shake_hands(stream, request, extensions)
     info = ConnectionInfo(
         path=request.resource,
         subprotocol=answer.subprotocol,
@@ -522,6 +606,7 @@ async def _upgrade(
         local=_endpoint(stream, local=True),
         remote=_endpoint(stream, local=False),
         route=route,
+        description=f"{request.url} by {route.picture}" if route else f"{request.url} by a stream",
         stages=tuple(log.stages),
     )
     connection = WebSocketConnection(stream, info, settings, shielded=start_soon is None)

@@ -622,7 +622,7 @@ ENDS = {
         lambda p: p.say_bytes(frame(TEXT, b"\xff")),
         ConnectionLost,
         1007,
-        "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        "text that is not UTF-8: invalid start byte",
         1007,
     ),
 }

@@ -52,9 +52,11 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import itertools
+import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -73,6 +75,7 @@ from trio_wsproxy._exceptions import (
 from trio_wsproxy._stages import Stage
 
 from ._keepalive import keep_alive
+from ._message_stream import MessageStream
 from ._protocol import (
     MAX_CONTROL_PAYLOAD,
     NO_CODE,
@@ -83,9 +86,14 @@ from ._protocol import (
     PingReceived,
     PongReceived,
     Protocol,
+    describe_event,
+    describe_frame,
 )
 
 Message: TypeAlias = str | bytes
+
+logger = logging.getLogger("trio_wsproxy")
+_ids = itertools.count(1)  # of connections, in log records
 
 HIGH_WATER = 64 * 1024  # bytes queued for sending, above which send() waits
 READ_AHEAD = 1024 * 1024  # bytes unread, above which reading stops
@@ -95,6 +103,16 @@ LINGER = 1.0  # seconds for the last bytes and the TCP end
 LEAVE_ON_ERROR = 1.0  # seconds that the closing handshake may delay a user's exception
 NORMAL_CODES = (1000, 1001, NO_CODE)  # the peer is done or going away: no error
 ABNORMAL = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
+
+
+class _ConnectionLog(logging.LoggerAdapter[logging.Logger]):
+    """Puts the connection's id into each record, in the text and as ``connection_id``."""
+
+    def process(
+        self, msg: str, kwargs: MutableMapping[str, Any]
+    ) -> tuple[str, MutableMapping[str, Any]]:
+        assert self.extra is not None
+        return f"[ws-{self.extra['connection_id']}] {msg}", {**kwargs, "extra": self.extra}
 
 
 class State(enum.Enum):
@@ -144,6 +162,7 @@ class ConnectionInfo:
       local: This end of the TCP connection.
       remote: Its other end: the first proxy, or the server.
       route: What the client dialed; ``None`` for a stream that was given.
+      description: The way to the server in one line, for logs; masked.
       stages: What the opening took.
 
     """
@@ -156,6 +175,7 @@ class ConnectionInfo:
     local: Endpoint | str = ""
     remote: Endpoint | str = ""
     route: Any = None  # a Route; this room knows nothing of routing
+    description: str = ""
     stages: tuple[Stage, ...] = ()
 
 
@@ -204,6 +224,27 @@ def check_close(code: int, reason: str | None) -> None:
         )
 
 
+def _checked(value: Message | bytearray | memoryview, kind: type[Message] | None = None) -> Message:
+    """Make a message, or a part of one, immutable; the caller may reuse its buffer.
+
+    Raises:
+      TypeError: It is neither text nor bytes, or not of the kind of the parts before it.
+
+    """
+    if isinstance(value, (bytearray, memoryview)):
+        value = bytes(value)
+    if not isinstance(value, (str, bytes)):
+        raise TypeError(f"a message is str or bytes, not {type(value).__name__}")
+    if kind is not None and not isinstance(value, kind):
+        raise TypeError("the parts of a message are all str or all bytes")
+    return value
+
+
+def _join(parts: Sequence[Message]) -> Message:
+    """Put the parts of a message together; they are all of one type."""
+    return type(parts[0])().join(parts)  # type: ignore[arg-type]
+
+
 @dataclass
 class _PingInFlight:
     sent: float
@@ -229,6 +270,9 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._stream = stream
         self._info = info
         self._settings = settings
+        self._log = _ConnectionLog(logger, {"connection_id": next(_ids)})
+        self._frames_logged = logger.isEnabledFor(logging.DEBUG)
+        self._opened = trio.current_time()
         self._protocol = Protocol(info.extensions, settings.max_message_size)
 
         self._state = State.OPEN
@@ -240,6 +284,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._outgoing: list[bytes] = []
         self._outgoing_size = 0
         self._pongs = 0  # queued in _outgoing
+        self._within_message = False  # some fragments of a message are sent, not yet its last
         self._late_pong: bytes | None = None  # payload; see MAX_PONGS
         self._last_frame_queued = False  # the close frame is in _outgoing
         self._writer_idle = trio.lowlevel.ParkingLot()
@@ -249,7 +294,11 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
         self._incoming: deque[Message] = deque()
         self._unread = 0  # bytes in _incoming, see MESSAGE_COST
-        self._fragments: list[str | bytes] = []
+        self._fragments: list[Message] = []  # of the message that is arriving
+        self._part_reader: MessageStream | None = None  # has taken a part of a message
+        self._parts: deque[Fragment] = deque()  # for it; the last one ends its message
+        self._receiving = 0  # tasks that wait for a message or a part
+        self._skipping = False  # the rest of a message whose stream was closed
         self._receivers = trio.lowlevel.ParkingLot()
         self._reader_waits = trio.lowlevel.ParkingLot()
 
@@ -343,6 +392,10 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         if state is self._state:
             return
         self._state = state
+        if state is State.CLOSING:
+            # aclose() has the same limit; this one is for a close that nobody waits for.
+            timeout = self._settings.disconnect_timeout
+            self._reading.deadline = trio.current_time() + timeout + LINGER
         if state is State.LEAVING:
             self._reading.deadline = trio.current_time() + LINGER
         self._senders.unpark_all()
@@ -379,6 +432,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._end(ConnectionClosedLocally, code, reason, None)
         self._queue_close(code, reason)
         self._incoming.clear()
+        self._fragments.clear()
+        self._parts.clear()
         self._unread = 0
         self._enter(Cause.CLOSE_SENT)
 
@@ -395,6 +450,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     async def _run(self) -> None:
         """Own the stream: read and write until the connection ends, then close it."""
         settings = self._settings
+        self._log.info("opened: %s", self._info.description)
         with self._scope:
             try:
                 async with trio.open_nursery() as nursery:
@@ -409,6 +465,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             finally:
                 self._end(ConnectionClosedLocally, ABNORMAL, "cancelled", None)
                 self._enter(Cause.STREAM_ENDED)
+                seconds = trio.current_time() - self._opened
+                self._log.info("closed: %s, after %.3f s", self.closed, seconds)
                 try:
                     with contextlib.suppress(Exception):  # it is thrown away, whatever it says
                         await trio.aclose_forcefully(self._stream)
@@ -470,25 +528,28 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
     def _read_ahead_is_full(self) -> bool:
         limit = self._settings.message_queue_size
-        return self._state is State.OPEN and (
-            self._unread >= READ_AHEAD
-            or (limit is not None and len(self._incoming) >= max(limit, 1))
+        # Whoever waits may wait for a message that is larger than the budget.
+        return (
+            self._state is State.OPEN
+            and not self._receiving
+            and (
+                self._unread >= READ_AHEAD
+                or (limit is not None and len(self._incoming) >= max(limit, 1))
+            )
         )
 
     def _act_on(self, data: bytes | bytearray) -> None:
         self._last_byte = trio.current_time()
         for event in self._protocol.receive(data):
+            if self._frames_logged:
+                self._log.debug("received %s", describe_event(event))
             self._handle(event)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, (str, bytes)):
             self._deliver(event)
         elif isinstance(event, Fragment):
-            if event.data:  # endless empty ones would pass the limit on the size
-                self._fragments.append(event.data)
-            if event.last:
-                parts, self._fragments = self._fragments, []
-                self._deliver(type(event.data)().join(parts))  # type: ignore[arg-type]
+            self._collect(event)
         elif isinstance(event, PingReceived):
             self._queue_pong(event.payload)
         elif isinstance(event, PongReceived):
@@ -498,6 +559,26 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         else:
             assert isinstance(event, PeerBrokeProtocol)
             self._lose(Cause.PEER_BROKE_PROTOCOL, event.code, event.reason)
+
+    def _collect(self, part: Fragment) -> None:
+        """Keep a part for the stream that reads its message, or until the message is whole."""
+        if not part.data and not part.last:
+            return  # endless empty ones would pass the limit on the size
+        if self._skipping:
+            self._skipping = not part.last
+        elif self._part_reader is not None and not (self._parts and self._parts[-1].last):
+            self._parts.append(part)
+            self._unread += len(part.data) + MESSAGE_COST
+        else:
+            self._fragments.append(part.data)
+            self._unread += len(part.data)
+            if part.last:
+                message = _join(self._fragments)
+                self._fragments = []
+                self._unread -= len(message)
+                self._deliver(message)
+        if self._receiving:
+            self._receivers.unpark_all()
 
     def _deliver(self, message: Message) -> None:
         if isinstance(self._ended, ConnectionClosedLocally):
@@ -538,6 +619,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
     def _queue(self, frame: bytes) -> None:
         """Hand a whole frame to the writer."""
+        if self._frames_logged:
+            self._log.debug("sends %s", describe_frame(frame))
         self._outgoing.append(frame)
         self._outgoing_size += len(frame)
         self._writer_idle.unpark()
@@ -568,7 +651,10 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     # -- sending ------------------------------------------------------------------------
 
     @trio.lowlevel.enable_ki_protection
-    async def send(self, value: Message | bytearray | memoryview) -> None:
+    async def send(
+        self,
+        value: Message | bytearray | memoryview | AsyncIterable[Message | bytearray | memoryview],
+    ) -> None:
         """Send a message.
 
         Returns once the message is queued as a whole; it is written together with whatever
@@ -577,7 +663,9 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
         Args:
           value: ``str`` is sent as text; ``bytes``, ``bytearray`` and ``memoryview`` as
-            binary.
+            binary. An async iterable of parts, all of one kind, is sent as one message in
+            fragments, each as it comes, without holding the message in memory; other
+            messages wait until it is complete. One without any part sends nothing.
 
         Raises:
           ConnectionClosed: The connection is closed or closing; see its subclasses
@@ -585,13 +673,47 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           TypeError: ``value`` is of another type.
           ValueError: ``value`` is a ``str`` that UTF-8 cannot encode: it has lone surrogates.
 
-        A cancelled call has sent nothing of the message, and nothing of it will be sent.
+        A cancelled call has sent nothing of the message, and nothing of it will be sent. Only
+        an async iterable that is cancelled, or raises, between its parts has sent some; the
+        connection is then closed with code 1011, for the message can never be completed.
 
         """
         await trio.lowlevel.checkpoint()
-        while self._outgoing_size > HIGH_WATER and self._state is State.OPEN:
+        while self._must_wait() and self._state is State.OPEN:
             await self._senders.park()
-        self._send_now(value)
+        if isinstance(value, AsyncIterable):
+            await self._send_fragments(value)
+        else:
+            self._send_now(value)
+
+    def _must_wait(self) -> bool:
+        return self._outgoing_size > HIGH_WATER or self._within_message
+
+    async def _send_fragments(self, parts: AsyncIterable[Message | bytearray | memoryview]) -> None:
+        """Send a message in fragments (RFC 6455 section 5.4), none of another in between."""
+        kind: type[Message] | None = None
+        self._within_message = True
+        try:
+            async for part in parts:
+                data = _checked(part, kind)
+                while self._outgoing_size > HIGH_WATER and self._state is State.OPEN:
+                    await self._senders.park()
+                self._queue_fragment(data, first=kind is None, last=False)
+                kind = type(data)
+            if kind is not None:
+                self._queue_fragment(kind(), first=False, last=True)
+        except BaseException:
+            if kind is not None and self._state is State.OPEN:
+                self._close_locally(1011, "a message in fragments was abandoned")
+            raise
+        finally:
+            self._within_message = False
+            self._senders.unpark_all()
+
+    def _queue_fragment(self, data: Message, *, first: bool, last: bool) -> None:
+        if self._state is not State.OPEN:
+            raise self._closed_error()
+        self._queue(self._protocol.fragment(data, first=first, last=last))
 
     @trio.lowlevel.enable_ki_protection
     def send_nowait(self, value: Message | bytearray | memoryview) -> None:
@@ -610,16 +732,15 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           ValueError: As for :meth:`send`.
 
         """
-        if self._outgoing_size > HIGH_WATER and self._state is State.OPEN:
+        if self._must_wait() and self._state is State.OPEN:
             raise trio.WouldBlock
         self._send_now(value)
 
     def _send_now(self, value: Message | bytearray | memoryview) -> None:
-        if not isinstance(value, (str, bytes, bytearray, memoryview)):
-            raise TypeError(f"a message is str or bytes, not {type(value).__name__}")
+        data = _checked(value)
         if self._state is not State.OPEN:
             raise self._closed_error()
-        self._queue(self._protocol.message(value))
+        self._queue(self._protocol.message(data))
 
     async def send_message(self, message: Message) -> None:
         """Send a message; trio-websocket's name for :meth:`send`.
@@ -659,11 +780,20 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         """
         if self._incoming or self._exhausted():
             await trio.lowlevel.checkpoint()
-        while not self._incoming:
+        while not self._incoming or self._part_reader is not None:
+            self._check_not_within_message(None)
             if self._exhausted():
                 raise self._closed_error()
-            await self._receivers.park()
+            await self._wait_for_more()
         return self._take()
+
+    async def _wait_for_more(self) -> None:
+        self._receiving += 1
+        try:
+            self._read_on()
+            await self._receivers.park()
+        finally:
+            self._receiving -= 1
 
     @trio.lowlevel.enable_ki_protection
     def receive_nowait(self) -> Message:
@@ -677,11 +807,75 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           ConnectionClosed: As for :meth:`receive`.
 
         """
+        self._check_not_within_message(None)
         if self._incoming:
             return self._take()
         if self._exhausted():
             raise self._closed_error()
         raise trio.WouldBlock
+
+    def receive_stream(self) -> MessageStream:
+        """Receive the next message in parts, as they arrive, without holding it in memory.
+
+        ::
+
+            async for part in ws.receive_stream():
+                file.write(part)
+
+        Useful with ``max_message_size=None``. Until the message is read to its end, or the
+        stream closed, other tasks cannot receive.
+
+        Returns:
+          A :class:`MessageStream`, an async iterator of ``str`` or ``bytes``. It takes hold of
+          a message when its first part is received, not before.
+
+        """
+        return MessageStream(self._next_part, self._discard_rest)
+
+    async def _next_part(self, reader: MessageStream) -> tuple[Message, bool]:
+        """Take what there is of the message at the front; tell whether that is its end."""
+        if self._incoming or self._fragments or self._parts or self._exhausted():
+            await trio.lowlevel.checkpoint()
+        while True:
+            self._check_not_within_message(reader)
+            if self._part_reader is None and self._incoming:
+                return self._take(), True
+            if self._part_reader is None and self._fragments:
+                self._part_reader = reader
+                self._parts.append(Fragment(_join(self._fragments), last=False))
+                self._fragments = []
+                self._unread += MESSAGE_COST
+            if self._parts:
+                return self._take_parts()
+            if self._exhausted():
+                raise self._closed_error()
+            await self._wait_for_more()
+
+    def _take_parts(self) -> tuple[Message, bool]:
+        data, last = _join([part.data for part in self._parts]), self._parts[-1].last
+        self._unread -= len(data) + MESSAGE_COST * len(self._parts)
+        self._parts.clear()
+        if last:
+            self._part_reader = None
+            self._receivers.unpark_all()
+        self._read_on()
+        return data, last
+
+    def _discard_rest(self, reader: MessageStream) -> None:
+        if self._part_reader is reader:
+            self._skipping = not (self._parts and self._parts[-1].last)
+            self._unread -= sum(len(part.data) + MESSAGE_COST for part in self._parts)
+            self._parts.clear()
+            self._part_reader = None
+            self._receivers.unpark_all()
+            self._read_on()
+
+    def _check_not_within_message(self, reader: MessageStream | None) -> None:
+        if self._part_reader not in (None, reader):
+            raise trio.BusyResourceError(
+                "a stream of receive_stream() is in the middle of a message: "
+                "read it to its end, or close it"
+            )
 
     async def get_message(self) -> Message:
         """Receive the next message; trio-websocket's name for :meth:`receive`.
@@ -705,10 +899,14 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     def _take(self) -> Message:
         message = self._incoming.popleft()
         self._unread -= len(message) + MESSAGE_COST
+        if self._reader_waits:
+            self._read_on()
+        return message
+
+    def _read_on(self) -> None:
         if self._reader_waits and not self._read_ahead_is_full():
             self._last_byte = trio.current_time()  # the silence until now was of our making
             self._reader_waits.unpark_all()
-        return message
 
     # -- pings --------------------------------------------------------------------------
 

@@ -1,23 +1,38 @@
 """Frames in, events out; messages in, frames out. No I/O.
 
-wsproto keeps the rules of RFC 6455; this file gives its events the shape the connection
-wants, holds the limit on a message's size, and closes the two gaps that wsproto leaves: what
-a peer breaks is told apart from what it closes (wsproto reports both as a close), and
+Two lanes lead from bytes to events. The **fast lane** takes whole, unfragmented, uncompressed
+data frames, which is what nearly all traffic is: it cuts the payload straight out of what was
+received. Everything else goes through **wsproto**, which keeps the rules of RFC 6455: control
+frames, fragments, compression, and whatever is not legal. Both are exact at the same place,
+the boundary between two frames: :meth:`Protocol._measure` reads each frame's header just far
+enough to know its lane and where it ends, and a frame goes one way or the other, whole.
+
+A large frame is not collected here: its pieces are given out as they come, as fragments.
+
+What a peer breaks is told apart from what it closes (wsproto reports both as a close), and
 nothing is parsed behind either.
 """
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
+from wsproto.events import CloseConnection, Message, Ping, Pong
 from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason
 
+from ._deflate import PerMessageDeflate
+from ._frames import BINARY, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, build_frame
+
 NO_CODE = 1005  # RFC 6455 section 7.1.5; never on the wire
 MAX_CONTROL_PAYLOAD = 125  # bytes, RFC 6455 section 5.5
+COLLECT = 16 * 1024  # bytes of a frame up to which it is awaited whole, not given out in pieces
+
+_NO_LIMIT = 1 << 64  # bytes; no frame has so many
+_FAST = {FIN | TEXT: True, FIN | BINARY: False}  # first byte → whether it is text
 
 
 @dataclass(frozen=True)
@@ -68,18 +83,34 @@ class Protocol:
     """The protocol state of one client connection after its opening handshake.
 
     Args:
-      extensions: wsproto's extensions as they were agreed on.
+      extensions: The extensions as they were agreed on.
       max_message_size: Bytes (of text: of its UTF-8) beyond which a message is refused with
         1009; ``None`` is no limit.
+      fast_lane: Whether there is one; without it wsproto does everything, which a test
+        compares.
 
     """
 
-    def __init__(self, extensions: Sequence[Extension], max_message_size: int | None) -> None:
+    def __init__(
+        self,
+        extensions: Sequence[Extension],
+        max_message_size: int | None,
+        *,
+        fast_lane: bool = True,
+    ) -> None:
         self._wsproto = Connection(ConnectionType.CLIENT, list(extensions))
-        self._max_message_size = max_message_size
-        self._within_message = False  # a message's last fragment is still to come
-        self._size = 0  # bytes of that message so far
+        self._deflate = next((x for x in extensions if isinstance(x, PerMessageDeflate)), None)
+        self._limit = _NO_LIMIT if max_message_size is None else max_message_size
+        self._fast = _FAST if fast_lane else {}
         self._parsing = True
+        self._pending = b""  # received, but not enough for a header or for a small frame
+        self._to_wsproto = 0  # bytes of the current frame that are still to go there
+        self._large = 0  # bytes of the current large frame that are still to come
+        self._decoder: codecs.IncrementalDecoder | None = None  # of that frame, if it is text
+        self._within_message = False  # wsproto has begun a message in fragments
+        self._size = 0  # bytes of that message so far
+
+    # -- receiving ----------------------------------------------------------------------
 
     def receive(self, data: bytes | bytearray) -> Iterator[Event]:
         """Take bytes from the peer, give the events they complete, one by one.
@@ -90,21 +121,83 @@ class Protocol:
         The caller acts on each event before it takes the next: a ping that stands in front
         of a close frame can then still be answered.
         """
-        if not self._parsing:
-            return
-        self._wsproto.receive_data(bytes(data))
+        buffer = self._pending + data if self._pending else bytes(data)
+        self._pending = b""
+        start, end = 0, len(buffer)
+        while start < end and self._parsing:
+            if self._to_wsproto:
+                stop = min(end, start + self._to_wsproto)
+                self._to_wsproto -= stop - start
+                yield from self._receive_in_wsproto(buffer[start:stop])
+                start = stop
+                continue
+            if self._large:
+                stop = min(end, start + self._large)
+                yield self._piece(buffer[start:stop])
+                start = stop
+                continue
+            # Here a frame begins.
+            header = _measure(buffer, start, end)
+            if header is None:
+                break
+            begin, size = header
+            text = self._fast.get(buffer[start])
+            if text is None or self._within_message or size >= _NO_LIMIT:
+                self._to_wsproto = begin - start + size
+                continue
+            stop = begin + size
+            if size > self._limit:
+                yield self._too_big()
+            elif stop <= end:
+                yield self._whole(buffer[begin:stop], text)
+                start = stop
+            elif size > COLLECT:
+                self._large = size
+                self._decoder = _utf8() if text else None
+                start = begin
+            else:
+                break
+        if start < end and self._parsing:
+            self._pending = buffer[start:]
+
+    def _whole(self, payload: bytes, text: bool) -> Event:
+        if not text:
+            return payload
+        try:
+            return str(payload, "utf-8")
+        except UnicodeDecodeError as exc:
+            return self._not_utf8(exc)
+
+    def _piece(self, payload: bytes) -> Event:
+        self._large -= len(payload)
+        last = not self._large
+        if self._decoder is None:
+            return Fragment(payload, last)
+        try:
+            return Fragment(self._decoder.decode(payload, last), last)
+        except UnicodeDecodeError as exc:
+            return self._not_utf8(exc)
+
+    def _not_utf8(self, exc: UnicodeDecodeError) -> PeerBrokeProtocol:
+        self._parsing = False
+        return PeerBrokeProtocol(1007, f"text that is not UTF-8: {exc.reason}")
+
+    def _too_big(self) -> PeerBrokeProtocol:
+        self._parsing = False
+        return PeerBrokeProtocol(1009, f"a message of more than {self._limit} bytes")
+
+    def _receive_in_wsproto(self, data: bytes) -> Iterator[Event]:
+        self._wsproto.receive_data(data)
         for event in self._wsproto.events():
             if isinstance(event, Message):
-                result = self._message(event)
+                yield self._message(event)
             elif isinstance(event, Ping):
-                result = PingReceived(bytes(event.payload))
+                yield PingReceived(bytes(event.payload))
             elif isinstance(event, Pong):
-                result = PongReceived(bytes(event.payload))
+                yield PongReceived(bytes(event.payload))
             else:
                 assert isinstance(event, CloseConnection)  # wsproto has no other event here
-                result = self._close(event)
-            self._parsing = not isinstance(result, (CloseReceived, PeerBrokeProtocol))
-            yield result
+                yield self._close(event)
             if not self._parsing:
                 return
 
@@ -112,36 +205,105 @@ class Protocol:
         whole = event.message_finished and not self._within_message
         data: str | bytes = event.data if isinstance(event.data, str) else bytes(event.data)
         self._size += len(data.encode()) if isinstance(data, str) else len(data)
-        if self._max_message_size is not None and self._size > self._max_message_size:
-            return PeerBrokeProtocol(1009, f"a message of more than {self._max_message_size} bytes")
+        if self._size > self._limit:
+            return self._too_big()
         self._within_message = not event.message_finished
         if event.message_finished:
             self._size = 0
         return data if whole else Fragment(data, event.message_finished)
 
     def _close(self, event: CloseConnection) -> CloseReceived | PeerBrokeProtocol:
+        self._parsing = False
         code, reason = int(event.code), event.reason or ""
         # A parse failure is reported as a close event too, but leaves the state as it was.
         if self._wsproto.state in (ConnectionState.REMOTE_CLOSING, ConnectionState.CLOSED):
             return CloseReceived(code, reason)
+        if code == CloseReason.MESSAGE_TOO_BIG:
+            return self._too_big()  # where the inflated message is; wsproto has no words for it
         return PeerBrokeProtocol(code, reason)
+
+    # -- sending ------------------------------------------------------------------------
 
     def message(self, data: str | bytes | bytearray | memoryview) -> bytes:
         """Build the frame of a whole message."""
+        return self.fragment(data, first=True, last=True)
+
+    def fragment(
+        self, data: str | bytes | bytearray | memoryview, *, first: bool, last: bool
+    ) -> bytes:
+        """Build a frame of a message; its first frame has the type, the others continue it."""
         if isinstance(data, str):
-            return self._wsproto.send(TextMessage(data=data))
-        return self._wsproto.send(BytesMessage(data=bytes(data)))
+            opcode, payload = TEXT, data.encode()
+        else:
+            opcode, payload = BINARY, bytes(data)
+        byte = (opcode if first else CONTINUATION) | (FIN if last else 0)
+        if self._deflate is not None:
+            payload = self._deflate.compress(payload, last=last)
+            byte |= RSV1 if first else 0
+        return build_frame(byte, payload)
 
     def ping(self, payload: bytes) -> bytes:
         """Build a ping frame."""
-        return self._wsproto.send(Ping(payload=payload))
+        return build_frame(FIN | PING, payload)
 
     def pong(self, payload: bytes) -> bytes:
         """Build a pong frame."""
-        return self._wsproto.send(Pong(payload=payload))
+        return build_frame(FIN | PONG, payload)
 
     def close(self, code: int, reason: str) -> bytes:
         """Build the close frame; 1005 means one without a code. Nothing can follow it."""
         if code == NO_CODE:
-            return self._wsproto.send(CloseConnection(code=CloseReason.NO_STATUS_RCVD))
-        return self._wsproto.send(CloseConnection(code=code, reason=reason or None))
+            return bytes(self._wsproto.send(CloseConnection(code=CloseReason.NO_STATUS_RCVD)))
+        return bytes(self._wsproto.send(CloseConnection(code=code, reason=reason or None)))
+
+
+def _utf8() -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder("utf-8")()
+
+
+def _measure(buffer: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """Find where a frame's payload begins and its size (RFC 6455 section 5.2).
+
+    Returns:
+      ``None`` where the header is not complete; the size :data:`_NO_LIMIT` where it is not
+      legal, so that wsproto gets all there is and says what is wrong.
+
+    """
+    if end - start < 2:
+        return None
+    size = buffer[start + 1]
+    if size < 126:
+        return start + 2, size
+    if size > 127:  # masked, which a server's frames must not be (section 5.1)
+        return start, _NO_LIMIT
+    begin = start + (4 if size == 126 else 10)
+    if begin > end:
+        return None
+    length = int.from_bytes(buffer[start + 2 : begin], "big")
+    if length < (126 if size == 126 else 65536) or length >> 63:
+        return start, _NO_LIMIT
+    return begin, length
+
+
+_NAMES = {0x0: "continuation", 0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
+
+
+def describe_frame(frame: bytes) -> str:
+    """Describe a frame of ours for the log: its kind and size, never what is in it."""
+    header = _measure(frame[:1] + bytes((frame[1] & 0x7F,)) + frame[2:10], 0, 10)
+    size = header[1] if header else 0
+    more = "" if frame[0] & FIN else ", more to come"
+    return f"{_NAMES[frame[0] & 0x0F]}, {size} bytes{more}"
+
+
+def describe_event(event: Event) -> str:
+    """Describe what arrived for the log: its kind and size, never what is in it."""
+    if isinstance(event, str):
+        return f"text, {len(event)} characters"
+    if isinstance(event, bytes):
+        return f"binary, {len(event)} bytes"
+    if isinstance(event, Fragment):
+        return f"a part of {len(event.data)}{'' if event.last else ', more to come'}"
+    if isinstance(event, (PingReceived, PongReceived)):
+        return f"{type(event).__name__[:4].lower()}, {len(event.payload)} bytes"
+    return f"{type(event).__name__} {event.code}"

@@ -1,0 +1,256 @@
+"""permessage-deflate (RFC 7692), as an extension for wsproto.
+
+wsproto has one of its own, but it takes any answer of the server's for an agreement, and
+inflates whatever it is given in one go, so that a few kilobytes on the wire can become
+gigabytes in memory. Here the answer is held against the offer word by word (section 7.1),
+and inflating stops one byte above the limit on a message's size.
+
+A message is compressed as it is queued, and frames leave in the order in which they were
+queued, so the sliding window of the compressor is the one the server expects, always.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from wsproto.extensions import Extension
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
+from wsproto.utilities import RemoteProtocolError
+
+TAIL = b"\x00\x00\xff\xff"  # an empty block, left out on the wire (section 7.2.1)
+RSV1 = RsvBits(rsv1=True, rsv2=False, rsv3=False)  # "this message is compressed" (section 6)
+
+# extension-param = token [ "=" (token | quoted-string) ] (RFC 6455 section 9.1)
+_PARAMETER = re.compile(r'([a-z_]+)(?:\s*=\s*(?:"([0-9]+)"|([0-9]+)))?')
+
+
+@dataclass(frozen=True)
+class Deflate:
+    """How to compress; give it as ``compression=``.
+
+    ``compression="deflate"`` stands for ``Deflate()``, which suits most: the server may lower
+    the window of what this side sends, and both sides keep their windows between messages.
+
+    Attributes:
+      client_max_window_bits: Base-two logarithm of the window in bytes that this side
+        compresses with, 9 to 15, 15 by default; smaller needs less memory at the server.
+      server_max_window_bits: The same for the server, or ``None`` (default) to leave it to it.
+      client_no_context_takeover: Whether this side forgets its window after each message:
+        less memory, less compression; ``False`` by default.
+      server_no_context_takeover: Whether the server is asked to forget its window after each
+        message; ``False`` by default.
+      memory_level: zlib's, 1 to 9, 8 by default: memory of the compressor against speed.
+      level: zlib's compression level, 0 to 9, or -1 (default) for zlib's own choice, 6.
+
+    Raises:
+      ValueError: A number is out of its range.
+
+    """
+
+    client_max_window_bits: int = 15
+    server_max_window_bits: int | None = None
+    client_no_context_takeover: bool = False
+    server_no_context_takeover: bool = False
+    memory_level: int = 8
+    level: int = -1
+
+    def __post_init__(self) -> None:
+        # zlib cannot compress with a window of 8 bits, which RFC 7692 allows.
+        _check("client_max_window_bits", self.client_max_window_bits, 9, 15)
+        if self.server_max_window_bits is not None:
+            _check("server_max_window_bits", self.server_max_window_bits, 9, 15)
+        _check("memory_level", self.memory_level, 1, 9)
+        _check("level", self.level, -1, 9)
+
+
+def _check(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be {low} to {high}, not {value}")
+
+
+class PerMessageDeflate(Extension):
+    """One connection's compressor and decompressor.
+
+    Args:
+      options: What to offer.
+      max_message_size: Bytes to inflate of one message at most; ``None`` is no limit.
+
+    """
+
+    name = "permessage-deflate"
+
+    def __init__(self, options: Deflate, max_message_size: int | None) -> None:
+        self._options = options
+        self._limit = max_message_size
+        self._agreed = False
+        self._client_bits = options.client_max_window_bits
+        self._server_bits = 15
+        self._client_forgets = options.client_no_context_takeover
+        self._server_forgets = False
+        self._deflater: Any = None  # zlib's types have no public names
+        self._inflater: Any = None
+        self._inflating = False  # the message that arrives is compressed
+        self._control = False  # the frame that arrives is a control frame
+        self._size = 0  # of the inflated message so far
+
+    # -- negotiation (section 7.1) ------------------------------------------------------
+
+    def offer(self) -> str:
+        """Write the parameters of the offer."""
+        options = self._options
+        bits = options.client_max_window_bits
+        # Without a value: "you may limit my window"; with one: "and I will not exceed this".
+        words = ["client_max_window_bits" + (f"={bits}" if bits < 15 else "")]
+        if options.server_max_window_bits is not None:
+            words.append(f"server_max_window_bits={options.server_max_window_bits}")
+        if options.client_no_context_takeover:
+            words.append("client_no_context_takeover")
+        if options.server_no_context_takeover:
+            words.append("server_no_context_takeover")
+        return "; ".join(words)
+
+    def finalize(self, offer: str) -> None:
+        """Hold the server's answer against the offer.
+
+        Raises:
+          RemoteProtocolError: The answer has an unknown, repeated or malformed parameter, or
+            one that the offer does not allow; the connection must be failed.
+
+        """
+        if self._agreed:
+            raise RemoteProtocolError("permessage-deflate is accepted twice")
+        parameters = _parse(offer)
+        options = self._options
+        self._client_bits = _bits(parameters, "client_max_window_bits", self._client_bits)
+        self._server_bits = _bits(
+            parameters, "server_max_window_bits", options.server_max_window_bits or 15
+        )
+        if options.server_max_window_bits and "server_max_window_bits" not in parameters:
+            raise RemoteProtocolError("the server does not limit its window as it was asked to")
+        self._client_forgets |= "client_no_context_takeover" in parameters
+        self._server_forgets = "server_no_context_takeover" in parameters
+        if options.server_no_context_takeover and not self._server_forgets:
+            raise RemoteProtocolError("the server keeps its window, which it was asked not to")
+        if self._client_bits < 9:
+            raise RemoteProtocolError("a window of 8 bits, which zlib cannot compress with")
+        self._agreed = True
+
+    def enabled(self) -> bool:
+        """Whether the server agreed."""
+        return self._agreed
+
+    # -- receiving (section 7.2.2) ------------------------------------------------------
+
+    def frame_inbound_header(
+        self,
+        proto: FrameDecoder | FrameProtocol,  # noqa: ARG002  # wsproto's signature, as below
+        opcode: Opcode,
+        rsv: RsvBits,
+        payload_length: int,  # noqa: ARG002
+    ) -> CloseReason | RsvBits:
+        """Note whether a message begins that is compressed."""
+        self._control = opcode.iscontrol()
+        if rsv.rsv1 and (self._control or opcode is Opcode.CONTINUATION):
+            return CloseReason.PROTOCOL_ERROR  # only a message's first frame has it (section 6)
+        if opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._inflating, self._size = rsv.rsv1, 0
+        return RSV1
+
+    def frame_inbound_payload_data(
+        self,
+        proto: FrameDecoder | FrameProtocol,  # noqa: ARG002
+        data: bytes,
+    ) -> bytes | CloseReason:
+        """Inflate a piece of a frame."""
+        if self._control or not self._inflating:
+            return data
+        if self._inflater is None:
+            self._inflater = zlib.decompressobj(-self._server_bits)
+        return self._inflate(data)
+
+    def frame_inbound_complete(
+        self,
+        proto: FrameDecoder | FrameProtocol,  # noqa: ARG002
+        fin: bool,
+    ) -> bytes | CloseReason | None:
+        """Inflate what is left at a message's end."""
+        if self._control or not self._inflating or not fin:
+            return None
+        if self._inflater is None:
+            self._inflater = zlib.decompressobj(-self._server_bits)
+        rest = self._inflate(TAIL)
+        if self._server_forgets or self._inflater.eof:  # a final block ends zlib's stream
+            self._inflater = None
+        return rest
+
+    def _inflate(self, data: bytes) -> bytes | CloseReason:
+        room = 0 if self._limit is None else self._limit - self._size + 1  # 0: no limit
+        try:
+            result: bytes = self._inflater.decompress(data, room)
+        except zlib.error:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        self._size += len(result)
+        if self._limit is not None and self._size > self._limit:
+            return CloseReason.MESSAGE_TOO_BIG
+        return result
+
+    # -- sending (section 7.2.1) --------------------------------------------------------
+
+    def compress(self, data: bytes, *, last: bool) -> bytes:
+        """Compress a frame of a message; ``last`` ends the message."""
+        if self._deflater is None:
+            self._deflater = zlib.compressobj(
+                self._options.level,
+                zlib.DEFLATED,
+                -self._client_bits,
+                self._options.memory_level,
+            )
+        result: bytes = self._deflater.compress(data)
+        if last:
+            result += self._deflater.flush(zlib.Z_SYNC_FLUSH)
+            result = result[: -len(TAIL)]
+            if self._client_forgets:
+                self._deflater = None
+        return result
+
+    def __repr__(self) -> str:
+        return f"<PerMessageDeflate client {self._client_bits} bits, server {self._server_bits}>"
+
+
+def _parse(answer: str) -> dict[str, str | None]:
+    """Read ``permessage-deflate; name; name=value``; each name once."""
+    parameters: dict[str, str | None] = {}
+    for text in answer.split(";")[1:]:
+        match = _PARAMETER.fullmatch(text.strip())
+        name = match[1] if match else text.strip()
+        if match is None or name not in _KNOWN or name in parameters:
+            raise RemoteProtocolError(
+                f"permessage-deflate parameter {name!r} is unknown, malformed or repeated"
+            )
+        value = match[2] or match[3]
+        if (value is None) is not _KNOWN[name]:
+            raise RemoteProtocolError(f"permessage-deflate parameter {text.strip()!r}")
+        parameters[name] = value
+    return parameters
+
+
+# name → whether it stands without a value in a server's answer
+_KNOWN = {
+    "client_max_window_bits": False,
+    "server_max_window_bits": False,
+    "client_no_context_takeover": True,
+    "server_no_context_takeover": True,
+}
+
+
+def _bits(parameters: dict[str, str | None], name: str, most: int) -> int:
+    value = parameters.get(name)
+    if value is None:
+        return most
+    # No leading zeros; 8 to 15, and not above what was offered (sections 7.1.2.1, 7.1.2.2).
+    if len(value) > 2 or value.startswith("0") or not 8 <= int(value) <= most:
+        raise RemoteProtocolError(f"permessage-deflate: {name}={value} was not offered")
+    return int(value)

@@ -1,0 +1,56 @@
+"""Client frames: header, masking key, masked payload (RFC 6455 section 5.2)."""
+
+from __future__ import annotations
+
+import os
+
+FIN = 0x80
+RSV1 = 0x40  # "this message is compressed" (RFC 7692 section 6)
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+
+KEYS_AT_ONCE = 256  # masking keys per call of the operating system, which costs more than a frame
+
+
+class _Keys:
+    """Masking keys, from the operating system's randomness, each used once (section 5.3)."""
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._used = 0
+
+    def next(self) -> bytes:
+        start = self._used
+        if start == len(self._pool):
+            self._pool = os.urandom(4 * KEYS_AT_ONCE)
+            start = 0
+        self._used = start + 4
+        return self._pool[start : start + 4]
+
+    def forget(self) -> None:
+        """Begin with a new pool: after a fork, two processes would share the rest of this one."""
+        self._pool = b""
+        self._used = 0
+
+
+_KEYS = _Keys()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_KEYS.forget)
+
+
+def _frame(first: int, payload: bytes, key: bytes) -> bytes:
+    size = len(payload)
+    if size < 126:
+        header = bytes((first, 0x80 | size))
+    elif size < 65536:
+        header = bytes((first, 0x80 | 126)) + size.to_bytes(2, "big")
+    else:
+        header = bytes((first, 0x80 | 127)) + size.to_bytes(8, "big")
+    # Whole payload and repeated key as two integers: the one way in Python whose loop is C.
+    repeated = key * (size // 4) + key[: size % 4]
+    masked = int.from_bytes(payload, "little") ^ int.from_bytes(repeated, "little")
+    return header + key + masked.to_bytes(size, "little")
+
+
+def build_frame(first: int, payload: bytes) -> bytes:
+    """Build a masked frame; ``first`` is its first byte: FIN, RSV and opcode."""
+    return _frame(first, payload, _KEYS.next())
