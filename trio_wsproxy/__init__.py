@@ -36,6 +36,7 @@ from ._exceptions import (
     ServerRejected,
     ServerUnreachable,
 )
+from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
 from ._routing import Route, resolve_proxy
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
 from ._urls import Proxy
@@ -63,16 +64,19 @@ __all__ = [
     "ProxyProtocolError",
     "ProxyRejected",
     "ProxyUnreachable",
+    "Reconnections",
     "Route",
     "ServerRejected",
     "ServerUnreachable",
     "WebSocketConnection",
     "connect_websocket",
     "connect_websocket_url",
+    "is_transient",
     "open_ssl_over_tcp_stream",
     "open_tcp_stream",
     "open_websocket",
     "open_websocket_url",
+    "reconnecting_websocket_url",
     "resolve_proxy",
     "wrap_client_stream",
 ]
