@@ -902,6 +902,25 @@ def test_ctrl_c_between_two_lines(where: str, peer: Peer, monkeypatch: pytest.Mo
         run(main)
 
 
+def test_ctrl_c_behind_dialing(network: Network) -> None:
+    """Nor is one left where the connection is for a nursery of the user's."""
+
+    async def dial(*args: Any, **options: Any) -> trio.abc.Stream:
+        stream = await network.dial(*args, **options)
+        press_ctrl_c()
+        return stream
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            with pytest.raises(KeyboardInterrupt):
+                await connect_websocket_url(nursery, URL)
+            assert_nothing_left(network.peer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_client, "dial", dial)
+        run(main)
+
+
 # --- what is left ---------------------------------------------------------------------------
 
 

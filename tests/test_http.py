@@ -12,6 +12,7 @@ from trio_wsproxy._http import (
     HeadersArgument,
     NotHTTP,
     header_pairs,
+    masked_head,
     status_code,
     without_framing,
 )
@@ -183,3 +184,26 @@ def test_header_pairs_refuses(given: HeadersArgument, error: type[Exception]) ->
     if error is ValueError:
         assert "extra_headers" in str(told)
     assert "secret" not in f"{told!r} {told.__cause__!r} {told.__context__!r}"
+
+
+@pytest.mark.parametrize(
+    ("head", "shown"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 | Host: a"),
+        (b"CONNECT a:443 HTTP/1.1\r\n\r\n", "CONNECT a:443 HTTP/1.1"),
+        (b"GET /chat?token=s3 HTTP/1.1\r\n\r\n", "GET /chat?… HTTP/1.1"),
+        (b"GET /? HTTP/1.1\r\n\r\n", "GET /?… HTTP/1.1"),
+        (b"HTTP/1.1 101 \r\nX: Authorization: y\n\n", "HTTP/1.1 101  | X: Authorization: y"),
+        (b"x\r\nAuthorization: Bearer s3\r\nY: z\r\n\r\n", "x | Authorization: *** | Y: z"),
+        (b"x\r\nproxy-AUTHORIZATION:s3\r\n\r\n", "x | proxy-AUTHORIZATION: ***"),
+        (b"x\r\nCookie: a=s3; b=s3\r\nCookie: s3\r\n\r\n", "x | Cookie: *** | Cookie: ***"),
+        (b"x\r\nSet-Cookie : s3\r\n\r\n", "x | Set-Cookie : ***"),
+        (b"x\r\nSet-Cookie: s3;\r\n  path=s3\r\n\ts3\nY: z\r\n\r\n", "x | Set-Cookie: *** | Y: z"),
+        (b"x\r\nLocation: wss://u:s3@b/c?d=s3#e\r\n\r\n", "x | Location: wss://***@b/c?…"),
+        (b"x\r\nY: //b/c@d, a?s3 z\r\n\r\n", "x | Y: //b/c@d, a?… z"),
+        (b"x\r\nY: \x1b[2J\xff\rz\r\n\r\n", "x | Y: ?[2J?z"),
+    ],
+)
+def test_masked_head(head: bytes, shown: str) -> None:
+    """A head stands in the log in one line, without credentials, cookies and queries."""
+    assert masked_head(head) == shown

@@ -28,6 +28,13 @@ CONNECT_OWNED = FRAMING | {b"host"}
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")  # LF alone ends a line too (RFC 9112 section 2.2)
 
+_SECRET_HEADER = re.compile(  # its value goes on where a line begins with a blank (section 5.2)
+    r"^((?:proxy-)?authorization|(?:set-)?cookie)([ \t]*:)[^\n]*(?:\n[ \t][^\n]*)*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
+_QUERY = re.compile(r"\?\S*")
+
 
 class NotHTTP(Exception):  # it never leaves this package; callers name the peer
     """The bytes are not the head of an HTTP/1.x answer; ``str()`` says what they are."""
@@ -92,6 +99,19 @@ def status_code(head: bytes) -> int:
     if match is None:
         raise NotHTTP(f"the status line {line[:60]!r}")
     return int(match[1])
+
+
+def masked_head(head: bytes) -> str:
+    """Write a request's or an answer's head for the log, in one line and without secrets.
+
+    Credentials and cookies become ``***``, and so does what stands in front of a URL's host;
+    queries become ``?…``, in the request line, in ``Location`` and anywhere else.
+    """
+    text = head.decode("latin-1").replace("\r", "").strip("\n")
+    text = _SECRET_HEADER.sub(r"\1\2 ***", text)
+    text = _QUERY.sub("?…", _USERINFO.sub("***@", text))
+    # What a peer sends must not forge records, nor command the terminal.
+    return " | ".join(re.sub(r"[^ -~…]", "?", line) for line in text.split("\n"))
 
 
 def without_framing(head: bytes) -> bytes:

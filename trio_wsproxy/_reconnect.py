@@ -13,7 +13,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -63,9 +63,13 @@ def is_transient(exc: Exception) -> bool:
         return exc.status_code in TRANSIENT_STATUS
     if isinstance(exc, ProxyRejected):
         return exc.status_code in TRANSIENT_STATUS or exc.reply_code in TRANSIENT_REPLIES
-    if isinstance(exc.__cause__, trio.BrokenResourceError):
-        error = exc.__cause__.__cause__
-        return not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError)
+    causes = list(_causes(exc))
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return any(isinstance(cause, ssl.SSLEOFError) for cause in causes)
+    if any(isinstance(cause, ValueError) for cause in causes):
+        return False  # a name that neither DNS nor TLS can carry
+    if any(isinstance(cause, trio.BrokenResourceError) for cause in causes):
+        return True
     return isinstance(exc, (OSError, ConnectionTimeout))
 
 
@@ -211,6 +215,13 @@ class Reconnections:
             await self._current._leave(error)  # noqa: SLF001  # hidden from users, not from us
 
 
+def _causes(exc: BaseException | None) -> Iterator[BaseException]:
+    """Go through an exception and what it was raised from."""
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__
+
+
 def _retry_after(exc: Exception) -> float:
     """Read the seconds of a ``Retry-After`` header (RFC 9110 section 10.2.3), 0 without one."""
     headers = exc.headers if isinstance(exc, (ServerRejected, ProxyRejected)) else ()
@@ -218,6 +229,7 @@ def _retry_after(exc: Exception) -> float:
     if value.isascii() and value.isdigit():
         return float(value[:9])  # digits; more of them are no date of this life
     parsed = email.utils.parsedate_tz(value) if value else None
-    if parsed is None:
+    try:
+        return max(0.0, email.utils.mktime_tz(parsed) - time.time()) if parsed else 0.0
+    except (ValueError, OverflowError):  # a year that there is not
         return 0.0
-    return max(0.0, email.utils.mktime_tz(parsed) - time.time())

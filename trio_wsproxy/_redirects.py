@@ -34,8 +34,7 @@ def redirect_target(target: Target, refusal: ServerRejected) -> Target | None:
         return None
     # urljoin knows http, not ws; where a redirect names http, a WebSocket is meant.
     base = f"http{'s' if target.secure else ''}://{target.authority}{target.resource}"
-    url = urljoin(base, location).partition("#")[0]
-    new = _parsed(re.sub(r"^http(s?):", r"ws\1:", url, flags=re.IGNORECASE))
+    new = _parsed(base, location)
     if new is None:
         problem = "which is no WebSocket URL"
     elif target.secure and not new.secure:
@@ -65,8 +64,9 @@ def _same_origin(one: Target, other: Target) -> bool:
     return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
 
 
-def _parsed(url: str) -> Target | None:
+def _parsed(base: str, location: str) -> Target | None:
     try:
-        return parse_target(url)
+        url = urljoin(base, location).partition("#")[0]
+        return parse_target(re.sub(r"^http(s?):", r"ws\1:", url, flags=re.IGNORECASE))
     except ValueError:
         return None

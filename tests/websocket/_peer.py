@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import Connection
 from wsproto.events import AcceptConnection, Event, Request
+from wsproto.extensions import Extension
+from wsproto.extensions import PerMessageDeflate as ServerDeflate
 
 from trio_wsproxy._websocket import ConnectionInfo, ConnectionSettings, WebSocketConnection
+from trio_wsproxy._websocket._deflate import Deflate, PerMessageDeflate
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CONTINUATION = 0
@@ -116,15 +119,24 @@ class Peer:
     Args:
       handshake: Accept the opening handshake, which is the client's first write.
       answer: How.
+      extensions: What was agreed on, where there is no handshake.
 
     """
 
-    def __init__(self, *, handshake: bool = False, answer: AcceptConnection | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        handshake: bool = False,
+        answer: AcceptConnection | None = None,
+        extensions: Sequence[Extension] = (),
+    ) -> None:
         self.stream = Wire()
         self.request: Request | None = None
         self._answer = answer or AcceptConnection()
         self._wsproto: WSConnection | Connection = (
-            WSConnection(ConnectionType.SERVER) if handshake else Connection(ConnectionType.SERVER)
+            WSConnection(ConnectionType.SERVER)
+            if handshake
+            else Connection(ConnectionType.SERVER, list(extensions))
         )
         self._parsed = 0  # writes
         self._heard: list[Event] = []
@@ -195,16 +207,32 @@ class Peer:
 
 
 def connect(
-    nursery: trio.Nursery, *, trailing: bytes = b"", **settings: Any
+    nursery: trio.Nursery,
+    *,
+    trailing: bytes = b"",
+    compression: Deflate | None = None,
+    **settings: Any,
 ) -> tuple[WebSocketConnection, Peer]:
     """Make a connection without an opening handshake, and its peer.
 
     There is no keepalive, unless it is asked for.
     """
+    extensions: list[PerMessageDeflate] = []
     peer = Peer()
+    if compression is not None:
+        extensions = [PerMessageDeflate(compression, settings.get("max_message_size", 2**20))]
+        server = ServerDeflate()
+        extensions[0].finalize(f"x; {server.accept(f'x; {extensions[0].offer()}')}")
+        peer = Peer(extensions=[server])
     connection = WebSocketConnection(
         peer.stream,
-        ConnectionInfo(path="/", trailing=trailing, remote="the peer"),
+        ConnectionInfo(
+            path="/",
+            trailing=trailing,
+            remote="the peer",
+            description="wss://the.peer/?… directly",
+            extensions=extensions,
+        ),
         ConnectionSettings(**{"ping_interval": None, **settings}),
         shielded=False,
     )

@@ -181,6 +181,20 @@ async def test_a_full_backlog(nursery: trio.Nursery, autojump_clock: MockClock) 
     assert ws.closed is None
 
 
+async def test_the_clock_starts_anew(
+    nursery: trio.Nursery, autojump_clock: MockClock, no_jitter: None
+) -> None:
+    """When a backlog is gone the peer has a whole interval to say more, before it is asked."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20, message_queue_size=2)
+    peer.say(TextMessage(data="1"), TextMessage(data="2"))
+    await trio.sleep(615)
+    await ws.receive()
+    await trio.sleep(19)
+    assert peer.heard() == []
+    await trio.sleep(2)
+    assert len(peer.heard()) == 1
+
+
 async def test_any_byte_proves_life(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """A long message that takes its time is an answer too."""
     ws, peer = connect(nursery, ping_interval=20, ping_timeout=20)

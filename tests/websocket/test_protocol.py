@@ -5,10 +5,10 @@ import struct
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType
-from wsproto.connection import Connection
+from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from trio_wsproxy._websocket._protocol import (
@@ -217,11 +217,11 @@ def test_broken_while_closing() -> None:
 @pytest.mark.parametrize("cut", ["whole", "byte by byte"])
 def test_max_message_size(frames: Sequence[bytes], fits: bool, cut: str) -> None:
     """The limit holds for each message, in bytes of UTF-8 for text, however it is cut."""
-    data = b"".join(frames)
+    data = b"".join([*frames, frame(PONG, b"behind")])
     events = receive([data] if cut == "whole" else one_by_one(data), max_message_size=10)
     too_big = PeerBrokeProtocol(1009, "a message of more than 10 bytes")
     assert (too_big in events) is not fits
-    assert fits or events[-1] == too_big
+    assert events[-1] == (PongReceived(b"behind") if fits else too_big)
 
 
 def test_a_message_that_is_too_big_is_refused_early() -> None:
@@ -338,3 +338,126 @@ def test_any_conversation_in_any_pieces(data: st.DataObject) -> None:
     edges = [0, *cuts, len(wire)]
     chunks = [wire[i:j] for i, j in itertools.pairwise(edges)]
     assert put_together(receive(chunks)) == expected
+
+
+# --- two lanes, one outcome ---------------------------------------------------------------
+
+TOO_BIG = 200  # bytes; the limit in one half of the cases
+
+
+def lanes_frame(first: int, payload: bytes, form: str) -> bytes:
+    """A server's frame, or what looks like one."""
+    size = len(payload)
+    if form == "masked":
+        return bytes((first, 0x80 | min(size, 125))) + b"mask" + payload
+    if form == "long" and size < 2**16:  # a length in more bytes than needed, if it is short
+        return bytes((first, 126)) + struct.pack("!H", size) + payload
+    if form in ("long", "longest"):
+        return bytes((first, 127)) + struct.pack("!Q", size) + payload
+    return frame(first & 0x0F, payload, fin=bool(first & 0x80), first_bits=first & 0x70)
+
+
+lane_payloads = st.one_of(
+    st.binary(max_size=300),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=100).map(str.encode),
+    # As large as COLLECT and larger, with a character across each even place or with an error.
+    st.sampled_from(
+        [b"x" * COLLECT, b"x" * (COLLECT + 1), b"x" + b"\xc3\xa4" * 9000, b"\xff" * 17_000]
+    ),
+    st.sampled_from(
+        [close_payload(1000), close_payload(4000, "bye"), close_payload(1005), b"\x03"]
+    ),
+)
+lane_frames = st.builds(
+    lanes_frame,
+    st.one_of(
+        st.sampled_from([0x81, 0x82]),
+        st.sampled_from([0x01, 0x02, 0x00, 0x80, 0x89, 0x8A]),
+        st.sampled_from([0x88, 0xC1, 0x91, 0x83, 0x09, 0x8B]),
+    ),
+    lane_payloads,
+    st.sampled_from(["right"] * 12 + ["long", "longest", "masked"]),
+)
+
+
+def of_protocol(
+    chunks: Sequence[bytes], limit: int | None, *, fast_lane: bool = True
+) -> list[Event | int]:
+    """What a protocol makes of these bytes; of an error its code."""
+    protocol = Protocol((), limit, fast_lane=fast_lane)
+    events = put_together(event for chunk in chunks for event in protocol.receive(chunk))
+    return [x.code if isinstance(x, PeerBrokeProtocol) else x for x in events]
+
+
+def of_wsproto(chunks: Sequence[bytes]) -> list[Event | int]:
+    """What wsproto alone makes of them, in our words."""
+    wsproto = Connection(ConnectionType.CLIENT)
+    result: list[Event | int] = []
+    parts: list[str | bytes] = []
+    for chunk in chunks:
+        wsproto.receive_data(chunk)
+        for event in wsproto.events():
+            if isinstance(event, Ping):
+                result.append(PingReceived(bytes(event.payload)))
+            elif isinstance(event, Pong):
+                result.append(PongReceived(bytes(event.payload)))
+            elif isinstance(event, CloseConnection):
+                if wsproto.state is ConnectionState.REMOTE_CLOSING:
+                    return [*result, CloseReceived(event.code, event.reason or "")]
+                return [*result, int(event.code)]
+            elif isinstance(event, (TextMessage, BytesMessage)):
+                parts.append(event.data if isinstance(event.data, str) else bytes(event.data))
+                if event.message_finished:
+                    result.append(type(parts[0])().join(parts))  # type: ignore[arg-type]
+                    parts = []
+    return result
+
+
+def cut(wire: bytes, places: Iterable[int]) -> list[bytes]:
+    """Cut at these places; those behind the end are none."""
+    edges = [0, *sorted(place for place in places if place < len(wire)), len(wire)]
+    return [wire[i:j] for i, j in itertools.pairwise(edges)]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    frames=st.lists(lane_frames, max_size=8),
+    cuts=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 2000), st.integers(0, 60_000))),
+)
+def test_lanes(frames: list[bytes], cuts: list[int]) -> None:
+    """Legal or not, cut anywhere: with and without the fast lane, and for wsproto, it is the same."""
+    chunks = cut(b"".join(frames), cuts)
+    expected = of_wsproto(chunks)
+    assert of_protocol(chunks, None) == expected
+    assert of_protocol(chunks, None, fast_lane=False) == expected
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    frames=st.lists(lane_frames, max_size=8),
+    cuts=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 2000), st.integers(0, 60_000))),
+)
+def test_lanes_with_a_limit(frames: list[bytes], cuts: list[int]) -> None:
+    """The limit strikes the same message; where that is also not UTF-8, either may come first."""
+    chunks = cut(b"".join(frames), cuts)
+    events = of_protocol(chunks, TOO_BIG)
+    slow = of_protocol(chunks, TOO_BIG, fast_lane=False)
+    if events[-1:] == [1009] and slow[-1:] == [1007]:
+        slow[-1] = 1009
+    assert events == slow
+    expected = of_wsproto(chunks)
+    if events[-1:] == [1009]:
+        events.pop()
+    assert events == expected[: len(events)]
+    assert all(len(x) <= TOO_BIG for x in events if isinstance(x, (str, bytes)))
+
+
+@settings(deadline=None)
+@given(wire=st.binary(max_size=60), cuts=st.lists(st.integers(0, 60)))
+def test_lanes_with_noise(wire: bytes, cuts: list[int]) -> None:
+    """Noise makes no difference, but that an error may be told later: when its frame is whole."""
+    chunks = cut(wire, cuts)
+    expected = of_wsproto(chunks)
+    sooner = expected[:-1] if expected and isinstance(expected[-1], int) else expected
+    assert of_protocol(chunks, None) in (expected, sooner)
+    assert of_protocol(chunks, None, fast_lane=False) in (expected, sooner)

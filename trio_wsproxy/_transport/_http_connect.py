@@ -8,6 +8,7 @@ may arrive in any pieces, and the tunnel's first bytes may stick to it.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 
 import h11
@@ -20,6 +21,7 @@ from trio_wsproxy._http import (
     Head,
     HeaderPairs,
     NotHTTP,
+    masked_head,
     status_code,
     without_framing,
 )
@@ -27,6 +29,8 @@ from trio_wsproxy._http import (
 from ._auth import basic
 from ._endpoints import with_prefix
 from ._hop import Hop
+
+logger = logging.getLogger("trio_wsproxy")
 
 _AUTHENTICATION = (407, 401)  # the second is tinyproxy's answer to wrong credentials
 RECEIVE_SIZE = 4096  # bytes; an answer fits, and a page behind a refusal is read in few calls
@@ -60,11 +64,14 @@ async def open_connect_tunnel(
     request = h11.Request(
         method="CONNECT", target=authority, headers=_headers(hop, authority, headers)
     )
+    hello = (http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b"")
+    logger.debug("asks %s: %s", hop, masked_head(hello))
     with hop.conversation("connect", f"being asked for a tunnel to {authority}"):
-        await stream.send_all((http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b""))
+        await stream.send_all(hello)
     rest = b""
     while True:
         head, rest = await _receive_head(stream, hop, authority, rest)
+        logger.debug("%s answers: %s", hop, masked_head(head))
         answer = _parse(http, head, hop, authority)
         if isinstance(answer, h11.InformationalResponse):
             continue  # RFC 9110 section 15.2: any number of them, and none is final

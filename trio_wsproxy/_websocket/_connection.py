@@ -56,9 +56,16 @@ import itertools
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    MutableMapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 from trio_websocket import CloseReason, Endpoint
@@ -105,7 +112,13 @@ NORMAL_CODES = (1000, 1001, NO_CODE)  # the peer is done or going away: no error
 ABNORMAL = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
 
 
-class _ConnectionLog(logging.LoggerAdapter[logging.Logger]):
+if TYPE_CHECKING:
+    _LoggerAdapter = logging.LoggerAdapter[logging.Logger]
+else:
+    _LoggerAdapter = logging.LoggerAdapter  # takes no type before Python 3.11
+
+
+class _ConnectionLog(_LoggerAdapter):
     """Puts the connection's id into each record, in the text and as ``connection_id``."""
 
     def process(
@@ -534,7 +547,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             and not self._receiving
             and (
                 self._unread >= READ_AHEAD
-                or (limit is not None and len(self._incoming) >= max(limit, 1))
+                or (limit is not None and len(self._incoming) > limit)  # as in trio-websocket
             )
         )
 
@@ -564,6 +577,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         """Keep a part for the stream that reads its message, or until the message is whole."""
         if not part.data and not part.last:
             return  # endless empty ones would pass the limit on the size
+        if isinstance(self._ended, ConnectionClosedLocally):
+            return  # nobody will ask for it
         if self._skipping:
             self._skipping = not part.last
         elif self._part_reader is not None and not (self._parts and self._parts[-1].last):
@@ -665,7 +680,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           value: ``str`` is sent as text; ``bytes``, ``bytearray`` and ``memoryview`` as
             binary. An async iterable of parts, all of one kind, is sent as one message in
             fragments, each as it comes, without holding the message in memory; other
-            messages wait until it is complete. One without any part sends nothing.
+            messages wait until it is complete. One without any part sends nothing. An async
+            generator that is left early is closed.
 
         Raises:
           ConnectionClosed: The connection is closed or closing; see its subclasses
@@ -682,6 +698,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         while self._must_wait() and self._state is State.OPEN:
             await self._senders.park()
         if isinstance(value, AsyncIterable):
+            if self._state is not State.OPEN:
+                raise self._closed_error()  # without waiting for a part
             await self._send_fragments(value)
         else:
             self._send_now(value)
@@ -709,6 +727,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         finally:
             self._within_message = False
             self._senders.unpark_all()
+            if isinstance(parts, AsyncGenerator):
+                await parts.aclose()  # nobody else can where it was made for this call
 
     def _queue_fragment(self, data: Message, *, first: bool, last: bool) -> None:
         if self._state is not State.OPEN:
@@ -871,7 +891,10 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             self._read_on()
 
     def _check_not_within_message(self, reader: MessageStream | None) -> None:
-        if self._part_reader not in (None, reader):
+        if self._part_reader in (None, reader):
+            return
+        # Where the connection ended within the message, nobody can read that to its end.
+        if self._parts or not self._exhausted():
             raise trio.BusyResourceError(
                 "a stream of receive_stream() is in the middle of a message: "
                 "read it to its end, or close it"

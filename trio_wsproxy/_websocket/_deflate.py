@@ -67,7 +67,7 @@ class Deflate:
 
 
 def _check(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
+    if value not in range(low, high + 1):
         raise ValueError(f"{name} must be {low} to {high}, not {value}")
 
 
@@ -93,6 +93,7 @@ class PerMessageDeflate(Extension):
         self._deflater: Any = None  # zlib's types have no public names
         self._inflater: Any = None
         self._inflating = False  # the message that arrives is compressed
+        self._empty = True  # nothing of its payload came yet
         self._control = False  # the frame that arrives is a control frame
         self._size = 0  # of the inflated message so far
 
@@ -156,7 +157,7 @@ class PerMessageDeflate(Extension):
         if rsv.rsv1 and (self._control or opcode is Opcode.CONTINUATION):
             return CloseReason.PROTOCOL_ERROR  # only a message's first frame has it (section 6)
         if opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._inflating, self._size = rsv.rsv1, 0
+            self._inflating, self._size, self._empty = rsv.rsv1, 0, True
         return RSV1
 
     def frame_inbound_payload_data(
@@ -167,8 +168,7 @@ class PerMessageDeflate(Extension):
         """Inflate a piece of a frame."""
         if self._control or not self._inflating:
             return data
-        if self._inflater is None:
-            self._inflater = zlib.decompressobj(-self._server_bits)
+        self._empty = self._empty and not data
         return self._inflate(data)
 
     def frame_inbound_complete(
@@ -179,28 +179,39 @@ class PerMessageDeflate(Extension):
         """Inflate what is left at a message's end."""
         if self._control or not self._inflating or not fin:
             return None
-        if self._inflater is None:
-            self._inflater = zlib.decompressobj(-self._server_bits)
-        rest = self._inflate(TAIL)
-        if self._server_forgets or self._inflater.eof:  # a final block ends zlib's stream
+        # The tail completes a block that the payload began. There is none behind a final block,
+        # nor where a message has no bytes at all, which some send for an empty one.
+        rest = b"" if self._empty or self._inflater is None else self._inflate(TAIL)
+        if self._server_forgets:
             self._inflater = None
         return rest
 
     def _inflate(self, data: bytes) -> bytes | CloseReason:
-        room = 0 if self._limit is None else self._limit - self._size + 1  # 0: no limit
-        try:
-            result: bytes = self._inflater.decompress(data, room)
-        except zlib.error:
-            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
-        self._size += len(result)
-        if self._limit is not None and self._size > self._limit:
-            return CloseReason.MESSAGE_TOO_BIG
-        return result
+        pieces: list[bytes] = []
+        while data:
+            if self._inflater is None:
+                self._inflater = zlib.decompressobj(-self._server_bits)
+            room = 0 if self._limit is None else self._limit - self._size + 1  # 0: no limit
+            try:
+                piece = self._inflater.decompress(data, room)
+            except zlib.error:
+                return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+            self._size += len(piece)
+            if self._limit is not None and self._size > self._limit:
+                return CloseReason.MESSAGE_TOO_BIG
+            pieces.append(piece)
+            data = self._inflater.unused_data
+            if self._inflater.eof:  # a final block ends zlib's stream, not the message
+                self._inflater = None
+        return b"".join(pieces)
 
     # -- sending (section 7.2.1) --------------------------------------------------------
 
     def compress(self, data: bytes, *, last: bool) -> bytes:
-        """Compress a frame of a message; ``last`` ends the message."""
+        """Compress a frame of a message; ``last`` ends the message.
+
+        What a frame carries can be inflated as soon as it is there: nothing is held back.
+        """
         if self._deflater is None:
             self._deflater = zlib.compressobj(
                 self._options.level,
@@ -208,9 +219,8 @@ class PerMessageDeflate(Extension):
                 -self._client_bits,
                 self._options.memory_level,
             )
-        result: bytes = self._deflater.compress(data)
+        result: bytes = self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH)
         if last:
-            result += self._deflater.flush(zlib.Z_SYNC_FLUSH)
             result = result[: -len(TAIL)]
             if self._client_forgets:
                 self._deflater = None

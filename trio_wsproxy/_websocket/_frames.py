@@ -15,21 +15,19 @@ class _Keys:
     """Masking keys, from the operating system's randomness, each used once (section 5.3)."""
 
     def __init__(self) -> None:
-        self._pool = b""
-        self._used = 0
+        self._pool: list[bytes] = []
 
     def next(self) -> bytes:
-        start = self._used
-        if start == len(self._pool):
-            self._pool = os.urandom(4 * KEYS_AT_ONCE)
-            start = 0
-        self._used = start + 4
-        return self._pool[start : start + 4]
+        while True:
+            try:
+                return self._pool.pop()  # in one step: other threads may have a trio of their own
+            except IndexError:
+                fresh = os.urandom(4 * KEYS_AT_ONCE)
+                self._pool += [fresh[i : i + 4] for i in range(0, len(fresh), 4)]
 
     def forget(self) -> None:
         """Begin with a new pool: after a fork, two processes would share the rest of this one."""
-        self._pool = b""
-        self._used = 0
+        self._pool.clear()
 
 
 _KEYS = _Keys()

@@ -24,6 +24,7 @@ class MessageStream(trio.abc.ReceiveChannel[Message]):
     ) -> None:
         self._next_part = next_part
         self._discard = discard
+        self._begun = False
         self._ended = False
         self._closed = False
 
@@ -48,6 +49,9 @@ class MessageStream(trio.abc.ReceiveChannel[Message]):
                 raise trio.ClosedResourceError
             raise trio.EndOfChannel
         part, self._ended = await self._next_part(self)
+        if self._begun and not part:
+            raise trio.EndOfChannel  # it ended with an empty fragment
+        self._begun = True
         return part
 
     async def aclose(self) -> None:

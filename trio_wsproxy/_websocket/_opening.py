@@ -7,6 +7,7 @@ refusal with a body worth keeping.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,9 +26,12 @@ from trio_wsproxy._http import (
     HeadersArgument,
     NotHTTP,
     header_pairs,
+    masked_head,
     status_code,
     without_framing,
 )
+
+logger = logging.getLogger("trio_wsproxy")
 
 MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are kept; services explain in JSON there
 PATIENCE = 5  # seconds for that body; the refusal itself is known already
@@ -153,6 +157,7 @@ async def shake_hands(
             subprotocols=list(request.subprotocols),
         )
     )
+    logger.debug("asks %s: %s", request.url, masked_head(hello))
     try:
         await stream.send_all(hello)
         status, head, trailing = await _receive_final_head(stream, request)
@@ -186,6 +191,7 @@ async def _receive_final_head(
     try:
         while True:
             head, rest = await _receive_head(stream, request, rest)
+            logger.debug("%s answers: %s", request.url, masked_head(head))
             status = status_code(head)
             if status == 101 or status >= 200:
                 return status, head, rest
@@ -207,7 +213,7 @@ async def _receive_head(
             raise HandshakeError(
                 f"the server {request.url} closed the connection {middle} an answer to the "
                 "WebSocket request; does it speak WebSocket there?"
-            )
+            ) from trio.BrokenResourceError("end of file")  # as for a connection that is reset
         cut = reader.feed(data)
     return cut
 
