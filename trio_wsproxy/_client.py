@@ -147,7 +147,7 @@ def open_websocket_url(
       disconnect_timeout: Seconds for the closing handshake, 60 by default.
       max_message_size: Bytes of a message beyond which the connection is closed with code
         1009, 1 MiB by default; ``None`` is no limit.
-      message_queue_size: Unread messages at which reading stops; ``None`` (default) counts
+      message_queue_size: Unread messages above which reading stops; ``None`` (default) counts
         bytes only and stops at 1 MiB of unread messages.
       receive_buffer_size: Bytes to ask the socket for at once; ``None`` (default) lets trio
         choose.

@@ -546,9 +546,9 @@ async def test_waiting_senders_are_told_of_the_end(nursery: trio.Nursery, end: s
     ("settings", "size", "unread"),
     [
         ({}, 64 * 1024, READ_AHEAD // (64 * 1024 + MESSAGE_COST) + 1),
-        ({"message_queue_size": 0}, 1, 1),  # as in trio-websocket: one is on its way at least
-        ({"message_queue_size": 1}, 1, 1),
-        ({"message_queue_size": 7}, 1, 7),
+        ({"message_queue_size": 0}, 1, 1),  # as in trio-websocket: one more is on its way
+        ({"message_queue_size": 1}, 1, 2),
+        ({"message_queue_size": 7}, 1, 8),
     ],
 )
 async def test_reading_stops_for_a_slow_consumer(

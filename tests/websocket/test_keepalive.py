@@ -185,7 +185,7 @@ async def test_the_clock_starts_anew(
     nursery: trio.Nursery, autojump_clock: MockClock, no_jitter: None
 ) -> None:
     """When a backlog is gone the peer has a whole interval to say more, before it is asked."""
-    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20, message_queue_size=2)
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20, message_queue_size=1)
     peer.say(TextMessage(data="1"), TextMessage(data="2"))
     await trio.sleep(615)
     await ws.receive()
