@@ -40,11 +40,12 @@ from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
 from ._routing import Route, resolve_proxy
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
 from ._urls import Proxy
-from ._websocket import Deflate, MessageStream, WebSocketConnection
+from ._websocket import SPEEDUPS, Deflate, MessageStream, WebSocketConnection
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "SPEEDUPS",
     "CloseReason",
     "ConnectionClosed",
     "ConnectionClosedLocally",

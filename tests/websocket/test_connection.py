@@ -545,7 +545,7 @@ async def test_waiting_senders_are_told_of_the_end(nursery: trio.Nursery, end: s
 @pytest.mark.parametrize(
     ("settings", "size", "unread"),
     [
-        ({}, 64 * 1024, READ_AHEAD // (64 * 1024 + MESSAGE_COST) + 1),
+        ({}, 32 * 1024, READ_AHEAD // (32 * 1024 + MESSAGE_COST) + 1),
         ({"message_queue_size": 0}, 1, 1),  # as in trio-websocket: one more is on its way
         ({"message_queue_size": 1}, 1, 2),
         ({"message_queue_size": 7}, 1, 8),
@@ -1089,7 +1089,8 @@ async def test_send_is_atomic(nursery: trio.Nursery, message: str, slow: bool) -
         assert heard == ("next" if cancelled else message + "next")
         if not cancelled:
             break
-    assert steps >= (2 if slow else 1)
+    # At ease there is no wait to cancel: the message is queued before the first turn ends.
+    assert steps >= (1 if slow else 0)
 
 
 async def after_all_are_blocked(function: Callable[[], object]) -> None:
@@ -1127,7 +1128,7 @@ async def test_sends_under_fire(nursery: trio.Nursery) -> None:
     while (event := await peer.next()) != TextMessage(data="end"):
         assert isinstance(event, TextMessage)
         heard.append(event.data)
-    assert 50 < len(sent) < 450
+    assert 50 < len(sent) < 490
     assert heard.count("") == 0
     assert sorted(heard) == sorted(sent)
     for name in "abcde":

@@ -671,7 +671,6 @@ async def test_a_cancelled_send_leaves_the_compressor_alone(nursery: trio.Nurser
     noise = "".join(chr(0x100 + (i * i) % 30_000) for i in range(100_000))
     await ws.send(noise)
     await trio.testing.wait_all_tasks_blocked()
-    await ws.send(noise)
     with trio.move_on_after(0) as scope:
         await ws.send("never")
     assert scope.cancelled_caught
@@ -679,4 +678,4 @@ async def test_a_cancelled_send_leaves_the_compressor_alone(nursery: trio.Nurser
     await ws.send("after")
     await trio.testing.wait_all_tasks_blocked()
     text = "".join(event.data for event in peer.heard())  # type: ignore[attr-defined]
-    assert text == noise * 2 + "after"
+    assert text == noise + "after"

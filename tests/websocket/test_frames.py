@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import os
 import subprocess
 import sys
@@ -15,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import trio_wsproxy
 from trio_wsproxy._websocket import _frames
 from trio_wsproxy._websocket._frames import (
     BINARY,
@@ -29,10 +28,9 @@ from trio_wsproxy._websocket._frames import (
 
 Builder = Callable[[int, bytes, bytes], bytes]
 
-# Where C is in use, _frame is C's and Python's has this longer name.
-BUILDERS: dict[str, Builder] = {"Python": getattr(_frames, "_frame_in_python", _frames._frame)}
-with contextlib.suppress(ImportError):  # not compiled here
-    BUILDERS["C"] = importlib.import_module("trio_wsproxy._websocket._speedups").frame
+BUILDERS: dict[str, Builder] = {"Python": _frames.frame_in_python}
+if _frames.frame_in_c is not None:
+    BUILDERS["C"] = _frames.frame_in_c
 
 KEY = bytes.fromhex("37 fa 21 3d")  # of the examples in RFC 6455 section 5.7
 
@@ -166,3 +164,12 @@ def test_keys_after_a_fork() -> None:
     of_child, of_parent = (set(line.split()) for line in printed.splitlines())
     assert len(of_child) == len(of_parent) == 20
     assert not of_child & of_parent
+
+
+def test_speedups(pytestconfig: pytest.Config) -> None:
+    """SPEEDUPS tells which one is in use: in CI the C extension, but where it was hidden."""
+    assert trio_wsproxy.SPEEDUPS is _frames.SPEEDUPS is (_frames._frame is _frames.frame_in_c)
+    if pytestconfig.getoption("--no-speedups"):
+        assert not trio_wsproxy.SPEEDUPS
+    elif os.environ.get("CI") == "true":
+        assert trio_wsproxy.SPEEDUPS

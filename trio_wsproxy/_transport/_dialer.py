@@ -35,7 +35,6 @@ from trio_wsproxy._urls import Proxy, Target
 
 from ._hop import Hop
 from ._http_connect import open_connect_tunnel
-from ._socks import open_socks_tunnel
 from ._tls import (
     HTTP_1_1,
     add_tls,
@@ -175,6 +174,9 @@ class _Dial:
         with self._log.stage(stage, hop.number, f"the {answer} of {hop} for {authority}"):
             try:
                 if hop.proxy.is_socks:
+                    # python-socks takes a while to import, and most routes do without.
+                    from ._socks import open_socks_tunnel
+
                     await open_socks_tunnel(stream, hop, host, port)
                     return stream
                 headers = self._options.proxy_headers

@@ -2,10 +2,12 @@
 
 from ._connection import ConnectionInfo, ConnectionSettings, WebSocketConnection
 from ._deflate import Deflate, PerMessageDeflate
+from ._frames import SPEEDUPS
 from ._message_stream import MessageStream
 from ._opening import OpeningRequest, check_extra_headers, shake_hands
 
 __all__ = [
+    "SPEEDUPS",
     "ConnectionInfo",
     "ConnectionSettings",
     "Deflate",

@@ -98,11 +98,12 @@ from ._protocol import (
 )
 
 Message: TypeAlias = str | bytes
+_WHOLE = (str, bytes, bytearray, memoryview)  # a message that is not an iterable of parts
 
 logger = logging.getLogger("trio_wsproxy")
 _ids = itertools.count(1)  # of connections, in log records
 
-HIGH_WATER = 64 * 1024  # bytes queued for sending, above which send() waits
+HIGH_WATER = 64 * 1024  # bytes queued or being sent, above which send() waits
 READ_AHEAD = 1024 * 1024  # bytes unread, above which reading stops
 MESSAGE_COST = 128  # bytes that an unread message counts beside its own; Python needs as much
 MAX_PONGS = 64  # pongs queued; past that only the latest ping is answered (RFC 6455 section 5.5.3)
@@ -296,6 +297,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
         self._outgoing: list[bytes] = []
         self._outgoing_size = 0
+        self._in_flight = 0  # bytes that the writer is sending
         self._pongs = 0  # queued in _outgoing
         self._within_message = False  # some fragments of a message are sent, not yet its last
         self._late_pong: bytes | None = None  # payload; see MAX_PONGS
@@ -499,7 +501,12 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         try:
             while self._outgoing or not self._last_frame_queued:
                 if self._outgoing:
-                    await self._stream.send_all(self._take_outgoing())
+                    data = self._take_outgoing()
+                    self._in_flight = len(data)
+                    await self._stream.send_all(data)
+                    self._in_flight = 0
+                    if self._senders:
+                        self._senders.unpark_all()
                 else:
                     await self._writer_idle.park()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
@@ -519,18 +526,20 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             self._late_pong = None
         self._outgoing = []
         self._outgoing_size = self._pongs = 0
-        self._senders.unpark_all()
+        if self._senders:
+            self._senders.unpark_all()
         return frames[0] if len(frames) == 1 else b"".join(frames)
 
     async def _read(self) -> None:
         """Receive until the peer is done, and act on each event as it comes."""
         self._act_on(self._info.trailing)
+        size = self._settings.receive_buffer_size
         error: BaseException | None = None
         try:
             while True:
                 while self._read_ahead_is_full():
                     await self._reader_waits.park()
-                data = await self._stream.receive_some(self._settings.receive_buffer_size)
+                data = await self._stream.receive_some(size or self._protocol.wanted())
                 if not data:
                     break
                 self._act_on(data)
@@ -600,7 +609,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             return  # nobody will ask for it
         self._incoming.append(message)
         self._unread += len(message) + MESSAGE_COST
-        self._receivers.unpark()
+        if self._receiving:
+            self._receivers.unpark()
 
     def _close_received(self, event: CloseReceived) -> None:
         if self._write_error is not None:
@@ -694,27 +704,37 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         connection is then closed with code 1011, for the message can never be completed.
 
         """
-        await trio.lowlevel.checkpoint()
+        # A checkpoint in two halves, with the queueing between them: the writer has its turn in
+        # the second, so that the message is on its way when this returns.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        waited = False
         while self._must_wait() and self._state is State.OPEN:
             await self._senders.park()
-        if isinstance(value, AsyncIterable):
-            if self._state is not State.OPEN:
-                raise self._closed_error()  # without waiting for a part
-            await self._send_fragments(value)
-        else:
-            self._send_now(value)
+            waited = True
+        try:
+            if not isinstance(value, _WHOLE) and isinstance(value, AsyncIterable):
+                await self._send_fragments(value)
+            else:
+                self._send_now(value)
+        finally:
+            if not waited:
+                await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _must_wait(self) -> bool:
-        return self._outgoing_size > HIGH_WATER or self._within_message
+        return self._outgoing_size + self._in_flight > HIGH_WATER or self._within_message
 
     async def _send_fragments(self, parts: AsyncIterable[Message | bytearray | memoryview]) -> None:
         """Send a message in fragments (RFC 6455 section 5.4), none of another in between."""
         kind: type[Message] | None = None
+        if self._state is not State.OPEN:
+            raise self._closed_error()  # without waiting for a part
         self._within_message = True
         try:
             async for part in parts:
                 data = _checked(part, kind)
-                while self._outgoing_size > HIGH_WATER and self._state is State.OPEN:
+                while self._outgoing_size + self._in_flight > HIGH_WATER:
+                    if self._state is not State.OPEN:
+                        break
                     await self._senders.park()
                 self._queue_fragment(data, first=kind is None, last=False)
                 kind = type(data)

@@ -1,8 +1,20 @@
-"""Client frames: header, masking key, masked payload (RFC 6455 section 5.2)."""
+"""Client frames: header, masking key, masked payload (RFC 6455 section 5.2).
+
+``SPEEDUPS`` says whether the C extension does it; it is optional. Both build the same bytes.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+
+FrameBuilder = Callable[[int, bytes, bytes], bytes]
+
+frame_in_c: FrameBuilder | None
+try:
+    from ._speedups import frame as frame_in_c
+except ImportError:  # no compiler where the package was built
+    frame_in_c = None
 
 FIN = 0x80
 RSV1 = 0x40  # "this message is compressed" (RFC 7692 section 6)
@@ -35,7 +47,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_KEYS.forget)
 
 
-def _frame(first: int, payload: bytes, key: bytes) -> bytes:
+def frame_in_python(first: int, payload: bytes, key: bytes) -> bytes:
     size = len(payload)
     if size < 126:
         header = bytes((first, 0x80 | size))
@@ -47,6 +59,10 @@ def _frame(first: int, payload: bytes, key: bytes) -> bytes:
     repeated = key * (size // 4) + key[: size % 4]
     masked = int.from_bytes(payload, "little") ^ int.from_bytes(repeated, "little")
     return header + key + masked.to_bytes(size, "little")
+
+
+SPEEDUPS = frame_in_c is not None
+_frame: FrameBuilder = frame_in_python if frame_in_c is None else frame_in_c
 
 
 def build_frame(first: int, payload: bytes) -> bytes:

@@ -78,18 +78,19 @@ class OpeningRequest:
 
     def __post_init__(self) -> None:
         """Refuse early, with a ValueError, what wsproto and h11 would refuse when it is sent."""
-        for name, trial in (
-            ("host", Request(host=self.host, target="/")),
-            ("resource", Request(host="localhost", target=self.resource)),
+        for name, host, target in (
+            ("host", self.host, "/"),
+            ("resource", "localhost", self.resource),
         ):
-            if not _can_be_sent(trial):
+            if not _can_be_sent(host, target):
                 shown = getattr(self, name).partition("?")[0]  # a query may hold a token
                 raise ValueError(f"the {name} {shown!r} cannot stand in a WebSocket request")
 
 
-def _can_be_sent(request: Request) -> bool:
+def _can_be_sent(host: str, target: str) -> bool:
     try:
-        WSConnection(ConnectionType.CLIENT).send(request)
+        headers = [(b"Host", host.encode("idna"))]  # as wsproto does it
+        h11.Request(method=b"GET", target=target.encode("ascii"), headers=headers)
     except (h11.LocalProtocolError, UnicodeError):
         return False
     return True

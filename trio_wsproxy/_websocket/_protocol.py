@@ -29,6 +29,8 @@ from ._frames import BINARY, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, build_fr
 
 NO_CODE = 1005  # RFC 6455 section 7.1.5; never on the wire
 MAX_CONTROL_PAYLOAD = 125  # bytes, RFC 6455 section 5.5
+WANTED = 64 * 1024  # bytes; what trio asks a socket for
+MOST_WANTED = 256 * 1024  # bytes; more is seldom there, and making room for it costs time
 COLLECT = 16 * 1024  # bytes of a frame up to which it is awaited whole, not given out in pieces
 
 _NO_LIMIT = 1 << 64  # bytes; no frame has so many
@@ -98,7 +100,8 @@ class Protocol:
         *,
         fast_lane: bool = True,
     ) -> None:
-        self._wsproto = Connection(ConnectionType.CLIENT, list(extensions))
+        self._extensions = list(extensions)
+        self._wsproto_connection: Connection | None = None  # made when it is needed
         self._deflate = next((x for x in extensions if isinstance(x, PerMessageDeflate)), None)
         self._limit = _NO_LIMIT if max_message_size is None else max_message_size
         self._fast = _FAST if fast_lane else {}
@@ -109,6 +112,12 @@ class Protocol:
         self._decoder: codecs.IncrementalDecoder | None = None  # of that frame, if it is text
         self._within_message = False  # wsproto has begun a message in fragments
         self._size = 0  # bytes of that message so far
+
+    @property
+    def _wsproto(self) -> Connection:
+        if self._wsproto_connection is None:
+            self._wsproto_connection = Connection(ConnectionType.CLIENT, self._extensions)
+        return self._wsproto_connection
 
     # -- receiving ----------------------------------------------------------------------
 
@@ -136,11 +145,15 @@ class Protocol:
                 yield self._piece(buffer[start:stop])
                 start = stop
                 continue
-            # Here a frame begins.
-            header = _measure(buffer, start, end)
-            if header is None:
+            # Here a frame begins. A small one's header is read without another call.
+            if end - start < 2:
                 break
-            begin, size = header
+            begin, size = start + 2, buffer[start + 1]
+            if size > 125:
+                header = _measure(buffer, start, end)
+                if header is None:
+                    break
+                begin, size = header
             text = self._fast.get(buffer[start])
             if text is None or self._within_message or size >= _NO_LIMIT:
                 self._to_wsproto = begin - start + size
@@ -159,6 +172,10 @@ class Protocol:
                 break
         if start < end and self._parsing:
             self._pending = buffer[start:]
+
+    def wanted(self) -> int:
+        """How many bytes to ask the stream for: more in the middle of a large frame."""
+        return MOST_WANTED if self._large > WANTED else WANTED
 
     def _whole(self, payload: bytes, text: bool) -> Event:
         if not text:
