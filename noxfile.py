@@ -22,6 +22,7 @@ nox.options.sessions = [
     "types",
     "docs",
     "demo",
+    "benchmarks",
     *(f"tests-{python}" for python in PYTHONS if python in (OLDEST, NEWEST, CURRENT)),
 ]
 
@@ -71,6 +72,13 @@ def conformance(session: nox.Session) -> None:
     """
     install(session, package=".")
     session.run("python", "tests/conformance/run.py", *session.posargs, success_codes=[0, 3])
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """See that the benchmarks run; ``python -m benchmarks`` measures, for some twenty minutes."""
+    install(session, "bench", package=".")
+    session.run("python", "-m", "benchmarks", *(session.posargs or ["--quick"]))
 
 
 @nox.session
