@@ -17,9 +17,11 @@ PACKAGE = ROOT.name
 # From bottom to top; a module or folder may import itself and what stands before it. A new
 # module gets its place here.
 ORDER = [
+    "_version",
     "_exceptions",
     "_stages",
     "_http",
+    "_challenge",
     "_urls",
     "_websocket",
     "_redirects",
@@ -111,6 +113,7 @@ def test_no_servers_in_the_client() -> None:
     ("library", "only"),
     [
         ("python_socks", {"trio_wsproxy._transport._socks"}),
+        ("spnego", {"trio_wsproxy._transport._auth"}),
         ("trustme", {"trio_wsproxy.testing._certificates"}),
         ("argparse", {"trio_wsproxy._cli"}),
         (

@@ -11,6 +11,12 @@
 
 from trio_websocket import CloseReason, Endpoint
 
+from ._challenge import (
+    ProxyAuth,
+    ProxyAuthConversation,
+    ProxyAuthRequest,
+    ProxyChallenge,
+)
 from ._client import (
     connect_websocket,
     connect_websocket_url,
@@ -39,13 +45,17 @@ from ._exceptions import (
 from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
 from ._routing import Route, resolve_proxy
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
+from ._transport import BasicAuth, BearerAuth, DigestAuth, NegotiateAuth, NTLMAuth
 from ._urls import Proxy
+from ._version import VERSION
 from ._websocket import SPEEDUPS, Deflate, MessageStream, WebSocketConnection
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "SPEEDUPS",
+    "BasicAuth",
+    "BearerAuth",
     "CloseReason",
     "ConnectionClosed",
     "ConnectionClosedLocally",
@@ -54,12 +64,19 @@ __all__ = [
     "ConnectionRejected",
     "ConnectionTimeout",
     "Deflate",
+    "DigestAuth",
     "DisconnectionTimeout",
     "Endpoint",
     "HandshakeError",
     "MessageStream",
+    "NTLMAuth",
+    "NegotiateAuth",
     "Proxy",
+    "ProxyAuth",
+    "ProxyAuthConversation",
+    "ProxyAuthRequest",
     "ProxyAuthenticationError",
+    "ProxyChallenge",
     "ProxyConfigError",
     "ProxyError",
     "ProxyProtocolError",

@@ -37,12 +37,13 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, TypeV
 import trio
 from trio_websocket import Endpoint
 
+from ._challenge import ProxyAuthArgument
 from ._exceptions import ConnectionTimeout, HandshakeError, ServerRejected
-from ._http import CONNECT_OWNED, HeaderPairs, HeadersArgument, header_pairs
+from ._http import HeaderPairs, HeadersArgument
 from ._redirects import headers_for, redirect_target
 from ._routing import ProxyArgument, Route, resolve_target
 from ._stages import StageLog
-from ._streams import check_proxy_ssl_context
+from ._streams import ProxyHeadersOption, check_proxy_ssl_context, proxy_options
 from ._transport import HTTP_1_1, DialOptions, default_context, dial, socket_of
 from ._urls import Target, make_target, parse_target
 from ._websocket import (
@@ -94,7 +95,8 @@ def open_websocket_url(
     extra_headers: HeadersArgument | None = None,
     proxy: ProxyArgument = True,
     proxy_ssl_context: ssl.SSLContext | None = None,
-    proxy_headers: HeadersArgument | None = None,
+    proxy_auth: ProxyAuthArgument = None,
+    proxy_headers: ProxyHeadersOption = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
     compression: Literal["deflate"] | Deflate | None = None,
@@ -130,7 +132,14 @@ def open_websocket_url(
         first.
       proxy_ssl_context: For TLS with ``https://`` proxies; by default the platform's trust
         store.
-      proxy_headers: Additional headers of each ``CONNECT`` request.
+      proxy_auth: How to authenticate with each HTTP proxy whose URL has no credentials: a
+        scheme such as :class:`NegotiateAuth`, or several, of which the strongest that the
+        proxy offers is taken; or ``"netrc"`` for ``~/.netrc`` (or the file ``NETRC`` names).
+        :class:`Proxy` has the same for one proxy.
+      proxy_headers: Additional headers of each ``CONNECT`` request, or an async function that
+        gives them when called with the :class:`Proxy` and the authority (``"host:port"``)
+        that it will be asked for. The value ``None`` takes a header away: ``User-Agent`` is
+        sent otherwise.
       local_address: The address of this machine to connect from; any by default.
       happy_eyeballs_delay: Seconds after which another address of the first hop is tried
         beside the first (RFC 8305); ``None`` (default) is trio's, 0.25.
@@ -177,6 +186,7 @@ def open_websocket_url(
             extra_headers=extra_headers,
             proxy=proxy,
             proxy_ssl_context=proxy_ssl_context,
+            proxy_auth=proxy_auth,
             proxy_headers=proxy_headers,
             local_address=local_address,
             happy_eyeballs_delay=happy_eyeballs_delay,
@@ -369,7 +379,8 @@ class Options(TypedDict, total=False):
     extra_headers: HeadersArgument | None
     proxy: ProxyArgument
     proxy_ssl_context: ssl.SSLContext | None
-    proxy_headers: HeadersArgument | None
+    proxy_auth: ProxyAuthArgument
+    proxy_headers: ProxyHeadersOption
     local_address: str | None
     happy_eyeballs_delay: float | None
     compression: Literal["deflate"] | Deflate | None
@@ -400,7 +411,8 @@ def make_plan(
     extra_headers: HeadersArgument | None = None,
     proxy: ProxyArgument = True,
     proxy_ssl_context: ssl.SSLContext | None = None,
-    proxy_headers: HeadersArgument | None = None,
+    proxy_auth: ProxyAuthArgument = None,
+    proxy_headers: ProxyHeadersOption = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
     compression: Literal["deflate"] | Deflate | None = None,
@@ -428,7 +440,7 @@ def make_plan(
         proxy=proxy,
         dial_options=DialOptions(
             proxy_ssl_context=proxy_ssl_context,
-            proxy_headers=header_pairs(proxy_headers, name="proxy_headers", reserved=CONNECT_OWNED),
+            **proxy_options(proxy_auth, proxy_headers),
             local_address=local_address,
             happy_eyeballs_delay=happy_eyeballs_delay,
         ),

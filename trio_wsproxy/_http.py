@@ -18,6 +18,13 @@ HeaderPairs = tuple[tuple[bytes, bytes], ...]
 HeadersArgument = (
     Mapping[str, str] | Mapping[bytes, bytes] | Sequence[tuple[str | bytes, str | bytes]]
 )
+# With None for a value: a header that is not to be sent.
+ProxyHeadersArgument = (
+    Mapping[str, str]
+    | Mapping[bytes, bytes]
+    | Mapping[str, str | None]
+    | Sequence[tuple[str | bytes, str | bytes | None]]
+)
 
 MAX_HEAD = 64 * 1024  # bytes; curl stops at 300 KiB, h11 at 16 KiB, IIS sends 16 KiB and more
 MAX_BODY = 8 * 1024  # bytes of a refusal's body that are kept; an error page's title is in there
@@ -157,6 +164,34 @@ def header_pairs(
             raise ValueError(f"{name}: HTTP does not allow the name or value of header {shown!r}")
         pairs.append((pair[0], pair[1]))
     return tuple(pairs)
+
+
+def proxy_header_pairs(
+    headers: ProxyHeadersArgument | None, *, name: str
+) -> tuple[HeaderPairs, frozenset[bytes]]:
+    """Bring the headers of a ``CONNECT`` request into h11's form, like :func:`header_pairs`.
+
+    Args:
+      headers: As there; the value ``None`` stands for a header that is not to be sent.
+      name: The argument they came from, for the message.
+
+    Returns:
+      The pairs to send, and the names, in lower case, of what is not to be sent.
+
+    Raises:
+      ValueError: As there.
+      TypeError: As there.
+
+    """
+    items: Iterable[tuple[str | bytes, str | bytes | None]]
+    items = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+    kept = [(key, value) for key, value in items if value is not None]
+    omitted = [(key, b"") for key, value in items if value is None]
+    checked = header_pairs(omitted, name=name, reserved=CONNECT_OWNED)
+    return (
+        header_pairs(kept, name=name, reserved=CONNECT_OWNED),
+        frozenset(key.lower() for key, _ in checked),
+    )
 
 
 def _to_bytes(text: str | bytes) -> bytes | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from typing import TypeAlias, TypedDict
 
 import trio
 
-from ._http import CONNECT_OWNED, HeadersArgument, header_pairs
+from ._challenge import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
+from ._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from ._routing import ProxyArgument, Route, resolve_target
 from ._stages import StageLog
-from ._transport import DialOptions, default_context, dial
+from ._transport import DialOptions, MakeProxyHeaders, default_context, dial
 from ._urls import make_target
+
+ProxyHeadersOption: TypeAlias = ProxyHeadersArgument | MakeProxyHeaders | None
 
 
 def check_proxy_ssl_context(
@@ -31,13 +35,44 @@ def check_proxy_ssl_context(
     raise ValueError(f"proxy_ssl_context needs an https:// proxy, but proxy= is {hops}")
 
 
+class _ProxyOptions(TypedDict):
+    proxy_auth: CheckedProxyAuth
+    proxy_headers: HeaderPairs
+    omitted_headers: frozenset[bytes]
+    make_headers: MakeProxyHeaders | None
+
+
+def proxy_options(auth: ProxyAuthArgument, headers: ProxyHeadersOption) -> _ProxyOptions:
+    """Check the arguments ``proxy_auth`` and ``proxy_headers``.
+
+    Returns:
+      The fields of :class:`DialOptions` that are made of them.
+
+    Raises:
+      ValueError: HTTP does not allow a header.
+      TypeError: An argument is of another type.
+
+    """
+    make = headers if callable(headers) else None
+    pairs, omitted = proxy_header_pairs(
+        None if callable(headers) else headers, name="proxy_headers"
+    )
+    return {
+        "proxy_auth": check_proxy_auth(auth, name="proxy_auth"),
+        "proxy_headers": pairs,
+        "omitted_headers": omitted,
+        "make_headers": make,
+    }
+
+
 async def open_tcp_stream(
     host: str,
     port: int,
     *,
     proxy: ProxyArgument = True,
     proxy_ssl_context: ssl.SSLContext | None = None,
-    proxy_headers: HeadersArgument | None = None,
+    proxy_auth: ProxyAuthArgument = None,
+    proxy_headers: ProxyHeadersOption = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
 ) -> trio.abc.Stream:
@@ -54,7 +89,10 @@ async def open_tcp_stream(
         for a direct connection; a URL or a :class:`Proxy`; or a sequence of them, nearest
         first.
       proxy_ssl_context: For ``https://`` proxies; the platform's trust store by default.
-      proxy_headers: Additional headers for each HTTP proxy.
+      proxy_auth: How to authenticate with each HTTP proxy whose URL has no credentials; as for
+        :func:`open_websocket_url`.
+      proxy_headers: Additional headers for each HTTP proxy, or an async function that gives
+        them; as for :func:`open_websocket_url`.
       local_address: The address of this machine to connect from; any by default.
       happy_eyeballs_delay: Seconds after which another address of the first hop is tried
         beside the first (RFC 8305); ``None`` (default) is trio's, 0.25.
@@ -77,7 +115,7 @@ async def open_tcp_stream(
     check_proxy_ssl_context(proxy_ssl_context, proxy, route)
     options = DialOptions(
         proxy_ssl_context=proxy_ssl_context,
-        proxy_headers=header_pairs(proxy_headers, name="proxy_headers", reserved=CONNECT_OWNED),
+        **proxy_options(proxy_auth, proxy_headers),
         local_address=local_address,
         happy_eyeballs_delay=happy_eyeballs_delay,
     )
@@ -92,7 +130,8 @@ async def open_ssl_over_tcp_stream(
     ssl_context: ssl.SSLContext | None = None,
     https_compatible: bool = False,
     proxy_ssl_context: ssl.SSLContext | None = None,
-    proxy_headers: HeadersArgument | None = None,
+    proxy_auth: ProxyAuthArgument = None,
+    proxy_headers: ProxyHeadersOption = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
 ) -> trio.SSLStream[trio.abc.Stream]:
@@ -109,6 +148,7 @@ async def open_ssl_over_tcp_stream(
       https_compatible: As in :class:`trio.SSLStream`: whether a connection may end without
         TLS's own good-bye; ``False`` by default.
       proxy_ssl_context: As for :func:`open_tcp_stream`.
+      proxy_auth: As for :func:`open_tcp_stream`.
       proxy_headers: As for :func:`open_tcp_stream`.
       local_address: As for :func:`open_tcp_stream`.
       happy_eyeballs_delay: As for :func:`open_tcp_stream`.
@@ -129,7 +169,7 @@ async def open_ssl_over_tcp_stream(
     check_proxy_ssl_context(proxy_ssl_context, proxy, route)
     options = DialOptions(
         proxy_ssl_context=proxy_ssl_context,
-        proxy_headers=header_pairs(proxy_headers, name="proxy_headers", reserved=CONNECT_OWNED),
+        **proxy_options(proxy_auth, proxy_headers),
         local_address=local_address,
         happy_eyeballs_delay=happy_eyeballs_delay,
     )

@@ -28,8 +28,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 import idna
 
+from ._challenge import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
 from ._exceptions import Headers, ProxyConfigError
-from ._http import CONNECT_OWNED, HeadersArgument, header_pairs
+from ._http import ProxyHeadersArgument, proxy_header_pairs
 
 __all__ = [
     "Fail",
@@ -553,7 +554,10 @@ class Proxy:
         User name and password are percent-decoded as UTF-8.
       ssl_context: The TLS context for the proxy itself; default: the system's trust store. For
         ``https`` only.
-      headers: More headers for the ``CONNECT`` request. For ``http`` and ``https`` only.
+      headers: More headers for the ``CONNECT`` request; the value ``None`` stands for one that
+        is not sent to this proxy, such as ``User-Agent``. For ``http`` and ``https`` only.
+      auth: How to authenticate, where a URL cannot say it: a scheme such as
+        :class:`NegotiateAuth`, several of them, or ``"netrc"``. For ``http`` and ``https`` only.
 
     Raises:
       ProxyConfigError: The URL is malformed, its scheme unknown, or scheme, credentials,
@@ -568,6 +572,8 @@ class Proxy:
       password: The decoded password, or ``None``.
       ssl_context: As given.
       headers: As pairs of bytes.
+      omitted_headers: The names, in lower case, of headers that are not sent.
+      auth: The schemes as a tuple, or ``"netrc"``.
 
     """
 
@@ -578,21 +584,25 @@ class Proxy:
     password: str | None = field(repr=False)
     ssl_context: ssl.SSLContext | None
     headers: Headers = field(repr=False)
+    omitted_headers: frozenset[bytes] = field(repr=False)
+    auth: CheckedProxyAuth = field(repr=False)
 
     def __init__(
         self,
         url: str,
         *,
         ssl_context: ssl.SSLContext | None = None,
-        headers: HeadersArgument | None = None,
+        headers: ProxyHeadersArgument | None = None,
+        auth: ProxyAuthArgument = None,
     ) -> None:
-        self._fill(url, ssl_context, headers, source="Proxy()", default_scheme="http")
+        self._fill(url, ssl_context, headers, auth, source="Proxy()", default_scheme="http")
 
     def _fill(
         self,
         url: str,
         ssl_context: ssl.SSLContext | None,
-        headers: HeadersArgument | None,
+        headers: ProxyHeadersArgument | None,
+        auth: ProxyAuthArgument,
         *,
         source: str,
         default_scheme: ProxyScheme,
@@ -603,6 +613,7 @@ class Proxy:
         scheme, username, password, host, port = _parse_proxy_url(url, default_scheme, fail)
         _CREDENTIAL_CHECKS[scheme](username, password, fail)
         _check_ssl_context(scheme, ssl_context, fail)
+        pairs, omitted = _parse_headers(scheme, headers, fail)
         # The way around "frozen" that dataclasses themselves use.
         for name, value in (
             ("scheme", scheme),
@@ -611,7 +622,9 @@ class Proxy:
             ("username", username),
             ("password", password),
             ("ssl_context", ssl_context),
-            ("headers", _parse_headers(scheme, headers, fail)),
+            ("headers", pairs),
+            ("omitted_headers", omitted),
+            ("auth", _check_auth(scheme, username, auth, fail)),
         ):
             object.__setattr__(self, name, value)
 
@@ -673,7 +686,7 @@ def parse_proxy(value: str | Proxy, *, source: str, default_scheme: ProxyScheme 
     if isinstance(value, Proxy):
         return value
     proxy = Proxy.__new__(Proxy)
-    proxy._fill(value, None, None, source=source, default_scheme=default_scheme)  # noqa: SLF001 - its own file
+    proxy._fill(value, None, None, None, source=source, default_scheme=default_scheme)  # noqa: SLF001 - its own file
     return proxy
 
 
@@ -741,15 +754,29 @@ def _check_ssl_context(scheme: str, ssl_context: ssl.SSLContext | None, fail: Fa
         fail(f"ssl_context is for https:// proxies; no TLS is spoken with a {scheme}:// proxy")
 
 
-def _parse_headers(scheme: str, headers: HeadersArgument | None, fail: Fail) -> Headers:
+def _parse_headers(
+    scheme: str, headers: ProxyHeadersArgument | None, fail: Fail
+) -> tuple[Headers, frozenset[bytes]]:
     problem = ""
     pairs: Headers = ()
+    omitted: frozenset[bytes] = frozenset()
     try:
-        pairs = header_pairs(headers, name="headers", reserved=CONNECT_OWNED)
+        pairs, omitted = proxy_header_pairs(headers, name="headers")
     except ValueError as exc:
         problem = str(exc)  # raised below, outside of this block, for "fail" adds the source
     if problem:
         fail(problem)
-    if pairs and scheme.startswith("socks"):
+    if (pairs or omitted) and scheme.startswith("socks"):
         fail(f"headers are for http:// and https:// proxies; {scheme} has none")
-    return pairs
+    return pairs, omitted
+
+
+def _check_auth(
+    scheme: str, username: str | None, auth: ProxyAuthArgument, fail: Fail
+) -> CheckedProxyAuth:
+    checked = check_proxy_auth(auth, name="auth")
+    if checked and scheme.startswith("socks"):
+        fail(f"auth is for http:// and https:// proxies; {scheme} has user:password@ in its URL")
+    if checked and checked != "netrc" and username is not None:
+        fail("there are credentials in the URL and in auth=; remove those that are not meant")
+    return checked

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import gc
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
 import trio
 
 from trio_wsproxy import Proxy
@@ -174,3 +176,13 @@ def all_texts(error: BaseException) -> str:
         texts += [str(one), repr(one), repr(one.args), repr(vars(one))]
         pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
     return "\n".join(texts)
+
+
+@contextmanager
+def ntlm_users(user: str, password: str) -> Iterator[None]:
+    """Make pyspnego's NTLM acceptor know one user, named by domain and name."""
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        file = Path(directory, "users")
+        file.write_text(":".join([*user.split("\\"), password]) + "\n", encoding="utf-8")
+        patch.setenv("NTLM_USER_FILE", str(file))
+        yield

@@ -8,7 +8,7 @@ import pytest
 import trio
 from _wire import Chunks, Peer, all_texts, cancelled_after, cuts, hop, one_by_one, rest_of
 
-from trio_wsproxy import ProxyAuthenticationError, ProxyProtocolError, ProxyRejected
+from trio_wsproxy import ProxyAuthenticationError, ProxyProtocolError, ProxyRejected, __version__
 from trio_wsproxy._http import MAX_BODY, MAX_HEAD
 from trio_wsproxy._transport._http_connect import open_connect_tunnel
 
@@ -78,9 +78,11 @@ async def test_request(
     headers: tuple[tuple[bytes, bytes], ...],
     request_lines: list[str],
 ) -> None:
-    """The request is these bytes, in one write."""
+    """The request is these bytes, in one write; the program's name comes first, unless changed."""
     peer = Peer(GRANTED)
     await open_connect_tunnel(peer, hop(url, **options), authority, headers)
+    if "User-Agent: x" not in request_lines:
+        request_lines = [f"User-Agent: trio_wsproxy/{__version__}", *request_lines]
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}", *request_lines, "", ""]
     assert peer.heard == ["\r\n".join(lines).encode()]
 

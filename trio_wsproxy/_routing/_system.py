@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
-__all__ = ["SystemSettings", "environment", "operating_system_settings"]
+__all__ = ["SystemSettings", "environment", "netrc_file", "operating_system_settings"]
 
 _INTERNET_SETTINGS = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 
@@ -50,6 +50,18 @@ def environment() -> dict[str, str]:
 
     """
     return dict(os.environ)
+
+
+def netrc_file() -> str:
+    """Name the file with a user's passwords: the variable ``NETRC``, or ``~/.netrc``.
+
+    On Windows it may also be called ``_netrc``, as curl has it.
+    """
+    if path := os.environ.get("NETRC"):
+        return path
+    usual = os.path.join(os.path.expanduser("~"), ".netrc")  # noqa: PTH111, PTH118
+    other = os.path.join(os.path.expanduser("~"), "_netrc")  # noqa: PTH111, PTH118
+    return other if not os.path.exists(usual) and os.path.exists(other) else usual  # noqa: PTH110
 
 
 def operating_system_settings(platform: str = sys.platform) -> SystemSettings | None:

@@ -18,23 +18,27 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import trio
 
+from trio_wsproxy._challenge import CheckedProxyAuth, ProxyAuth, ProxyAuthRequest
 from trio_wsproxy._exceptions import (
     ProxyAuthenticationError,
     ProxyConfigError,
     ProxyRejected,
     ServerUnreachable,
 )
-from trio_wsproxy._http import HeaderPairs
-from trio_wsproxy._routing import Route
+from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._routing import Route, netrc_credentials
 from trio_wsproxy._stages import StageLog
 from trio_wsproxy._urls import Proxy, Target
 
+from ._auth import Authentication, from_url
 from ._hop import Hop
-from ._http_connect import open_connect_tunnel
+from ._http_connect import DialAgain, open_connect_tunnel
 from ._tls import (
     HTTP_1_1,
     add_tls,
@@ -42,6 +46,9 @@ from ._tls import (
     default_context,
     describe_tls_failure,
 )
+
+# Called with the proxy and the authority that it is going to be asked for.
+MakeProxyHeaders: TypeAlias = Callable[[Proxy, str], Awaitable[ProxyHeadersArgument | None]]
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,9 @@ class DialOptions:
       proxy_ssl_context: For ``https://`` proxies that bring none of their own; ``None`` is
         the default context.
       proxy_headers: Additional headers for every HTTP proxy of the route.
+      omitted_headers: Names, in lower case, of headers that are not sent to them.
+      make_headers: Is asked for more of them for each tunnel, or ``None``.
+      proxy_auth: Schemes for every HTTP proxy that brings no credentials, or ``"netrc"``.
       local_address: The address to bind the TCP connection to; ``None`` lets the system choose.
       happy_eyeballs_delay: Seconds to wait for one address before the next is tried as well
         (RFC 8305); ``None`` is trio's default, 0.25.
@@ -60,6 +70,9 @@ class DialOptions:
 
     proxy_ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     proxy_headers: HeaderPairs = field(default=(), repr=False)
+    omitted_headers: frozenset[bytes] = frozenset()
+    make_headers: MakeProxyHeaders | None = field(default=None, repr=False)
+    proxy_auth: CheckedProxyAuth = field(default=(), repr=False)
     local_address: str | None = None
     happy_eyeballs_delay: float | None = None
 
@@ -168,22 +181,56 @@ class _Dial:
     async def _tunnel(self, hop: Hop, host: str, port: int) -> trio.abc.Stream:
         host = _without_zone(host)
         authority = _authority(host, port)
+        if not hop.proxy.is_socks:
+            return await self._http_tunnel(hop, authority)
         stream = await self._connect_proxy(hop)
-        stage = "socks" if hop.proxy.is_socks else "connect"
-        answer = "SOCKS reply" if hop.proxy.is_socks else "answer to CONNECT"
-        with self._log.stage(stage, hop.number, f"the {answer} of {hop} for {authority}"):
+        with self._log.stage("socks", hop.number, f"the SOCKS reply of {hop} for {authority}"):
             try:
-                if hop.proxy.is_socks:
-                    # python-socks takes a while to import, and most routes do without.
-                    from ._socks import open_socks_tunnel
+                # python-socks takes a while to import, and most routes do without.
+                from ._socks import open_socks_tunnel
 
-                    await open_socks_tunnel(stream, hop, host, port)
-                    return stream
-                headers = self._options.proxy_headers
-                return await open_connect_tunnel(stream, hop, authority, headers)
+                await open_socks_tunnel(stream, hop, host, port)
             except BaseException:
                 await trio.aclose_forcefully(stream)
                 raise
+        return stream
+
+    async def _http_tunnel(self, hop: Hop, authority: str) -> trio.abc.Stream:
+        schemes = self._schemes(hop)
+        headers, omitted = await self._headers(hop, authority)
+        request = ProxyAuthRequest("CONNECT", authority, hop.proxy.host, hop.proxy.port)
+        authentication = Authentication(schemes, request)
+        waiting_for = f"the answer to CONNECT of {hop} for {authority}"
+        while True:  # Authentication counts the rounds
+            stream = await self._connect_proxy(hop)
+            with self._log.stage("connect", hop.number, waiting_for):
+                try:
+                    return await open_connect_tunnel(
+                        stream, hop, authority, headers, authentication, omitted=omitted
+                    )
+                except DialAgain:
+                    await trio.aclose_forcefully(stream)
+                except BaseException:
+                    await trio.aclose_forcefully(stream)
+                    raise
+
+    def _schemes(self, hop: Hop) -> tuple[ProxyAuth, ...]:
+        """Collect what there are credentials for; what belongs to the proxy itself goes first."""
+        proxy = hop.proxy
+        if proxy.username is not None:
+            return from_url(proxy.username, proxy.password or "")
+        chosen = proxy.auth or self._options.proxy_auth
+        if chosen != "netrc":
+            return chosen
+        found = netrc_credentials(proxy.host)
+        return from_url(*found) if found else ()
+
+    async def _headers(self, hop: Hop, authority: str) -> tuple[HeaderPairs, frozenset[bytes]]:
+        options = self._options
+        if options.make_headers is None:
+            return options.proxy_headers, options.omitted_headers
+        made = await options.make_headers(hop.proxy, authority)
+        return proxy_header_pairs(made, name="proxy_headers")
 
     async def _connect_proxy(self, hop: Hop) -> trio.abc.Stream:
         """Open a stream to the proxy itself, with its TLS."""
