@@ -378,15 +378,19 @@ class ScriptedProxy:
 
 
 @asynccontextmanager
-async def scripted_proxy(*, keep: bool = True) -> Any:
-    """Run a :class:`ScriptedProxy`."""
-    proxy = ScriptedProxy(keep=keep)
+async def serving(proxy: ScriptedProxy) -> Any:
+    """Run a proxy on loopback."""
     async with trio.open_nursery() as nursery:
         serve = functools.partial(trio.serve_tcp, proxy.serve, 0, host="127.0.0.1")
         listeners = await nursery.start(serve)
         proxy.port = listeners[0].socket.getsockname()[1]
         yield proxy
         nursery.cancel_scope.cancel()
+
+
+def scripted_proxy(*, keep: bool = True) -> Any:
+    """Run a :class:`ScriptedProxy`."""
+    return serving(ScriptedProxy(keep=keep))
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -511,6 +515,65 @@ def test_auth_that_does_not_fit(url: str, auth: ProxyAuth, text: str) -> None:
     with pytest.raises(ProxyConfigError, match=text) as caught:
         Proxy(url, auth=auth)
     assert "s3cret" not in all_texts(caught.value)
+
+
+class NTLMProxy(ScriptedProxy):
+    """A proxy whose NTLM is pyspnego's acceptor, one for each connection."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.user = ""
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        import spnego
+
+        self.connections += 1
+        acceptor = spnego.server(protocol="ntlm")
+        async with stream:
+            while True:
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    if not (chunk := await stream.receive_some()):
+                        return
+                    request += chunk
+                self.requests.append(request)
+                value = sent(request) or ""
+                token = b""
+                if value:
+                    try:
+                        answer = acceptor.step(base64.b64decode(value.removeprefix("NTLM ")))
+                    except spnego.exceptions.SpnegoError:
+                        answer, acceptor = None, spnego.server(protocol="ntlm")
+                    if acceptor.complete:
+                        self.user = acceptor.client_principal or ""
+                        await stream.send_all(GRANTED)
+                        return
+                    token = b" " + base64.b64encode(answer) if answer else b""
+                head = b"HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM" + token
+                await stream.send_all(head + b"\r\nContent-Length: 4\r\n\r\npage")
+
+
+async def test_ntlm_is_checked() -> None:
+    """NTLM's messages stand the check of another implementation, with the right password."""
+    pytest.importorskip("spnego")
+    with ntlm_users("TEST\\ada", "s3cret"):
+        async with serving(NTLMProxy(keep=True)) as proxy:
+            auth = NTLMAuth("TEST\\ada", "s3cret")
+            stream = await open_tcp_stream("127.0.0.1", 9, proxy=proxy.url, proxy_auth=auth)
+            await stream.aclose()
+            assert (proxy.user, proxy.connections, len(proxy.requests)) == ("TEST\\ada", 1, 3)
+
+
+async def test_ntlm_with_a_wrong_password() -> None:
+    """With another password it does not, and that is said."""
+    pytest.importorskip("spnego")
+    with ntlm_users("TEST\\ada", "s3cret"):
+        async with serving(NTLMProxy(keep=True)) as proxy:
+            auth = NTLMAuth("TEST\\ada", "wr0ng")
+            with pytest.raises(ProxyAuthenticationError, match="it refuses these cred") as caught:
+                await open_tcp_stream("127.0.0.1", 9, proxy=proxy.url, proxy_auth=auth)
+            assert "wr0ng" not in all_texts(caught.value)
+            assert proxy.user == ""
 
 
 # --- secrets -------------------------------------------------------------------------------

@@ -1,0 +1,258 @@
+"""A squid that wants more than Basic: Digest, NTLM and Negotiate, the last with a KDC.
+
+One squid with a port for each scheme, and one that offers all of them. Digest is checked by
+squid's ``digest_file_auth``, Kerberos tickets by ``negotiate_kerberos_auth`` with a keytab
+of an MIT KDC that runs beside it on loopback. ``ntlm_fake_auth`` makes and reads NTLM's
+messages, but takes any password; ``tests/transport/test_auth.py`` has those checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from _proxies import (
+    ASCII_CREDENTIALS,
+    CREDENTIALS,
+    HOSTS,
+    NCSA_HELPERS,
+    RealProxy,
+    accepts,
+    hashed,
+    missing,
+    own_directory,
+    program,
+    reserved_port,
+    running,
+    unprivileged_user,
+)
+
+REALM = "TEST.INVALID"
+USER, PASSWORD = ASCII_CREDENTIALS
+
+SCHEMES = ("digest", "ntlm", "negotiate")
+PORTS = {**{scheme: (scheme,) for scheme in SCHEMES}, "all": ("basic", *SCHEMES)}
+
+
+@dataclass
+class Challenging:
+    """What runs.
+
+    Attributes:
+      proxies: By scheme, and ``"all"``; the credentials are those of its users.
+      ticket: The environment in which Kerberos has a ticket for USER.
+      no_ticket: The environment in which it has none.
+
+    """
+
+    proxies: dict[str, RealProxy]
+    ticket: Mapping[str, str]
+    no_ticket: Mapping[str, str]
+
+
+def helper(name: str) -> str:
+    """The absolute path of one of squid's helpers."""
+    candidates = [Path(path).with_name(name) for path in NCSA_HELPERS]
+    found = next((path for path in candidates if os.access(path, os.X_OK)), None)
+    return str(found or missing(f"squid's helper {name} is not installed"))
+
+
+@contextlib.contextmanager
+def kdc(directory: Path) -> Iterator[dict[str, str]]:
+    """An MIT KDC with one user and one service; gives the environment that leads to it."""
+    server, tool, admin = program("krb5kdc"), program("kdb5_util"), program("kadmin.local")
+    kinit = program("kinit")
+    with reserved_port() as port:
+        (directory / "krb5.conf").write_text(
+            f"""[libdefaults]
+              default_realm = {REALM}
+              dns_lookup_kdc = false
+              dns_lookup_realm = false
+              dns_canonicalize_hostname = false
+              rdns = false
+              udp_preference_limit = 1
+            [realms]
+              {REALM} = {{
+                kdc = 127.0.0.1:{port}
+              }}
+            [domain_realm]
+              localhost = {REALM}
+            """,
+            encoding="utf-8",
+        )
+        (directory / "kdc.conf").write_text(
+            f"""[kdcdefaults]
+              kdc_listen = 127.0.0.1:{port}
+              kdc_tcp_listen = 127.0.0.1:{port}
+            [realms]
+              {REALM} = {{
+                database_name = {directory}/principal
+                key_stash_file = {directory}/stash
+                acl_file = {directory}/acl
+              }}
+            """,
+            encoding="utf-8",
+        )
+        environ = {
+            "KRB5_CONFIG": str(directory / "krb5.conf"),
+            "KRB5_KDC_PROFILE": str(directory / "kdc.conf"),
+            "KRB5_KTNAME": f"FILE:{directory}/keytab",
+            "KRB5RCACHENAME": "none:",  # its default is one file for all of the machine
+        }
+
+        def run(*command: str, text: str = "") -> None:
+            subprocess.run(
+                command,
+                input=text,
+                env={**os.environ, **environ},
+                check=True,
+                capture_output=True,
+                encoding="utf-8",
+            )
+
+        run(tool, "create", "-s", "-r", REALM, "-P", "master")
+        run(admin, "-r", REALM, "addprinc", "-pw", PASSWORD, USER)
+        run(admin, "-r", REALM, "addprinc", "-randkey", "HTTP/localhost")
+        run(admin, "-r", REALM, "ktadd", "-k", str(directory / "keytab"), "HTTP/localhost")
+        log = directory / "kdc.log"
+        command = [server, "-n", "-r", REALM]
+        with running("krb5kdc", command, log, tcp_accepts(port), environ=environ):
+            run(kinit, "-c", f"FILE:{directory}/ticket", USER, text=f"{PASSWORD}\n")
+            yield environ
+
+
+def tcp_accepts(port: int) -> Callable[[subprocess.Popen[bytes]], bool]:
+    """Ready means: the port takes a connection on 127.0.0.1."""
+
+    def ready(process: subprocess.Popen[bytes]) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=20).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    return ready
+
+
+def ha1(user: str, password: str) -> str:
+    """A line of the password file of digest_file_auth -c, which needs no password in it."""
+    secret = hashlib.md5(f"{user}:squid:{password}".encode(), usedforsecurity=False).hexdigest()
+    return f"{user}:squid:{secret}\n"
+
+
+@contextlib.contextmanager
+def challenging() -> Iterator[Challenging]:
+    """Run squid and the KDC."""
+    binary = program("squid")
+    helpers = {
+        name: helper(name)
+        for name in (
+            "basic_ncsa_auth",
+            "digest_file_auth",
+            "ntlm_fake_auth",
+            "negotiate_kerberos_auth",
+        )
+    }
+    user = unprivileged_user("proxy", "squid", "nobody")
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(own_directory(user))
+        environ = stack.enter_context(kdc(directory))
+        (directory / "keytab").chmod(0o644)  # it opens nothing but this test's proxy
+        ports = {name: stack.enter_context(reserved_port()) for name in PORTS}
+        users = (CREDENTIALS, ASCII_CREDENTIALS)
+        (directory / "digest").write_text("".join(ha1(*one) for one in users), encoding="utf-8")
+        (directory / "basic").write_text(
+            "".join(f"{u}:{hashed(p)}\n" for u, p in users), encoding="utf-8"
+        )
+        listen, schemes = [], []
+        for name, port in ports.items():
+            for host in HOSTS:
+                address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                listen.append(f"http_port {address} name={name}-{host}")
+            names = " ".join(f"{name}-{host}" for host in HOSTS)
+            schemes += [
+                f"acl port_{name} myportname {names}",
+                f"auth_schemes {','.join(PORTS[name])} port_{name}",
+            ]
+        access_log = directory / "access.log"
+        keytab = directory / "keytab"
+        kerberos = helpers["negotiate_kerberos_auth"]
+        lines = [
+            *listen,
+            f"auth_param negotiate program {kerberos} -k {keytab} -s HTTP/localhost@{REALM}",
+            "auth_param negotiate children 2 startup=1 idle=1",
+            "auth_param negotiate keep_alive on",
+            f"auth_param ntlm program {helpers['ntlm_fake_auth']}",
+            "auth_param ntlm children 2 startup=1 idle=1",
+            "auth_param ntlm keep_alive on",
+            f"auth_param digest program {helpers['digest_file_auth']} -c {directory}/digest",
+            "auth_param digest children 2 startup=1 idle=1",
+            "auth_param digest realm squid",
+            f"auth_param basic program {helpers['basic_ncsa_auth']} {directory}/basic",
+            "auth_param basic children 2 startup=1 idle=1",
+            "auth_param basic realm squid",
+            *schemes,
+            "acl users proxy_auth REQUIRED",
+            "acl CONNECT method CONNECT",
+            "http_access deny !users",
+            "http_access allow CONNECT",
+            "http_access deny all",
+            "logformat proof %>lp %Ss/%>Hs %rm %ru %un",
+            f"access_log stdio:{access_log} proof",
+            "buffered_logs off",
+            "cache_log /dev/null",
+            "cache_store_log none",
+            "cache deny all",
+            "cache_mem 8 MB",
+            "coredump_dir none",
+            "pid_filename none",
+            "netdb_filename none",
+            "pinger_enable off",
+            "dns_nameservers 127.0.0.1",
+            "shutdown_lifetime 0 seconds",
+            "visible_hostname squid.test",
+            "max_filedescriptors 1024",
+            *([f"cache_effective_user {user}"] if user else []),
+        ]
+        config = directory / "squid.conf"
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        command = [binary, "-N", "-d", "1", "-n", f"p{ports['all']}", "-f", str(config)]
+        daemon = stack.enter_context(
+            running(
+                "squid",
+                command,
+                directory / "output.log",
+                accepts(*ports.values()),
+                environ=environ,
+                stop_signal=signal.SIGINT,
+            )
+        )
+        daemon.log = access_log
+
+        def reader(port: int) -> Callable[[str], list[str]]:
+            line = re.compile(rf"^{port} TCP_TUNNEL\S*/200 CONNECT (\S+) \S+$", re.MULTILINE)
+            return lambda text: [match.lower() for match in line.findall(text)]
+
+        yield Challenging(
+            {
+                name: RealProxy(
+                    f"squid-{name}",
+                    ("http",),
+                    port,
+                    daemon,
+                    reader(port),
+                    credentials=ASCII_CREDENTIALS,
+                )
+                for name, port in ports.items()
+            },
+            ticket={**environ, "KRB5CCNAME": f"FILE:{directory}/ticket"},
+            no_ticket={**environ, "KRB5CCNAME": f"FILE:{directory}/nothing"},
+        )
