@@ -18,6 +18,7 @@ from trio_wsproxy import (
     BasicAuth,
     BearerAuth,
     DigestAuth,
+    HandshakeError,
     NegotiateAuth,
     NTLMAuth,
     Proxy,
@@ -25,6 +26,7 @@ from trio_wsproxy import (
     ProxyAuthenticationError,
     ProxyAuthRequest,
     ProxyConfigError,
+    ProxyError,
     ProxyProtocolError,
     ProxyRejected,
     open_ssl_over_tcp_stream,
@@ -36,7 +38,7 @@ from trio_wsproxy._challenge import ProxyChallenge, parse_parameters
 from trio_wsproxy._http import MAX_BODY
 from trio_wsproxy._transport._auth import MAX_ROUNDS, Authentication
 from trio_wsproxy._transport._http_connect import DialAgain, open_connect_tunnel
-from trio_wsproxy.testing import open_echo_server
+from trio_wsproxy.testing import Certificates, open_echo_server, open_http_proxy
 
 AUTHORITY = "echo.test:443"
 GRANTED = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -574,6 +576,42 @@ async def test_ntlm_with_a_wrong_password() -> None:
                 await open_tcp_stream("127.0.0.1", 9, proxy=proxy.url, proxy_auth=auth)
             assert "wr0ng" not in all_texts(caught.value)
             assert proxy.user == ""
+
+
+# --- client certificates -----------------------------------------------------------------------
+
+
+async def test_client_certificates() -> None:
+    """Proxy and server each get the client certificate of their own context, in TLS in TLS."""
+    office, service = Certificates(), Certificates()
+    to_proxy, to_server = office.client_certificate_context(), service.client_certificate_context()
+    names = ("localhost", "127.0.0.1")
+    async with open_echo_server(
+        ssl_context=service.server_context(*names, client_ca=service)
+    ) as server:
+        async with open_http_proxy(
+            ssl_context=office.server_context(*names, client_ca=office)
+        ) as proxy:
+            async with open_websocket_url(
+                server.url, to_server, proxy=proxy.url, proxy_ssl_context=to_proxy
+            ) as ws:
+                await ws.send("hello")
+                assert await ws.receive() == "hello"
+            with pytest.raises(ProxyError, match="load_cert_chain"):
+                async with open_websocket_url(
+                    server.url,
+                    to_server,
+                    proxy=proxy.url,
+                    proxy_ssl_context=office.client_context(),
+                ):
+                    pass
+            with pytest.raises(HandshakeError):
+                async with open_websocket_url(
+                    server.url,
+                    service.client_context(),
+                    proxy=Proxy(proxy.url, ssl_context=to_proxy),
+                ):
+                    pass
 
 
 # --- secrets -------------------------------------------------------------------------------
