@@ -53,12 +53,12 @@ from trio_wsproxy._challenge import check_proxy_auth, parse_challenges, parse_pa
         ),
         ([b", ,Basic ,, realm=x,"], [("Basic", {"realm": "x"}, None)]),
         (['Basic realm="jürgen"'.encode()], [("Basic", {"realm": "jürgen"}, None)]),
-        ([b'Basic realm="\xfc"'], [("Basic", {"realm": "\ufffd"}, None)]),
+        ([b'Basic realm="\xfc"'], [("Basic", {"realm": "\udcfc"}, None)]),
         # Broken ones: what can be read is read.
         ([b'Basic realm="open, Digest'], [("Basic", {}, None)]),
         ([b'"x", Basic realm=y'], [("Basic", {"realm": "y"}, None)]),
         ([b"Basic realm=a, realm=b"], [("Basic", {"realm": "a"}, None)]),
-        ([b"A, " * 100], [("A", {}, None)] * 32),
+        ([b"A x=y, " * 100], [("A", {"x": "y"}, None)] * 32),
     ],
 )
 def test_challenges(values: list[bytes], challenges: list[Any]) -> None:
@@ -69,7 +69,11 @@ def test_challenges(values: list[bytes], challenges: list[Any]) -> None:
 QUOTED = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f"))
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["a", "realm", "x-y"]), QUOTED, min_size=1)))
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["a", "realm", "x-y"]), QUOTED, min_size=1), max_size=6
+    )
+)
 def test_what_is_quoted_comes_back(challenges: list[dict[str, str]]) -> None:
     """Whatever stands in quoted strings, parameters and challenges are kept apart."""
 
@@ -81,7 +85,7 @@ def test_what_is_quoted_comes_back(challenges: list[dict[str, str]]) -> None:
         for one in challenges
     )
     parsed = [dict(one.parameters) for one in parse_challenges([header.encode()])]
-    assert parsed == challenges[:32]
+    assert parsed == challenges
 
 
 @given(st.binary(max_size=200))

@@ -57,7 +57,8 @@ class ProxyChallenge:
     Attributes:
       scheme: The scheme as the proxy wrote it, for example ``"Digest"``; compare it without
         regard to case.
-      parameters: The parameters, names in lower case, values without their quotation marks.
+      parameters: The parameters, names in lower case, values without their quotation marks;
+        bytes that are not UTF-8 as :pep:`383` has them.
       token68: What Negotiate and NTLM send in place of parameters, or ``None``.
 
     """
@@ -190,7 +191,7 @@ def parse_challenges(values: Iterable[bytes]) -> list[ProxyChallenge]:
     """
     challenges: list[ProxyChallenge] = []
     for value in values:
-        challenges += _parse_one_header(value.decode("utf-8", "replace"))
+        challenges += _parse_one_header(value.decode("utf-8", "surrogateescape"))
     return challenges[:_MAX_CHALLENGES]
 
 
@@ -220,7 +221,7 @@ def _parse_one_header(text: str) -> list[ProxyChallenge]:
     challenges: list[ProxyChallenge] = []
     parameters: dict[str, str] = {}  # those of the challenge that is being read
     position = 0
-    while position < len(text) and len(challenges) < _MAX_CHALLENGES:
+    while position < len(text):
         position = _end_of(_SEPARATORS, text, position)
         if match := _PARAMETER.match(text, position):  # first, for "a =b" begins like a scheme
             _keep(match, parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from trio_wsproxy._routing import netrc_credentials
 
 FILE = """
 machine proxy.test login ada password s3cret
-machine other.test login bob
 machine third.test account carol password x
 """
 
@@ -32,7 +32,6 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("host", "credentials"),
     [
         ("proxy.test", ("ada", "s3cret")),
-        ("other.test", ("bob", "")),
         ("third.test", ("carol", "x")),
         ("unknown.test", None),
     ],
@@ -47,6 +46,13 @@ def test_default_entry(file: Path) -> None:
     file.write_text(FILE + "default login dora password y\n")
     assert netrc_credentials("unknown.test") == ("dora", "y")
     assert netrc_credentials("proxy.test") == ("ada", "s3cret")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before 3.11 netrc refuses such a file")
+def test_entry_without_a_password(file: Path) -> None:
+    """A user name alone is one with an empty password."""
+    file.write_text("machine proxy.test login bob")
+    assert netrc_credentials("proxy.test") == ("bob", "")
 
 
 def test_variable(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

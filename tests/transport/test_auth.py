@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import pickle
 import sys
 from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-from _wire import ntlm_users
+from _wire import all_texts, ntlm_users
 
 from trio_wsproxy import (
     BasicAuth,
@@ -228,7 +229,6 @@ def test_digest_of_rfc_2069() -> None:
 
 def test_digest_sess() -> None:
     """A session's key is bound to both nonces (RFC 7616 section 3.4.2)."""
-    import hashlib
 
     def h(text: str) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
@@ -399,7 +399,7 @@ async def test_strongest_first(schemes: list[ProxyAuth], answers: list[str]) -> 
     authentication = Authentication(schemes, REQUEST)
     for expected in answers:
         assert await authentication.answer(parse_challenges([EVERYTHING]))
-        assert expected in (authentication.value or "")
+        assert expected.encode() in (authentication.value or b"")
     assert not await authentication.answer(parse_challenges([EVERYTHING]))
     assert authentication.value is None
 
@@ -411,9 +411,9 @@ async def test_first_of_several_speaks() -> None:
     assert authentication.value is None
     authentication = Authentication(from_url("u", "p"), REQUEST)
     await authentication.begin()
-    assert authentication.value == "Basic dTpw"
+    assert authentication.value == b"Basic dTpw"
     assert await authentication.answer(parse_challenges([EVERYTHING]))
-    assert 'nonce="s"' in (authentication.value or "")
+    assert b'nonce="s"' in (authentication.value or b"")
 
 
 async def test_rounds_are_counted() -> None:
@@ -424,6 +424,30 @@ async def test_rounds_are_counted() -> None:
     assert await authentication.answer(stale)
     authentication.rounds = MAX_ROUNDS
     assert not await authentication.answer(stale)
+
+
+async def test_value_that_breaks_out() -> None:
+    """What a scheme of the user's own says is checked like any header, and not shown."""
+
+    class Broken(Ticket):
+        def begin(self, request: ProxyAuthRequest) -> TicketConversation:  # noqa: ARG002
+            return TicketConversation("s3cret\r\nX: y")
+
+    authentication = Authentication([Broken()], REQUEST)
+    with pytest.raises(ProxyConfigError, match="the scheme Ticket: HTTP does not al") as caught:
+        await authentication.answer(parse_challenges([EVERYTHING]))
+    assert "s3cret" not in all_texts(caught.value)
+
+
+async def test_realm_that_is_not_utf8() -> None:
+    """A realm in another encoding goes back as it came, into the hash too."""
+    authentication = Authentication([DigestAuth("u", "p")], REQUEST)
+    assert await authentication.answer(parse_challenges([b'Digest realm="\xfc", nonce="n"']))
+    secret = hashlib.md5(b"u:\xfc:p").hexdigest()
+    request = hashlib.md5(b"CONNECT:echo.test:443").hexdigest()
+    response = hashlib.md5(f"{secret}:n:{request}".encode()).hexdigest()
+    assert b'realm="\xfc"' in (authentication.value or b"")
+    assert response.encode() in (authentication.value or b"")
 
 
 # --- secrets -----------------------------------------------------------------------------

@@ -278,7 +278,7 @@ async def test_ntlm_is_bound_to_its_connection() -> None:
     with pytest.raises(DialAgain):
         await tunnel(Peer(challenge % (b"", b"Connection: close\r\n")), authentication)
     # The context of the acceptor needs the client's first message; it went to nobody yet.
-    value = authentication.value or ""
+    value = (authentication.value or b"").decode()
     with ntlm_users("TEST\\ada", "s3cret"):
         server = spnego.server(protocol="ntlm")
     two = base64.b64encode(server.step(base64.b64decode(value.removeprefix("NTLM "))))

@@ -30,6 +30,7 @@ from trio_wsproxy._challenge import (
     parse_parameters,
 )
 from trio_wsproxy._exceptions import Headers, ProxyConfigError
+from trio_wsproxy._http import header_pairs
 
 MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes three
 
@@ -40,6 +41,7 @@ _ALGORITHMS = {"md5": "md5", "sha-256": "sha256", "sha-512-256": "sha512_256"}
 _STRENGTH = {"negotiate": 5, "ntlm": 4, "digest": 2, "basic": 0}
 _OWN_SCHEME = 6
 
+_HEADER = b"Proxy-Authorization"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -238,7 +240,12 @@ def _hash(algorithm: str) -> Callable[[str], str] | None:
         hashlib.new(name, b"", usedforsecurity=False)
     except ValueError:
         return None
-    return lambda text: hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+    return lambda text: hashlib.new(name, _encoded(text), usedforsecurity=False).hexdigest()
+
+
+def _encoded(text: str) -> bytes:
+    """Encode as UTF-8; what the proxy has sent in another encoding goes back as it came."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _qops(parameters: dict[str, str]) -> set[str]:
@@ -469,6 +476,7 @@ class Authentication:
       rounds: How many requests were sent.
       schemes: The names of the schemes there are credentials for.
       problem: Why a scheme could not answer, in words; or ``None``.
+      cause: The error behind that, or ``None``.
 
     """
 
@@ -476,16 +484,17 @@ class Authentication:
         self._conversations = [(auth.name, auth.begin(request)) for auth in schemes]
         self._current: ProxyAuthConversation | None = None
         self._challenge: ProxyChallenge | None = None
-        self.value: str | None = None
+        self.value: bytes | None = None
         self.rounds = 0
         self.schemes = tuple(auth.name for auth in schemes)
         self.problem: str | None = None
+        self.cause: Exception | None = None
 
     async def begin(self) -> None:
         """Ask the first scheme whether it has something to say at once."""
         if self._conversations and self.rounds == 0:
-            _, self._current = self._conversations[0]
-            self.value = await _resolved(self._current.first())
+            name, self._current = self._conversations[0]
+            self.value = await _checked(name, self._current.first())
 
     @property
     def bound_to_connection(self) -> bool:
@@ -528,14 +537,15 @@ class Authentication:
 
     async def _ask(
         self, name: str, conversation: ProxyAuthConversation, challenge: ProxyChallenge
-    ) -> str | None:
+    ) -> bytes | None:
         try:
-            return await _resolved(conversation.answer(challenge))
+            return await _checked(name, conversation.answer(challenge))
         except ProxyConfigError:
             raise
         except Exception as exc:  # GSSAPI and SSPI fail in many ways: another scheme may do
             if not isinstance(conversation, _Spnego):
                 raise
+            self.cause = exc
             self.problem = f"{name} failed here ({type(exc).__name__}: {exc})"
             return None
 
@@ -545,10 +555,18 @@ class Authentication:
             self._current.accepted(headers)
 
 
-async def _resolved(value: str | Awaitable[str | None] | None) -> str | None:
-    if inspect.isawaitable(value):
-        return await value
-    return value
+async def _checked(name: str, value: str | Awaitable[str | None] | None) -> bytes | None:
+    """Wait for a value if need be, and refuse what would break out of its header."""
+    said = await value if inspect.isawaitable(value) else value
+    if said is None:
+        return None
+    try:
+        pairs = header_pairs([(_HEADER, _encoded(said))], name=f"the scheme {name}")
+    except ValueError as exc:
+        problem = str(exc)
+    else:
+        return pairs[0][1]
+    raise ProxyConfigError(problem)
 
 
 def _strength(challenge: ProxyChallenge) -> float:

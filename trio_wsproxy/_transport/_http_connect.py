@@ -127,7 +127,8 @@ async def open_connect_tunnel(
         )
         if not goes_on:
             page = await _receive_body(http, stream, rest, MAX_BODY)
-            raise _refusal(hop, authority, answer, page.body, authentication, challenges)
+            refusal = _refusal(hop, authority, answer, page.body, authentication, challenges)
+            raise refusal from authentication.cause
         page = _Page(b"", kept=False)
         if _promises_to_stay(answer):
             page = await _receive_body(http, stream, rest, MAX_DRAINED)
@@ -146,7 +147,7 @@ def _with_value(
 ) -> list[tuple[bytes, bytes]]:
     if authentication.value is None:
         return pairs
-    return [*pairs, (b"Proxy-Authorization", authentication.value.encode("utf-8"))]
+    return [*pairs, (b"Proxy-Authorization", authentication.value)]
 
 
 async def _ask(  # two ends, one request, one answer
