@@ -12,7 +12,17 @@ from typing import Any
 
 import pytest
 import trio
-from _wire import Chunks, Peer, all_texts, hop, nothing_left, ntlm_users, one_by_one, rest_of
+from _wire import (
+    Chunks,
+    Peer,
+    all_texts,
+    cancelled_after,
+    hop,
+    nothing_left,
+    ntlm_users,
+    one_by_one,
+    rest_of,
+)
 
 from trio_wsproxy import (
     BasicAuth,
@@ -231,6 +241,15 @@ async def test_other_refusal_behind_a_challenge() -> None:
     assert type(caught.value) is ProxyRejected
 
 
+async def test_cancelled_at_each_checkpoint() -> None:
+    """The conversation can be cancelled wherever it waits, and closes nothing of its caller's."""
+    challenge, granted = one_by_one(WRONG), one_by_one(GRANTED[:-1])
+    for count in range(len(challenge) + len(granted) + 2):
+        peer = Peer(challenge, granted, then="silence")
+        assert await cancelled_after(count, tunnel, peer, memory(DigestAuth("ada", "s")))
+        assert not peer.closed
+
+
 OFFERS = [
     ((), "http://p", b"Basic realm=x", "credentials (it offers Basic): put user:password@"),
     ((), "http://p", b"Negotiate, NTLM", "(it offers Negotiate, NTLM): give them with proxy_auth="),
@@ -302,10 +321,10 @@ async def test_negotiate_that_fails_here() -> None:
     offer = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate, Basic\r\nContent-Length: 0\r\n\r\n"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spnego.client", broken)
-        with pytest.raises(
-            ProxyAuthenticationError, match=r"Negotiate failed here \(Broken: no ti"
-        ):
+        text = r"Negotiate failed here \(Broken: no ticket\) \(it offers Negotiate, Basic\)"
+        with pytest.raises(ProxyAuthenticationError, match=text) as caught:
             await tunnel(Peer(offer, offer), memory(NegotiateAuth()))
+        assert isinstance(caught.value.__cause__, Broken)
         peer = Peer(offer, GRANTED)
         await tunnel(peer, memory(NegotiateAuth(), BasicAuth("ada", "s")))
     assert sent(peer.heard[1]) == "Basic YWRhOnM="

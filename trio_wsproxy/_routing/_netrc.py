@@ -22,7 +22,8 @@ def netrc_credentials(host: str) -> tuple[str, str] | None:
       ``default`` one.
 
     Raises:
-      ProxyConfigError: There is no such file, or it cannot be read.
+      ProxyConfigError: There is no such file, or it cannot be read; before Python 3.11 also
+        for an entry, of whatever host, that lacks a user name or a password.
 
     """
     path = netrc_file()
