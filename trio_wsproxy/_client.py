@@ -14,6 +14,7 @@ the block ends by           meanwhile, leaving            the caller sees
 its end                     succeeds                      nothing
 its end                     takes ``disconnect_timeout``  DisconnectionTimeout
 its end                     is cancelled                  Cancelled, passed on
+its end                     meets Ctrl-C                  KeyboardInterrupt
 an exception of the user's  anything but Ctrl-C           that exception itself
 an exception of the user's  Ctrl-C                        KeyboardInterrupt; the exception
                                                           is its ``__context__``

@@ -26,6 +26,7 @@ passes masked URLs only.
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import trio
@@ -107,6 +108,7 @@ class ServerRejected(ConnectionRejected):
         status = self.status_code
         if 300 <= status < 400:
             location = dict(self.headers).get(b"location", b"").decode("latin-1").partition("?")[0]
+            location = re.sub(r"(?<=//)[^/#\s]*@", "***@", location)
             return f"; it redirects to {location}" if location else ""
         return {
             400: "; it did not like the request: are path, Host, Origin and subprotocols right?",

@@ -35,10 +35,7 @@ CONNECT_OWNED = FRAMING | {b"host"}
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")  # LF alone ends a line too (RFC 9112 section 2.2)
 
-_SECRET_HEADER = re.compile(  # its value goes on where a line begins with a blank (section 5.2)
-    r"^((?:proxy-)?authorization|(?:set-)?cookie)([ \t]*:)[^\n]*(?:\n[ \t][^\n]*)*",
-    re.IGNORECASE | re.MULTILINE,
-)
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
 _USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 _QUERY = re.compile(r"\?\S*")
 
@@ -108,14 +105,33 @@ def status_code(head: bytes) -> int:
     return int(match[1])
 
 
-def masked_head(head: bytes) -> str:
+class LoggedHead:
+    """A head that is masked only if a log record is really written."""
+
+    def __init__(self, head: bytes, *, also: Iterable[bytes] = ()) -> None:
+        self._head = head
+        self._also = also
+
+    def __str__(self) -> str:
+        return masked_head(self._head, also=self._also)
+
+
+def masked_head(head: bytes, *, also: Iterable[bytes] = ()) -> str:
     """Write a request's or an answer's head for the log, in one line and without secrets.
 
     Credentials and cookies become ``***``, and so does what stands in front of a URL's host;
     queries become ``?…``, in the request line, in ``Location`` and anywhere else.
+
+    Args:
+      head: The head.
+      also: Names of more headers whose values are nobody's business.
+
     """
+    names = "|".join(map(re.escape, [*_SECRET_HEADERS, *(x.decode("latin-1") for x in also)]))
+    # A value goes on where a line begins with a blank (RFC 9112 section 5.2).
+    secret = rf"^({names})([ \t]*:)[^\n]*(?:\n[ \t][^\n]*)*"
     text = head.decode("latin-1").replace("\r", "").strip("\n")
-    text = _SECRET_HEADER.sub(r"\1\2 ***", text)
+    text = re.sub(secret, r"\1\2 ***", text, flags=re.IGNORECASE | re.MULTILINE)
     text = _QUERY.sub("?…", _USERINFO.sub("***@", text))
     # What a peer sends must not forge records, nor command the terminal.
     return " | ".join(re.sub(r"[^ -~…]", "?", line) for line in text.split("\n"))

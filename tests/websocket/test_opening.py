@@ -218,7 +218,7 @@ async def test_a_body_that_never_ends(rest: bytes, autojump_clock: trio.testing.
 
 
 NOT_A_HANDSHAKE: dict[str, tuple[Answer, str]] = {
-    "a wrong key": (lambda token: [accept(b"x" + token[1:])], "Bad accept token"),
+    "a wrong key": (lambda token: [accept(token.swapcase())], "Bad accept token"),
     "no key": (
         lambda token: [accept(token).replace(b"Sec-WebSocket-Accept", b"X")],
         "Bad accept token",

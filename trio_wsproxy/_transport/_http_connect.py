@@ -28,8 +28,8 @@ from trio_wsproxy._http import (
     MAX_HEAD,
     Head,
     HeaderPairs,
+    LoggedHead,
     NotHTTP,
-    masked_head,
     status_code,
     without_framing,
 )
@@ -161,13 +161,15 @@ async def _ask(  # two ends, one request, one answer
     """Send one request, and read the head of its final answer and the bytes behind that."""
     request = h11.Request(method="CONNECT", target=authority, headers=headers)
     hello = (http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b"")
-    logger.debug("asks %s: %s", hop, masked_head(hello))
+    # What the user adds for a proxy is a token as often as not.
+    own = [name for name, _ in headers if name.lower() not in (b"host", b"user-agent")]
+    logger.debug("asks %s: %s", hop, LoggedHead(hello, also=own))
     with hop.conversation("connect", f"being asked for a tunnel to {authority}"):
         await stream.send_all(hello)
     rest = b""
     while True:
         head, rest = await _receive_head(reader, stream, hop, authority, rest)
-        logger.debug("%s answers: %s", hop, masked_head(head))
+        logger.debug("%s answers: %s", hop, LoggedHead(head))
         answer = _parse(http, head, hop, authority)
         if isinstance(answer, h11.Response):
             return answer, rest

@@ -24,9 +24,9 @@ from trio_wsproxy._http import (
     Head,
     HeaderPairs,
     HeadersArgument,
+    LoggedHead,
     NotHTTP,
     header_pairs,
-    masked_head,
     status_code,
     without_framing,
 )
@@ -158,7 +158,7 @@ async def shake_hands(
             subprotocols=list(request.subprotocols),
         )
     )
-    logger.debug("asks %s: %s", request.url, masked_head(hello))
+    logger.debug("asks %s: %s", request.url, LoggedHead(hello))
     try:
         await stream.send_all(hello)
         status, head, trailing = await _receive_final_head(stream, request)
@@ -192,7 +192,7 @@ async def _receive_final_head(
     try:
         while True:
             head, rest = await _receive_head(stream, request, rest)
-            logger.debug("%s answers: %s", request.url, masked_head(head))
+            logger.debug("%s answers: %s", request.url, LoggedHead(head))
             status = status_code(head)
             if status == 101 or status >= 200:
                 return status, head, rest
