@@ -311,7 +311,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._unread = 0  # bytes in _incoming, see MESSAGE_COST
         self._fragments: list[Message] = []  # of the message that is arriving
         self._part_reader: MessageStream | None = None  # has taken a part of a message
-        self._parts: deque[Fragment] = deque()  # for it; the last one ends its message
+        self._parts: list[Fragment] = []  # for it; the last one ends its message
         self._receiving = 0  # tasks that wait for a message or a part
         self._skipping = False  # the rest of a message whose stream was closed
         self._receivers = trio.lowlevel.ParkingLot()

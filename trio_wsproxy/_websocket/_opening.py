@@ -78,6 +78,8 @@ class OpeningRequest:
 
     def __post_init__(self) -> None:
         """Refuse early, with a ValueError, what wsproto and h11 would refuse when it is sent."""
+        if _can_be_sent(self.host, self.resource):
+            return
         for name, host, target in (
             ("host", self.host, "/"),
             ("resource", "localhost", self.resource),
