@@ -159,8 +159,8 @@ def open_websocket_url(
         1009, 1 MiB by default; ``None`` is no limit.
       message_queue_size: Unread messages above which reading stops; ``None`` (default) counts
         bytes only and stops at 1 MiB of unread messages.
-      receive_buffer_size: Bytes to ask the socket for at once; ``None`` (default) lets trio
-        choose.
+      receive_buffer_size: Bytes to ask the stream for at once; ``None`` (default) is 64 KiB, and
+        256 KiB in the middle of a larger message.
 
     Returns:
       An async context manager that gives the open :class:`WebSocketConnection`.
