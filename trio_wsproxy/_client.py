@@ -27,7 +27,6 @@ it, and the connection's own tasks record what happened instead of raising.
 
 from __future__ import annotations
 
-import base64
 import re
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -44,8 +43,8 @@ from ._http import HeaderPairs, HeadersArgument
 from ._redirects import headers_for, redirect_target
 from ._routing import ProxyArgument, Route, resolve_target
 from ._stages import StageLog
-from ._streams import ProxyHeadersOption, check_proxy_ssl_context, proxy_options
-from ._transport import HTTP_1_1, DialOptions, default_context, dial, socket_of
+from ._streams import ProxyHeadersOption, check_proxy_ssl_context, dial_options
+from ._transport import HTTP_1_1, DialOptions, basic, default_context, dial, socket_of
 from ._urls import Target, make_target, parse_target
 from ._websocket import (
     ConnectionInfo,
@@ -439,9 +438,10 @@ def make_plan(
         deflate=_deflate(compression),
         max_redirects=max_redirects,
         proxy=proxy,
-        dial_options=DialOptions(
+        dial_options=dial_options(
             proxy_ssl_context=proxy_ssl_context,
-            **proxy_options(proxy_auth, proxy_headers),
+            proxy_auth=proxy_auth,
+            proxy_headers=proxy_headers,
             local_address=local_address,
             happy_eyeballs_delay=happy_eyeballs_delay,
         ),
@@ -495,8 +495,8 @@ def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
     """Turn the URL's user name and password into a header, as curl and browsers do."""
     if target.username is None or any(name.lower() == b"authorization" for name, _ in headers):
         return ()
-    secret = f"{target.username}:{target.password or ''}".encode()
-    return ((b"Authorization", b"Basic " + base64.b64encode(secret)),)
+    value = basic(target.username, target.password or "")
+    return ((b"Authorization", value.encode("ascii")),)
 
 
 @asynccontextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from typing import TypeAlias, TypedDict
+from typing import TypeAlias
 
 import trio
 
-from ._challenge import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
-from ._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
+from ._challenge import ProxyAuthArgument, check_proxy_auth
+from ._http import ProxyHeadersArgument, proxy_header_pairs
 from ._routing import ProxyArgument, Route, resolve_target
 from ._stages import StageLog
 from ._transport import DialOptions, MakeProxyHeaders, default_context, dial
@@ -35,34 +35,34 @@ def check_proxy_ssl_context(
     raise ValueError(f"proxy_ssl_context needs an https:// proxy, but proxy= is {hops}")
 
 
-class _ProxyOptions(TypedDict):
-    proxy_auth: CheckedProxyAuth
-    proxy_headers: HeaderPairs
-    omitted_headers: frozenset[bytes]
-    make_headers: MakeProxyHeaders | None
-
-
-def proxy_options(auth: ProxyAuthArgument, headers: ProxyHeadersOption) -> _ProxyOptions:
-    """Check the arguments ``proxy_auth`` and ``proxy_headers``.
-
-    Returns:
-      The fields of :class:`DialOptions` that are made of them.
+def dial_options(
+    *,
+    proxy_ssl_context: ssl.SSLContext | None,
+    proxy_auth: ProxyAuthArgument,
+    proxy_headers: ProxyHeadersOption,
+    local_address: str | None,
+    happy_eyeballs_delay: float | None,
+) -> DialOptions:
+    """Check the arguments that are the same for streams and for WebSockets.
 
     Raises:
       ValueError: HTTP does not allow a header.
       TypeError: An argument is of another type.
 
     """
-    make = headers if callable(headers) else None
+    make = proxy_headers if callable(proxy_headers) else None
     pairs, omitted = proxy_header_pairs(
-        None if callable(headers) else headers, name="proxy_headers"
+        None if callable(proxy_headers) else proxy_headers, name="proxy_headers"
     )
-    return {
-        "proxy_auth": check_proxy_auth(auth, name="proxy_auth"),
-        "proxy_headers": pairs,
-        "omitted_headers": omitted,
-        "make_headers": make,
-    }
+    return DialOptions(
+        proxy_ssl_context=proxy_ssl_context,
+        proxy_auth=check_proxy_auth(proxy_auth, name="proxy_auth"),
+        proxy_headers=pairs,
+        omitted_headers=omitted,
+        make_headers=make,
+        local_address=local_address,
+        happy_eyeballs_delay=happy_eyeballs_delay,
+    )
 
 
 async def open_tcp_stream(
@@ -113,9 +113,10 @@ async def open_tcp_stream(
     """
     route = resolve_target(make_target("tcp", host, port), proxy=proxy)
     check_proxy_ssl_context(proxy_ssl_context, proxy, route)
-    options = DialOptions(
+    options = dial_options(
         proxy_ssl_context=proxy_ssl_context,
-        **proxy_options(proxy_auth, proxy_headers),
+        proxy_auth=proxy_auth,
+        proxy_headers=proxy_headers,
         local_address=local_address,
         happy_eyeballs_delay=happy_eyeballs_delay,
     )
@@ -167,9 +168,10 @@ async def open_ssl_over_tcp_stream(
     """
     route = resolve_target(make_target("tls", host, port), proxy=proxy)
     check_proxy_ssl_context(proxy_ssl_context, proxy, route)
-    options = DialOptions(
+    options = dial_options(
         proxy_ssl_context=proxy_ssl_context,
-        **proxy_options(proxy_auth, proxy_headers),
+        proxy_auth=proxy_auth,
+        proxy_headers=proxy_headers,
         local_address=local_address,
         happy_eyeballs_delay=happy_eyeballs_delay,
     )

@@ -1,6 +1,6 @@
 """From a route to a stream: TCP, tunnels through proxies, TLS."""
 
-from ._auth import BasicAuth, BearerAuth, DigestAuth, NegotiateAuth, NTLMAuth
+from ._auth import BasicAuth, BearerAuth, DigestAuth, NegotiateAuth, NTLMAuth, basic
 from ._dialer import DialOptions, MakeProxyHeaders, dial
 from ._endpoints import socket_of
 from ._tls import HTTP_1_1, default_context
@@ -14,6 +14,7 @@ __all__ = [
     "MakeProxyHeaders",
     "NTLMAuth",
     "NegotiateAuth",
+    "basic",
     "default_context",
     "dial",
     "socket_of",

@@ -721,7 +721,10 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                 await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _must_wait(self) -> bool:
-        return self._outgoing_size + self._in_flight > HIGH_WATER or self._within_message
+        return self._above_high_water() or self._within_message
+
+    def _above_high_water(self) -> bool:
+        return self._outgoing_size + self._in_flight > HIGH_WATER
 
     async def _send_fragments(self, parts: AsyncIterable[Message | bytearray | memoryview]) -> None:
         """Send a message in fragments (RFC 6455 section 5.4), none of another in between."""
@@ -732,9 +735,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         try:
             async for part in parts:
                 data = _checked(part, kind)
-                while self._outgoing_size + self._in_flight > HIGH_WATER:
-                    if self._state is not State.OPEN:
-                        break
+                while self._above_high_water() and self._state is State.OPEN:
                     await self._senders.park()
                 self._queue_fragment(data, first=kind is None, last=False)
                 kind = type(data)
