@@ -142,7 +142,7 @@ def open_websocket_url(
         sent otherwise.
       local_address: The address of this machine to connect from; any by default.
       happy_eyeballs_delay: Seconds after which another address of the first hop is tried
-        beside the first (RFC 8305); ``None`` (default) is trio's, 0.25.
+        beside the first (RFC 8305); ``None`` (default) is 0.25.
       compression: ``"deflate"`` or a :class:`Deflate` offers permessage-deflate (RFC 7692);
         ``None`` (default) does not compress.
       max_redirects: Redirects (301, 302, 303, 307, 308) to follow, 0 by default. Credentials

@@ -95,7 +95,7 @@ async def open_tcp_stream(
         them; as for :func:`open_websocket_url`.
       local_address: The address of this machine to connect from; any by default.
       happy_eyeballs_delay: Seconds after which another address of the first hop is tried
-        beside the first (RFC 8305); ``None`` (default) is trio's, 0.25.
+        beside the first (RFC 8305); ``None`` (default) is 0.25.
 
     Returns:
       A stream to the host. Where the route is direct it is a :class:`trio.SocketStream`, with

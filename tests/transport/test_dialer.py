@@ -30,7 +30,8 @@ from trio_wsproxy import (
 )
 from trio_wsproxy._routing import resolve_target
 from trio_wsproxy._stages import StageLog
-from trio_wsproxy._transport import DialOptions, dial
+from trio_wsproxy._transport import DialOptions, _dialer, dial
+from trio_wsproxy._transport._tcp import connect_tcp
 from trio_wsproxy._urls import make_target
 from trio_wsproxy.testing import (
     Answer,
@@ -387,20 +388,19 @@ async def test_happy_eyeballs(certificates: Certificates, scheme: str) -> None:
 async def test_impatient_eyeballs(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The delay is handed on to trio; None is trio's default."""
+    """The delay becomes the head start of each address."""
     seen = []
-    original = trio.open_tcp_stream
 
-    async def spy(*args: Any, **options: Any) -> trio.SocketStream:
-        seen.append(options.get("happy_eyeballs_delay", "default"))
-        return await original(*args, **options)
+    async def spy(*args: Any, head_start: float | None, **options: Any) -> trio.SocketStream:
+        seen.append(head_start)
+        return await connect_tcp(*args, head_start=head_start, **options)
 
-    monkeypatch.setattr(trio, "open_tcp_stream", spy)
+    monkeypatch.setattr(_dialer, "connect_tcp", spy)
     async with town(certificates) as (place, server):
         for delay in (None, 0.01):
             stream = await place.dial(server.host, server.port, happy_eyeballs_delay=delay)
             await stream.aclose()
-    assert seen == ["default", 0.01]
+    assert seen == [None, 0.01]
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks4a", "socks5h"])

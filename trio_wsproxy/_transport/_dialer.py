@@ -15,7 +15,6 @@ tunnel that is half built has nobody at its other end to say good-bye to.
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -39,6 +38,7 @@ from trio_wsproxy._urls import Proxy, Target
 from ._auth import Authentication, from_url
 from ._hop import Hop
 from ._http_connect import DialAgain, open_connect_tunnel
+from ._tcp import AddressInfo, Attempt, connect_tcp, look_up, numeric_address
 from ._tls import (
     HTTP_1_1,
     add_tls,
@@ -64,7 +64,7 @@ class DialOptions:
       proxy_auth: Schemes for every HTTP proxy that brings no credentials, or ``"netrc"``.
       local_address: The address to bind the TCP connection to; ``None`` lets the system choose.
       happy_eyeballs_delay: Seconds to wait for one address before the next is tried as well
-        (RFC 8305); ``None`` is trio's default, 0.25.
+        (RFC 8305); ``None`` is 0.25.
 
     """
 
@@ -252,68 +252,53 @@ class _Dial:
         """Open the TCP connection to the first hop, or to the target of a direct route."""
         hop = self._hops[0] if self._hops else None
         options = self._options
+        infos = numeric_address(host, port) or await self._look_up(hop, host, port)
+        attempts: list[Attempt] = []
         waiting_for = f"the TCP connection to {hop or f'the server {_authority(host, port)}'}"
         with self._log.stage("tcp", hop.number if hop else None, waiting_for):
             try:
-                return await trio.open_tcp_stream(
-                    host,
-                    port,
+                return await connect_tcp(
+                    infos,
+                    attempts,
                     local_address=options.local_address,
-                    **_given(happy_eyeballs_delay=options.happy_eyeballs_delay),
+                    head_start=options.happy_eyeballs_delay,
                 )
             except OSError as exc:
-                raise self._unreachable(hop, host, port, exc) from _attempts(exc)[0]
+                why = " / ".join(dict.fromkeys(attempt.outcome for attempt in attempts))
+                why += "; is it running, and are its host and port right?"
+                raise self._unreachable("tcp", hop, host, port, why) from exc
 
     async def _resolve(self, hop: Hop, host: str, port: int) -> list[str]:
         """Look up, on this machine, the addresses to ask ``hop`` for."""
         family = socket.AF_INET if hop.proxy.scheme == "socks4" else socket.AF_UNSPEC
         owner = self._hops[hop.number] if hop.number < len(self._hops) else None  # of the name
-        number = owner.number if owner else None
-        with self._log.stage("resolve", number, f"the address of {host}"):
-            try:
-                infos = await trio.socket.getaddrinfo(
-                    host, port, family=family, type=socket.SOCK_STREAM
-                )
-            except OSError as exc:
-                raise self._unreachable(owner, host, port, exc, resolver=hop) from exc
+        infos = await self._look_up(owner, host, port, family, resolver=hop)
         return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
-    def _unreachable(
-        self, hop: Hop | None, host: str, port: int, exc: OSError, resolver: Hop | None = None
-    ) -> OSError:
-        stage = "resolve" if isinstance(exc, socket.gaierror) else "tcp"
-        if stage == "resolve":
-            why = f"the name {host!r} has no address here ({exc.strerror}); is it right?"
-            if not self._hops:
-                why += " It may take a proxy to reach it."
-        else:
-            why = " / ".join(dict.fromkeys(map(_reason, _attempts(exc))))
-            why += "; is it running, and are its host and port right?"
-        if resolver is not None:
-            names = resolver.proxy.scheme
-            better = {"socks4": "socks4a", "socks5": "socks5h"}[names]
-            why += f" ({names}:// resolves names on this machine, {better}:// at the proxy)"
+    async def _look_up(
+        self,
+        owner: Hop | None,
+        host: str,
+        port: int,
+        family: int = socket.AF_UNSPEC,
+        resolver: Hop | None = None,
+    ) -> list[AddressInfo]:
+        with self._log.stage("resolve", owner.number if owner else None, f"the address of {host}"):
+            try:
+                return await look_up(host, port, family)
+            except OSError as exc:
+                why = f"the name {host!r} has no address here ({exc.strerror}); is it right?"
+                if not self._hops:
+                    why += " It may take a proxy to reach it."
+                if resolver is not None:
+                    names = resolver.proxy.scheme
+                    better = {"socks4": "socks4a", "socks5": "socks5h"}[names]
+                    why += f" ({names}:// resolves names on this machine, {better}:// at the proxy)"
+                raise self._unreachable("resolve", owner, host, port, why) from exc
+
+    def _unreachable(self, stage: str, hop: Hop | None, host: str, port: int, why: str) -> OSError:
         if hop is None:
             return ServerUnreachable(
                 f"the server {_authority(host, port)} cannot be reached: {why}", stage=stage
             )
         return hop.unreachable(stage, f"cannot be reached: {why}")
-
-
-def _given(**options: float | None) -> dict[str, float]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _attempts(exc: OSError) -> list[OSError]:
-    """Find why TCP failed, once for each address.
-
-    trio hides that in an exception group behind "all attempts to connect … failed".
-    """
-    group = exc.__cause__
-    errors = [one for one in getattr(group, "exceptions", ()) if isinstance(one, OSError)]
-    return errors or [exc]
-
-
-def _reason(exc: OSError) -> str:
-    # trio puts the address into strerror, where a person looks for the reason.
-    return os.strerror(exc.errno) if exc.errno else str(exc)

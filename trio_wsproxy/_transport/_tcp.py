@@ -1,0 +1,193 @@
+"""TCP: from a name to addresses, and from addresses to one connection.
+
+Theory of operation
+-------------------
+
+Nearly always there is one address, and then it is connected to right here, in the caller's
+task. Only where there are several does a nursery let them race as RFC 8305 section 5 has it:
+each gets a head start, the next one begins when the head start is over or all before it have
+failed, the first to connect wins, and the sockets of all others are closed. An
+:class:`Attempt` is kept for each address, so that an error, or a report, can tell what
+happened to which.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import trio
+
+HEAD_START = 0.25  # seconds; RFC 8305 section 5 recommends it, and it is trio's default
+
+# What getaddrinfo gives: family, type, protocol, canonical name, socket address.
+AddressInfo: TypeAlias = tuple[int, int, int, str, Any]
+
+
+@dataclass
+class Attempt:
+    """What happened to one address.
+
+    Attributes:
+      address: ``"192.0.2.1"``.
+      outcome: ``"connected"``, the system's words for its error, or ``"given up"`` where
+        another address was faster, or the caller did not wait.
+      error: That error, if it is one.
+
+    """
+
+    address: str
+    outcome: str = "given up"
+    error: OSError | None = None
+
+
+def numeric_address(host: str, port: int) -> list[AddressInfo]:
+    """Look up a host that is an IP address, which takes no time; empty if it is a name."""
+    try:
+        infos = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        )
+    except OSError:
+        return []
+    return [*infos]
+
+
+async def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[AddressInfo]:
+    """Look up the addresses of a name.
+
+    Raises:
+      OSError: There are none.
+
+    """
+    return list(await trio.socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM))
+
+
+async def connect_tcp(
+    infos: Sequence[AddressInfo],
+    attempts: list[Attempt],
+    *,
+    local_address: str | None = None,
+    head_start: float | None = None,
+) -> trio.SocketStream:
+    """Connect to one of some addresses.
+
+    Args:
+      infos: The addresses, in the system's order of preference; at least one.
+      attempts: Gets an entry for each address that is tried.
+      local_address: The address of this machine to connect from.
+      head_start: Seconds; ``None`` is :data:`HEAD_START`.
+
+    Raises:
+      OSError: None could be connected to; that of the first one. The others' are in
+        ``attempts``.
+
+    A cancelled call leaves no socket open.
+
+    """
+    if len(infos) == 1:
+        return trio.SocketStream(await _connect(infos[0], local_address, attempts))
+    if head_start is None:
+        head_start = HEAD_START
+    winner = await _race(_alternating(infos), local_address, head_start, attempts)
+    if winner is None:
+        raise next(attempt.error for attempt in attempts if attempt.error)
+    return trio.SocketStream(winner)
+
+
+def _alternating(infos: Sequence[AddressInfo]) -> list[AddressInfo]:
+    """Let the families take turns, the preferred one first (RFC 8305 section 4)."""
+    first = infos[0][0]
+    preferred = [info for info in infos if info[0] == first]
+    others = [info for info in infos if info[0] != first]
+    result = []
+    while preferred or others:
+        result += preferred[:1] + others[:1]
+        preferred, others = preferred[1:], others[1:]
+    return result
+
+
+async def _race(
+    infos: Sequence[AddressInfo],
+    local_address: str | None,
+    head_start: float,
+    attempts: list[Attempt],
+) -> trio.socket.SocketType | None:
+    """Give the socket of the first to connect, or ``None``; all others are closed."""
+    winners: list[trio.socket.SocketType] = []
+    running = 0
+    wake = trio.Event()  # one that runs has won, or failed
+
+    @trio.lowlevel.enable_ki_protection
+    async def run(info: AddressInfo) -> None:
+        nonlocal running
+        try:
+            winners.append(await _connect(info, local_address, attempts))
+        except OSError:
+            pass  # it is in ``attempts``
+        finally:
+            running -= 1
+            wake.set()
+
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            try:
+                for info in infos:
+                    wake = trio.Event()
+                    running += 1
+                    nursery.start_soon(run, info)
+                    with trio.move_on_after(head_start):
+                        await wake.wait()
+                    if winners:
+                        break
+                while running and not winners:
+                    wake = trio.Event()
+                    await wake.wait()
+            except KeyboardInterrupt as exc:
+                interrupt = exc  # the nursery would put it into a group
+            nursery.cancel_scope.cancel()
+        return winners.pop(0) if winners and interrupt is None else None
+    finally:
+        for sock in winners:  # of the same moment, or nobody's any more
+            sock.close()
+        if interrupt is not None:
+            raise interrupt
+
+
+async def _connect(
+    info: AddressInfo, local_address: str | None, attempts: list[Attempt]
+) -> trio.socket.SocketType:
+    family, kind, protocol, _, address = info
+    attempt = Attempt(str(address[0]))
+    attempts.append(attempt)
+    try:
+        sock = trio.socket.socket(family, kind, protocol)
+        try:
+            if local_address is not None:
+                await _bind(sock, local_address, address)
+            await sock.connect(address)
+        except BaseException:
+            sock.close()
+            raise
+    except OSError as exc:
+        attempt.error = exc
+        attempt.outcome = os.strerror(exc.errno) if exc.errno else str(exc)
+        raise
+    attempt.outcome = "connected"
+    return sock
+
+
+async def _bind(sock: trio.socket.SocketType, local_address: str, address: Any) -> None:
+    # Linux can leave the choice of the port to connect(), which knows better what is free.
+    with suppress(OSError, AttributeError):
+        sock.setsockopt(trio.socket.IPPROTO_IP, trio.socket.IP_BIND_ADDRESS_NO_PORT, 1)
+    try:
+        await sock.bind((local_address, 0))
+    except OSError:
+        raise OSError(
+            f"local_address={local_address!r} is incompatible with remote address {address!r}"
+        ) from None
