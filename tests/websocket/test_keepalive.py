@@ -41,7 +41,12 @@ class Line:
                 quiet_since=lambda: trio.current_time() if self.paused else self.last_byte,
                 send_ping=lambda: self.pings.append(trio.current_time()),
                 give_up=self._give_up,
+                pause_until=self._pause_until,
             )
+
+    async def _pause_until(self, deadline: float) -> bool:
+        await trio.sleep_until(deadline)
+        return True
 
     def _give_up(self) -> None:
         self.given_up = trio.current_time()

@@ -319,6 +319,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
         self._pings: dict[bytes, _PingInFlight] = {}  # in the order in which they were sent
         self._keepalive_payload = b""
+        self._alarm: trio.CancelScope | None = None  # in which the keepalive sleeps
         self._latency: float | None = None
         self._last_byte = trio.current_time()
 
@@ -417,6 +418,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._reader_waits.unpark_all()
         self._receivers.unpark_all()
         self._writer_idle.unpark()
+        if self._alarm is not None:
+            self._alarm.cancel()
         for ping in self._pings.values():
             ping.answered.set()
 
@@ -474,7 +477,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                         nursery.start_soon(self._recorded, self._keep_alive)
                     with self._reading:
                         await self._recorded(self._read)
-                        if self._state is State.LEAVING:
+                        if self._state is State.LEAVING and not self._writer_done.is_set():
                             await self._writer_done.wait()
                     nursery.cancel_scope.cancel()
             finally:
@@ -484,9 +487,16 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                 self._log.info("closed: %s, after %.3f s", self.closed, seconds)
                 try:
                     with contextlib.suppress(Exception):  # it is thrown away, whatever it says
-                        await trio.aclose_forcefully(self._stream)
+                        await self._close_stream()
                 finally:
                     self._finished.set()
+
+    async def _close_stream(self) -> None:
+        """Close the stream at once."""
+        if type(self._stream) is trio.SocketStream:
+            self._stream.socket.close()  # all that its aclose() does, but for two checkpoints
+        else:
+            await trio.aclose_forcefully(self._stream)
 
     @trio.lowlevel.enable_ki_protection
     async def _recorded(self, task: Callable[[], Awaitable[None]]) -> None:
@@ -658,7 +668,16 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             quiet_since=self._quiet_since,
             send_ping=self._send_keepalive_ping,
             give_up=self._give_up,
+            pause_until=self._pause_until,
         )
+
+    async def _pause_until(self, deadline: float) -> bool:
+        # Its scope is kept, so that the end of the connection does not find the task asleep: that
+        # would take a turn of the scheduler more.
+        if self._state is State.OPEN:
+            with trio.CancelScope(deadline=deadline) as self._alarm:
+                await trio.sleep_forever()
+        return self._state is State.OPEN
 
     def _quiet_since(self) -> float:
         return trio.current_time() if self._reader_waits else self._last_byte
@@ -1061,9 +1080,10 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
     async def _abort(self) -> None:
         """Close at once, whatever goes on."""
-        self._scope.cancel()
-        with trio.CancelScope(shield=True):
-            await self._finished.wait()
+        if not self._finished.is_set():
+            self._scope.cancel()
+            with trio.CancelScope(shield=True):
+                await self._finished.wait()
 
     async def _leave(self, error: BaseException | None) -> None:
         """Close when the block of :func:`open_websocket` is left, normally or by ``error``."""

@@ -8,7 +8,7 @@ while too much waits unread, proves nothing; the caller's ``quiet_since`` then s
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -22,8 +22,9 @@ async def keep_alive(
     quiet_since: Callable[[], float],
     send_ping: Callable[[], None],
     give_up: Callable[[], None],
+    pause_until: Callable[[float], Awaitable[bool]],
 ) -> None:
-    """Watch a connection until it is given up, or this is cancelled.
+    """Watch a connection until it is given up or over, or this is cancelled.
 
     Args:
       interval: Seconds of silence after which a ping is sent, and sent again.
@@ -32,6 +33,7 @@ async def keep_alive(
       quiet_since: Tells the time of the last byte from the peer.
       send_ping: Queues a ping.
       give_up: Ends the connection.
+      pause_until: Sleeps until a time; tells whether there is still something to watch.
 
     """
     pinged: float | None = None  # the first ping that nothing has followed yet
@@ -49,10 +51,11 @@ async def keep_alive(
             send_ping()
             last_ping, pause = now, _with_jitter(interval)
             pinged = now if pinged is None else pinged
-        elif pinged is not None and timeout is not None:
-            await trio.sleep_until(min(due, pinged + timeout))
         else:
-            await trio.sleep_until(due)
+            if pinged is not None and timeout is not None:
+                due = min(due, pinged + timeout)
+            if not await pause_until(due):
+                return
 
 
 def _with_jitter(interval: float) -> float:
