@@ -35,7 +35,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 
 import trio
-from trio_websocket import Endpoint
 
 from ._challenge import ProxyAuthArgument
 from ._exceptions import ConnectionTimeout, HandshakeError, ServerRejected
@@ -47,6 +46,7 @@ from ._streams import ProxyHeadersOption, check_proxy_ssl_context, dial_options
 from ._transport import HTTP_1_1, DialOptions, basic, default_context, dial, socket_of
 from ._urls import Target, make_target, parse_target
 from ._websocket import (
+    Address,
     ConnectionInfo,
     ConnectionSettings,
     Deflate,
@@ -616,8 +616,8 @@ async def _upgrade(
         headers=answer.headers,
         extensions=answer.extensions,
         trailing=answer.trailing,
-        local=_endpoint(stream, local=True),
-        remote=_endpoint(stream, local=False),
+        local=_address(stream, local=True),
+        remote=_address(stream, local=False),
         route=route,
         description=f"{request.url} by {route.picture}" if route else f"{request.url} by a stream",
         stages=tuple(log.stages),
@@ -628,7 +628,7 @@ async def _upgrade(
     return connection
 
 
-def _endpoint(stream: trio.abc.Stream, *, local: bool) -> Endpoint | str:
+def _address(stream: trio.abc.Stream, *, local: bool) -> Address:
     socket = socket_of(stream)
     if socket is None:
         return repr(stream)
@@ -636,7 +636,7 @@ def _endpoint(stream: trio.abc.Stream, *, local: bool) -> Endpoint | str:
         address, port, *_ = socket.getsockname() if local else socket.getpeername()
     except (OSError, ValueError):  # reset already; or a Unix socket, which has neither
         return repr(stream)
-    return Endpoint(address, port, isinstance(stream, trio.SSLStream))
+    return address, port, isinstance(stream, trio.SSLStream)
 
 
 def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:

@@ -98,6 +98,7 @@ from ._protocol import (
 )
 
 Message: TypeAlias = str | bytes
+Address: TypeAlias = tuple[str, int, bool] | str
 _WHOLE = (str, bytes, bytearray, memoryview)  # a message that is not an iterable of parts
 
 logger = logging.getLogger("trio_wsproxy")
@@ -173,7 +174,7 @@ class ConnectionInfo:
       headers: The headers of the server's answer.
       extensions: The extensions agreed on.
       trailing: Bytes behind the server's answer.
-      local: This end of the TCP connection.
+      local: This end of the TCP connection: address, port, whether TLS is spoken; or words.
       remote: Its other end: the first proxy, or the server.
       route: What the client dialed; ``None`` for a stream that was given.
       description: The way to the server in one line, for logs; masked.
@@ -186,8 +187,8 @@ class ConnectionInfo:
     headers: Headers = ()
     extensions: Sequence[Extension] = ()
     trailing: bytes = b""
-    local: Endpoint | str = ""
-    remote: Endpoint | str = ""
+    local: Address = ""
+    remote: Address = ""
     route: Any = None  # a Route; this room knows nothing of routing
     description: str = ""
     stages: tuple[Stage, ...] = ()
@@ -236,6 +237,11 @@ def check_close(code: int, reason: str | None) -> None:
             f"a close reason has {MAX_CONTROL_PAYLOAD - 2} bytes of UTF-8 at most, "
             f"not {len(reason.encode())}"
         )
+
+
+def _endpoint(address: Address) -> Endpoint | str:
+    # Made when it is asked for: reading the address takes longer than asking the system for it.
+    return address if isinstance(address, str) else Endpoint(*address)
 
 
 def _checked(value: Message | bytearray | memoryview, kind: type[Message] | None = None) -> Message:
@@ -344,7 +350,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           An :class:`Endpoint`, or the stream's ``repr`` where there is no socket below it.
 
         """
-        return self._info.local
+        return _endpoint(self._info.local)
 
     @property
     def remote(self) -> Endpoint | str:
@@ -354,7 +360,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           An :class:`Endpoint`, or the stream's ``repr`` where there is no socket below it.
 
         """
-        return self._info.remote
+        return _endpoint(self._info.remote)
 
     @property
     def path(self) -> str:

@@ -8,6 +8,7 @@ refusal with a body worth keeping.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -89,7 +90,14 @@ class OpeningRequest:
                 raise ValueError(f"the {name} {shown!r} cannot stand in a WebSocket request")
 
 
+# What nearly all are: labels that IDNA leaves alone, or an address, with or without a port.
+_USUAL_HOST = re.compile(r"[A-Za-z0-9_-]{1,57}(?:\.[A-Za-z0-9_-]{1,57})*(?::[0-9]{1,5})?")
+_USUAL_TARGET = re.compile(r"/[!-~]*")
+
+
 def _can_be_sent(host: str, target: str) -> bool:
+    if _USUAL_HOST.fullmatch(host) and _USUAL_TARGET.fullmatch(target):
+        return True
     try:
         headers = [(b"Host", host.encode("idna"))]  # as wsproto does it
         h11.Request(method=b"GET", target=target.encode("ascii"), headers=headers)

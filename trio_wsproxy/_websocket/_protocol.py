@@ -2,8 +2,9 @@
 
 Two lanes lead from bytes to events. The **fast lane** takes whole, unfragmented, uncompressed
 data frames, which is what nearly all traffic is: it cuts the payload straight out of what was
-received. Everything else goes through **wsproto**, which keeps the rules of RFC 6455: control
-frames, fragments, compression, and whatever is not legal. Both are exact at the same place,
+received. It also takes the usual close frame, with which nearly every connection ends.
+Everything else goes through **wsproto**, which keeps the rules of RFC 6455: pings, pongs,
+fragments, compression, and whatever is not legal. Both are exact at the same place,
 the boundary between two frames: :meth:`Protocol._measure` reads each frame's header just far
 enough to know its lane and where it ends, and a frame goes one way or the other, whole.
 
@@ -25,7 +26,7 @@ from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason
 
 from ._deflate import PerMessageDeflate
-from ._frames import BINARY, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, build_frame
+from ._frames import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, build_frame
 
 NO_CODE = 1005  # RFC 6455 section 7.1.5; never on the wire
 MAX_CONTROL_PAYLOAD = 125  # bytes, RFC 6455 section 5.5
@@ -34,6 +35,7 @@ MOST_WANTED = 256 * 1024  # bytes; more is seldom there, and making room for it 
 COLLECT = 16 * 1024  # bytes of a frame up to which it is awaited whole, not given out in pieces
 
 _NO_LIMIT = 1 << 64  # bytes; no frame has so many
+_USUAL_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, *range(3000, 5000)))
 _FAST = {FIN | TEXT: True, FIN | BINARY: False}  # first byte → whether it is text
 
 
@@ -156,6 +158,12 @@ class Protocol:
                 begin, size = header
             text = self._fast.get(buffer[start])
             if text is None or self._within_message or size >= _NO_LIMIT:
+                if self._fast and buffer[start] == FIN | CLOSE:
+                    event = _usual_close(buffer[begin : begin + size], size)
+                    if event is not None:
+                        self._parsing = False
+                        yield event
+                        return
                 self._to_wsproto = begin - start + size
                 continue
             stop = begin + size
@@ -270,8 +278,28 @@ class Protocol:
     def close(self, code: int, reason: str) -> bytes:
         """Build the close frame; 1005 means one without a code. Nothing can follow it."""
         if code == NO_CODE:
-            return bytes(self._wsproto.send(CloseConnection(code=CloseReason.NO_STATUS_RCVD)))
-        return bytes(self._wsproto.send(CloseConnection(code=code, reason=reason or None)))
+            return build_frame(FIN | CLOSE, b"")
+        # Cut off where it is too long, between two characters.
+        text = reason.encode()[: MAX_CONTROL_PAYLOAD - 2].decode(errors="ignore").encode()
+        return build_frame(FIN | CLOSE, code.to_bytes(2, "big") + text)
+
+
+def _usual_close(payload: bytes, size: int) -> CloseReceived | None:
+    """Read a close frame that is there as a whole and beyond doubt (RFC 6455 section 5.5.1).
+
+    ``None`` leaves the judgement to wsproto.
+    """
+    if size > MAX_CONTROL_PAYLOAD or len(payload) < size or size == 1:
+        return None
+    if not payload:
+        return CloseReceived(NO_CODE, "")
+    code = int.from_bytes(payload[:2], "big")
+    if code not in _USUAL_CODES:
+        return None
+    try:
+        return CloseReceived(code, str(payload[2:], "utf-8"))
+    except UnicodeDecodeError:
+        return None
 
 
 def _utf8() -> codecs.IncrementalDecoder:
