@@ -850,12 +850,12 @@ def test_ctrl_c_while_leaving(peer: Peer) -> None:
     assert caught.value.__context__ is error
 
 
-def test_ctrl_c_in_a_background_task(peer: Peer) -> None:
+def test_ctrl_c_in_a_background_task(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C that hits a task of the connection's is delivered to the user's block, in no group."""
+    monkeypatch.setattr(WebSocketConnection, "_send_keepalive_ping", lambda _: press_ctrl_c())
 
     async def main() -> None:
-        async with open_websocket_url(URL) as ws:
-            ws._send_keepalive_ping = press_ctrl_c  # type: ignore[method-assign]
+        async with open_websocket_url(URL):
             await trio.sleep_forever()
 
     with pytest.raises(KeyboardInterrupt):
@@ -883,18 +883,19 @@ def test_ctrl_c_between_two_lines(where: str, peer: Peer, monkeypatch: pytest.Mo
         monkeypatch.setattr(_client, "_upgrade", and_then)
     elif where == "before the block":
         monkeypatch.setattr(trio.Nursery, "start_soon", start)
+    else:
+        leave = WebSocketConnection._leave
+
+        def leave_after_ctrl_c(ws: WebSocketConnection, error: BaseException | None) -> Any:
+            press_ctrl_c()
+            return leave(ws, error)
+
+        monkeypatch.setattr(WebSocketConnection, "_leave", leave_after_ctrl_c)
 
     async def main() -> None:
         try:
-            async with open_websocket_url(URL) as ws:
-                if where == "behind the block":
-                    leave = ws._leave
-
-                    def leave_after_ctrl_c(error: BaseException | None) -> Any:
-                        press_ctrl_c()
-                        return leave(error)
-
-                    ws._leave = leave_after_ctrl_c  # type: ignore[method-assign]
+            async with open_websocket_url(URL):
+                pass
         finally:
             assert_nothing_left(peer)
 

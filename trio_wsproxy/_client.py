@@ -502,6 +502,7 @@ def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
 @asynccontextmanager
 async def _open(plan: Plan) -> AsyncGenerator[WebSocketConnection, None]:
     connection = await connect(plan)
+    del plan  # nobody needs it any more, and the connection may live for long
 
     def begin(nursery: trio.Nursery) -> WebSocketConnection:
         nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us

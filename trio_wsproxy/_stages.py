@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import trio
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One finished step of a connection.
 

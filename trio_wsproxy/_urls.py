@@ -337,7 +337,7 @@ _CREDENTIAL_CHECKS: dict[str, Callable[[str | None, str | None, Fail], None]] = 
 # --- targets -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class Target:
     """Where a connection is to end: a WebSocket server, or a host and port for the dialer.
 

@@ -762,7 +762,7 @@ async def test_no_wait_behind_the_peers_close(nursery: trio.Nursery) -> None:
     "where", ["reading", "writing", "closing the stream", "acting on an event"]
 )
 async def test_a_stream_that_raises_anything(
-    nursery: trio.Nursery, where: str, autojump_clock: MockClock
+    nursery: trio.Nursery, where: str, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error that no stream should raise, or one of ours, ends the connection, not the nursery."""
     ws, peer = connect(nursery)
@@ -777,7 +777,7 @@ async def test_a_stream_that_raises_anything(
         peer.stream.close_error = problem
         peer.hang_up()
     else:
-        ws._deliver = None  # type: ignore[assignment, method-assign]
+        monkeypatch.setattr(WebSocketConnection, "_deliver", None)
         peer.say(TextMessage(data="x"))
     with pytest.raises(ConnectionLost) as caught:
         await ws.receive()

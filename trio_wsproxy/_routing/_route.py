@@ -18,7 +18,7 @@ _TUNNEL_NAMES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Look:
     """One step of the search for a proxy: a place, what stood there, what came of it.
 
@@ -39,7 +39,7 @@ class Look:
         return f"{self.place.removesuffix('=')} = {self.value!r}: {self.outcome}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Route:
     """The way to a target.
 

@@ -81,6 +81,7 @@ from trio_wsproxy._exceptions import (
 )
 from trio_wsproxy._stages import Stage
 
+from ._doorbell import Doorbell
 from ._keepalive import keep_alive
 from ._message_stream import MessageStream
 from ._protocol import (
@@ -164,7 +165,7 @@ NEXT_STATE = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ConnectionInfo:
     """What the opening of a connection found out.
 
@@ -194,7 +195,7 @@ class ConnectionInfo:
     stages: tuple[Stage, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ConnectionSettings:
     """How a connection behaves; each is a parameter of :func:`open_websocket_url`."""
 
@@ -279,6 +280,47 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     number of tasks at the same time.
     """
 
+    __slots__ = (  # there may be thousands of them
+        "__weakref__",
+        "_alarm",
+        "_ended",
+        "_finished",
+        "_fragments",
+        "_frames_logged",
+        "_id",
+        "_in_flight",
+        "_incoming",
+        "_info",
+        "_keepalive_payload",
+        "_last_byte",
+        "_last_frame_queued",
+        "_late_pong",
+        "_latency",
+        "_opened",
+        "_outgoing",
+        "_outgoing_size",
+        "_part_reader",
+        "_parts",
+        "_pings",
+        "_pongs",
+        "_protocol",
+        "_reader_waits",
+        "_reading",
+        "_receivers",
+        "_receiving",
+        "_scope",
+        "_senders",
+        "_settings",
+        "_skipping",
+        "_state",
+        "_stream",
+        "_unread",
+        "_within_message",
+        "_write_error",
+        "_writer_done",
+        "_writer_idle",
+    )
+
     def __init__(
         self,
         stream: trio.abc.Stream,
@@ -290,7 +332,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._stream = stream
         self._info = info
         self._settings = settings
-        self._log = _ConnectionLog(logger, {"connection_id": next(_ids)})
+        self._id = next(_ids)
         self._frames_logged = logger.isEnabledFor(logging.DEBUG)
         self._opened = trio.current_time()
         self._protocol = Protocol(info.extensions, settings.max_message_size)
@@ -308,7 +350,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._within_message = False  # some fragments of a message are sent, not yet its last
         self._late_pong: bytes | None = None  # payload; see MAX_PONGS
         self._last_frame_queued = False  # the close frame is in _outgoing
-        self._writer_idle = trio.lowlevel.ParkingLot()
+        self._writer_idle = Doorbell()
         self._writer_done = trio.Event()
         self._write_error: BaseException | None = None  # if it is what ended the connection
         self._senders = trio.lowlevel.ParkingLot()
@@ -321,13 +363,17 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._receiving = 0  # tasks that wait for a message or a part
         self._skipping = False  # the rest of a message whose stream was closed
         self._receivers = trio.lowlevel.ParkingLot()
-        self._reader_waits = trio.lowlevel.ParkingLot()
+        self._reader_waits = Doorbell()
 
         self._pings: dict[bytes, _PingInFlight] = {}  # in the order in which they were sent
         self._keepalive_payload = b""
         self._alarm: trio.CancelScope | None = None  # in which the keepalive sleeps
         self._latency: float | None = None
         self._last_byte = trio.current_time()
+
+    @property
+    def _log(self) -> _ConnectionLog:
+        return _ConnectionLog(logger, {"connection_id": self._id})
 
     # -- what is known about the connection ---------------------------------------------
 
@@ -421,9 +467,9 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         if state is State.LEAVING:
             self._reading.deadline = trio.current_time() + LINGER
         self._senders.unpark_all()
-        self._reader_waits.unpark_all()
+        self._reader_waits.ring()
         self._receivers.unpark_all()
-        self._writer_idle.unpark()
+        self._writer_idle.ring()
         if self._alarm is not None:
             self._alarm.cancel()
         for ping in self._pings.values():
@@ -524,7 +570,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                     if self._senders:
                         self._senders.unpark_all()
                 else:
-                    await self._writer_idle.park()
+                    await self._writer_idle.sleep()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
             if self._ended is None:
                 # The peer may have said why before it went: the reader looks, for a moment.
@@ -554,7 +600,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         try:
             while True:
                 while self._read_ahead_is_full():
-                    await self._reader_waits.park()
+                    await self._reader_waits.sleep()
                 data = await self._stream.receive_some(size or self._protocol.wanted())
                 if not data:
                     break
@@ -664,7 +710,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             self._log.debug("sends %s", describe_frame(frame))
         self._outgoing.append(frame)
         self._outgoing_size += len(frame)
-        self._writer_idle.unpark()
+        self._writer_idle.ring()
 
     async def _keep_alive(self) -> None:
         assert self._settings.ping_interval is not None
@@ -975,7 +1021,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     def _read_on(self) -> None:
         if self._reader_waits and not self._read_ahead_is_full():
             self._last_byte = trio.current_time()  # the silence until now was of our making
-            self._reader_waits.unpark_all()
+            self._reader_waits.ring()
 
     # -- pings --------------------------------------------------------------------------
 
