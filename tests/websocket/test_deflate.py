@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType
 from wsproto.connection import Connection
@@ -581,6 +581,56 @@ def test_broken_frames(name: str, cut: str) -> None:
     assert events[0] == PongReceived(b"")
     assert isinstance(broken, PeerBrokeProtocol)
     assert broken.code == code
+
+
+TOO_BIG = 60  # bytes
+
+message_payloads = st.one_of(
+    st.binary(max_size=80),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(str.encode),
+    st.sampled_from([b"x" * 100, b"again and again"]),
+)
+frames = st.tuples(
+    st.sampled_from([0xC1, 0xC2] * 4 + [0x81, 0x82, 0x41, 0x00, 0x80, 0x89, 0x88, 0xC0]),
+    message_payloads,
+    st.sampled_from(["compressed"] * 9 + ["as it is", "final"]),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    sent=st.lists(frames, max_size=8),
+    cuts=st.lists(st.integers(0, 400)),
+    limit=st.sampled_from([None, TOO_BIG]),
+    forgets=st.booleans(),
+)
+def test_lanes(
+    sent: list[tuple[int, bytes, str]], cuts: list[int], limit: int | None, forgets: bool
+) -> None:
+    """Legal or not, cut anywhere: with and without the fast lane it is the same."""
+    wire = b""
+    compress = compressor()
+    for first, data, form in sent:
+        if forgets:
+            compress = compressor()
+        payload = data
+        if form == "compressed":
+            payload = compress(data)
+        elif form == "final":
+            payload = zlib.compress(data)[2:-4]
+        wire += frame(first & 0x0F, payload, fin=bool(first & 0x80), first_bits=first & 0x70)
+    edges = [0, *sorted(place for place in cuts if place < len(wire)), len(wire)]
+    chunks = [wire[i:j] for i, j in itertools.pairwise(edges)]
+    answer = NAME + "; server_no_context_takeover" * forgets
+    outcomes = []
+    for fast_lane in (True, False):
+        protocol = Protocol([agreed(answer, None, limit)], limit, fast_lane=fast_lane)
+        events = put_together(event for chunk in chunks for event in protocol.receive(chunk))
+        outcomes.append([x.code if isinstance(x, PeerBrokeProtocol) else x for x in events])
+    fast, slow = outcomes
+    if fast[-1:] == [1009] and slow[-1:] == [1007]:
+        slow[-1] = 1009  # too big, and not UTF-8: either may be noticed first
+    assert fast == slow
 
 
 def test_not_agreed() -> None:

@@ -182,9 +182,21 @@ class PerMessageDeflate(Extension):
         # The tail completes a block that the payload began. There is none behind a final block,
         # nor where a message has no bytes at all, which some send for an empty one.
         rest = b"" if self._empty or self._inflater is None else self._inflate(TAIL)
+        self._inflating = False  # a continuation would be out of place, not compressed
         if self._server_forgets:
             self._inflater = None
         return rest
+
+    def inflate(self, payload: bytes) -> bytes | CloseReason:
+        """Inflate a message that is there as a whole; what the three methods above do in turn."""
+        self._size = 0
+        data = self._inflate(payload)
+        if isinstance(data, bytes) and payload and self._inflater is not None:
+            rest = self._inflate(TAIL)  # see above for when there is none
+            data = data + rest if isinstance(rest, bytes) else rest
+        if self._server_forgets:
+            self._inflater = None
+        return data
 
     def _inflate(self, data: bytes) -> bytes | CloseReason:
         pieces: list[bytes] = []

@@ -2,9 +2,9 @@
 
 Two lanes lead from bytes to events. The **fast lane** takes whole, unfragmented, uncompressed
 data frames, which is what nearly all traffic is: it cuts the payload straight out of what was
-received. It also takes the usual close frame, with which nearly every connection ends.
-Everything else goes through **wsproto**, which keeps the rules of RFC 6455: pings, pongs,
-fragments, compression, and whatever is not legal. Both are exact at the same place,
+received. It also takes the usual close frame, with which nearly every connection ends, and a compressed
+message that is there as a whole. Everything else goes through **wsproto**, which keeps the rules
+of RFC 6455: pings, pongs, fragments, and whatever is not legal. Both are exact at the same place,
 the boundary between two frames: :meth:`Protocol._measure` reads each frame's header just far
 enough to know its lane and where it ends, and a frame goes one way or the other, whole.
 
@@ -37,6 +37,7 @@ COLLECT = 16 * 1024  # bytes of a frame up to which it is awaited whole, not giv
 _NO_LIMIT = 1 << 64  # bytes; no frame has so many
 _USUAL_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, *range(3000, 5000)))
 _FAST = {FIN | TEXT: True, FIN | BINARY: False}  # first byte → whether it is text
+_FAST_COMPRESSED = {FIN | RSV1 | TEXT: True, FIN | RSV1 | BINARY: False}
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,11 @@ class Protocol:
                 begin, size = header
             text = self._fast.get(buffer[start])
             if text is None or self._within_message or size >= _NO_LIMIT:
-                if self._fast and buffer[start] == FIN | CLOSE:
-                    event = _usual_close(buffer[begin : begin + size], size)
-                    if event is not None:
-                        self._parsing = False
-                        yield event
-                        return
+                event = self._shortcut(buffer[start], buffer[begin : begin + size], size)
+                if event is not None:
+                    start = begin + size
+                    yield event
+                    continue
                 self._to_wsproto = begin - start + size
                 continue
             stop = begin + size
@@ -184,6 +184,25 @@ class Protocol:
     def wanted(self) -> int:
         """How many bytes to ask the stream for: more in the middle of a large frame."""
         return MOST_WANTED if self._large > WANTED else WANTED
+
+    def _shortcut(self, first: int, payload: bytes, size: int) -> Event | None:
+        """Read a close frame or a compressed message if it is whole and nothing is odd about it."""
+        if not self._fast or len(payload) < size:
+            return None
+        if first == FIN | CLOSE:
+            event = _usual_close(payload)
+            self._parsing = event is None
+            return event
+        text = _FAST_COMPRESSED.get(first)
+        if text is None or self._deflate is None or self._within_message:
+            return None
+        data = self._deflate.inflate(payload)
+        if isinstance(data, bytes):
+            return self._whole(data, text)
+        if data is CloseReason.MESSAGE_TOO_BIG:
+            return self._too_big()
+        self._parsing = False
+        return PeerBrokeProtocol(data, "what cannot be inflated")
 
     def _whole(self, payload: bytes, text: bool) -> Event:
         if not text:
@@ -284,12 +303,9 @@ class Protocol:
         return build_frame(FIN | CLOSE, code.to_bytes(2, "big") + text)
 
 
-def _usual_close(payload: bytes, size: int) -> CloseReceived | None:
-    """Read a close frame that is there as a whole and beyond doubt (RFC 6455 section 5.5.1).
-
-    ``None`` leaves the judgement to wsproto.
-    """
-    if size > MAX_CONTROL_PAYLOAD or len(payload) < size or size == 1:
+def _usual_close(payload: bytes) -> CloseReceived | None:
+    """Read a close frame that is beyond doubt (RFC 6455 section 5.5.1), and no other."""
+    if len(payload) > MAX_CONTROL_PAYLOAD:
         return None
     if not payload:
         return CloseReceived(NO_CODE, "")
