@@ -189,11 +189,10 @@ class _Dial:
                 # python-socks takes a while to import, and most routes do without.
                 from ._socks import open_socks_tunnel
 
-                await open_socks_tunnel(stream, hop, host, port)
+                return await open_socks_tunnel(stream, hop, host, port)
             except BaseException:
                 await trio.aclose_forcefully(stream)
                 raise
-        return stream
 
     async def _http_tunnel(self, hop: Hop, authority: str) -> trio.abc.Stream:
         schemes = self._schemes(hop)

@@ -26,7 +26,10 @@ from python_socks.async_.trio.v2 import Proxy as SocksClient
 
 from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
 
+from ._endpoints import with_prefix
 from ._hop import Hop
+
+RECEIVE_SIZE = 4096  # bytes; an answer has some hundred at most
 
 # RFC 1928 section 6; above 90: the SOCKS4 memo.
 REPLIES = {
@@ -50,18 +53,23 @@ _REMEDIES = {
 }
 
 
-async def open_socks_tunnel(stream: trio.abc.Stream, hop: Hop, host: str, port: int) -> None:
+async def open_socks_tunnel(
+    stream: trio.abc.Stream, hop: Hop, host: str, port: int
+) -> trio.abc.Stream:
     """Ask a SOCKS proxy for a tunnel; on return the stream's other end is ``host:port``.
 
     Each message is sent in one write and its answer awaited before the next is sent, for
-    some proxies read one message per ``recv``. Exactly the answer's bytes are read, so what
-    follows them stays in the stream.
+    some proxies read one message per ``recv``.
 
     Args:
       stream: An open connection to the proxy; its TLS, if any, is done.
       hop: The proxy at the other end; its credentials are offered if it has any.
       host: A name (the proxy resolves it) or an IP literal.
       port: The TCP port.
+
+    Returns:
+      The tunnel: the same stream, with those bytes in front of it that came together with the
+      proxy's last answer and belong to the server.
 
     Raises:
       ProxyAuthenticationError: No authentication method in common, or wrong credentials.
@@ -90,11 +98,12 @@ async def open_socks_tunnel(stream: trio.abc.Stream, hop: Hop, host: str, port: 
     except UnicodeDecodeError:
         # The reply was read to its end and granted the request; only the name the proxy
         # bound, which nobody needs, is not UTF-8.
-        return
+        pass
     except SocksError:
         # No refusal, for those are told by _Borrowed.
         guess = _guess(bytes(borrowed.answer), "SOCKS4" if borrowed.socks4 else "SOCKS5")
         raise hop.broke_protocol("socks", f"answered with {guess}") from None
+    return with_prefix(borrowed.rest, stream)
 
 
 class _Credential(str):
@@ -134,11 +143,11 @@ class _Borrowed:
         self._authority = authority
         self._asked: Literal["", "greeting", "login", "request"] = ""
         self.socks4 = hop.proxy.scheme.startswith("socks4")
-        self.answer = bytearray()  # as far as it has come
+        self.answer = bytearray()  # as far as it has come, and perhaps more than that
+        self._taken = 0  # bytes of it
 
     async def connect(self, **_: object) -> _Borrowed:
         """Stand in for the proxy before this one: the way to this proxy exists already."""
-        await trio.lowlevel.checkpoint()
         return self
 
     async def write(self, data: bytes) -> None:
@@ -146,28 +155,33 @@ class _Borrowed:
             self._asked = "login"
         else:
             self._asked = "request" if self.socks4 or self._asked else "greeting"
-        self.answer.clear()
+        self.answer = bytearray(self.rest)
+        self._taken = 0
         await self._stream.send_all(data)
 
-    async def read(self, max_bytes: int = 65536) -> bytes:
-        data = bytes(await self._stream.receive_some(max_bytes))
-        self.answer += data
-        refusal = self._refusal()
-        if refusal is not None:
-            raise refusal
-        return data
-
     async def read_exactly(self, size: int) -> bytes:
-        start = len(self.answer)
-        while len(self.answer) < start + size:
-            if not await self.read(start + size - len(self.answer)):
+        start, self._taken = self._taken, self._taken + size
+        while True:
+            refusal = self._refusal()
+            if refusal is not None:
+                raise refusal
+            if len(self.answer) >= self._taken:
+                return bytes(self.answer[start : self._taken])
+            # What is there is taken at once: python-socks asks for a reply in three pieces.
+            data = await self._stream.receive_some(RECEIVE_SIZE)
+            if not data:
                 middle = "in the middle of" if self.answer else "without"
                 raise self._hop.broke_protocol(
                     "socks",
                     f"closed the connection {middle} an answer to the request for "
                     f"{self._authority}; does it speak {self._hop.proxy.scheme} on that port?",
                 )
-        return bytes(self.answer[start:])
+            self.answer += data
+
+    @property
+    def rest(self) -> bytes:
+        """What came and was not asked for."""
+        return bytes(self.answer[self._taken :])
 
     async def close(self) -> None:
         """Leave the stream to its owner."""
