@@ -261,6 +261,8 @@ def _to_ascii(name: str) -> str | None:
 
 def _percent_decode(text: str) -> str | None:
     """Decode ``%XX`` as UTF-8; a ``%`` without two digits behind it stands for itself."""
+    if "%" not in text:
+        return text
     try:
         return unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
@@ -613,7 +615,7 @@ class Proxy:
     ) -> None:
         if not isinstance(url, str):
             raise TypeError(f"{source}: a proxy URL must be a string, not {type(url).__name__}")
-        fail = _proxy_failing_with(source, mask_url(url))
+        fail = _proxy_failing_with(source, url)
         scheme, username, password, host, port = _parse_proxy_url(url, default_scheme, fail)
         _CREDENTIAL_CHECKS[scheme](username, password, fail)
         _check_ssl_context(scheme, ssl_context, fail)
@@ -694,9 +696,9 @@ def parse_proxy(value: str | Proxy, *, source: str, default_scheme: ProxyScheme 
     return proxy
 
 
-def _proxy_failing_with(source: str, masked: str) -> Fail:
+def _proxy_failing_with(source: str, url: str) -> Fail:
     def fail(problem: str) -> NoReturn:
-        raise ProxyConfigError(f"{source}: {problem} (in {masked!r})")
+        raise ProxyConfigError(f"{source}: {problem} (in {mask_url(url)!r})")
 
     return fail
 
