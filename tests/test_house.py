@@ -115,7 +115,7 @@ def test_no_servers_in_the_client() -> None:
         ("python_socks", {"trio_wsproxy._transport._socks"}),
         ("spnego", {"trio_wsproxy._transport._auth"}),
         ("trustme", {"trio_wsproxy.testing._certificates"}),
-        ("argparse", {"trio_wsproxy._cli"}),
+        ("rich", {"trio_wsproxy._cli._console"}),
         (
             "wsproto",
             {
@@ -135,8 +135,17 @@ def test_one_importer(library: str, only: set[str]) -> None:
     assert users == only
 
 
+def test_one_command_line() -> None:
+    """Only the modules of the command line know argparse."""
+    users = {place(name) for name in MODULES if "argparse" in imports_of(name)}
+    assert users == {"_cli"}
+
+
 def test_one_reader_of_the_system() -> None:
-    """Only _system.py looks at the environment, the registry and the settings of macOS."""
+    """Only _system.py looks at the environment, the registry and the settings of macOS.
+
+    But for NO_COLOR and the terminal's type and width, which are the console's.
+    """
     telltales = {"environ", "environb", "getenv", "winreg", "_scproxy", "urllib.request"}
     users = {
         name
@@ -151,4 +160,4 @@ def test_one_reader_of_the_system() -> None:
         or (isinstance(node, ast.ImportFrom) and node.module == "os")
     }
     users |= {name for name in MODULES if telltales & set(imports_of(name))}
-    assert users == {"trio_wsproxy._routing._system"}
+    assert users == {"trio_wsproxy._routing._system", "trio_wsproxy._cli._console"}

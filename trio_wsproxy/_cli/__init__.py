@@ -1,0 +1,98 @@
+"""The command line: ``trio-wsproxy COMMAND``, or ``python -m trio_wsproxy COMMAND``.
+
+Each command is a function from the parsed arguments and a :class:`Console` to an exit code,
+in a module of its own that also knows its options (``add_parser``). What a command needs
+beyond the parser it imports when it runs.
+
+====  ===========================================================================
+code  meaning
+====  ===========================================================================
+0     it worked
+1     it did not work: no connection, an abnormal end, or nobody reads the output
+2     it could not be tried: wrong arguments, a malformed setting, a missing extra
+130   Ctrl-C
+====  ===========================================================================
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from trio_wsproxy import __version__
+from trio_wsproxy._demo import demo
+
+from ._console import Console
+
+SCRIPT = "trio-wsproxy"  # as pyproject.toml names it
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C has ended: 128 + SIGINT
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+      argv: The arguments behind the program's name; by default those of the process.
+
+    Returns:
+      The exit code.
+
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    try:
+        code: int = arguments.run(arguments, Console())
+        sys.stdout.flush()  # here, for a reader that has gone would be noticed too late at exit
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # "| head" has seen enough
+        _discard_output()
+        return 1
+    return code
+
+
+def _discard_output() -> None:
+    """Let Python's own flush at exit succeed, or it would complain about the broken pipe."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m trio_wsproxy",
+        description="A WebSocket client for trio that connects through any proxy.",
+    )
+    parser.add_argument("--version", action="version", version=f"{SCRIPT} {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    _add_demo_parser(commands)
+    return parser
+
+
+def _add_demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "demo",
+        help="echo a message through every kind of proxy; needs no network",
+        description=(
+            "Starts echo servers and proxies on loopback and echoes a message over each kind of "
+            "route, with ws:// and wss://. Exits with 1 if one of them failed."
+        ),
+    )
+    command.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace, console: Console) -> int:
+    del arguments  # there are none
+    try:
+        return 0 if trio.run(demo) else 1
+    except ImportError as exc:  # trustme comes with an extra
+        console.error(f"the demo cannot run: {exc}")
+        return 2

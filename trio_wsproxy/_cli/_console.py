@@ -1,0 +1,173 @@
+"""What the commands write to: a terminal with colour, a terminal without, a pipe or a file.
+
+The layout is ours and the same everywhere; rich, if it is there, only adds colour. Nothing
+depends on it, and no escape code is ever written to anything but a terminal.
+
+What came from the network must go through :func:`printable` before it is shown on a terminal,
+which would obey it otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+STYLES = {
+    "": "",
+    "good": "green",
+    "bad": "bold red",
+    "warn": "yellow",
+    "dim": "dim",
+    "strong": "bold",
+}
+GAP = "  "  # between two columns of a table
+NARROWEST = 20  # columns for the last column of a table, however narrow the terminal is
+
+# What a terminal obeys instead of showing it: C0, DEL and C1, the other line ends of Unicode,
+# the controls that turn the direction of text; and what cannot be encoded, lone surrogates.
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Escape what a terminal would obey, as ``\x1b`` or ``\u202e``.
+
+    Args:
+      text: From the network, or from anywhere else that is not trusted.
+      keep: The control characters to leave as they are, for example ``"\n\t"``.
+
+    """
+    return UNPRINTABLE.sub(lambda found: _escaped(found[0], keep), text)
+
+
+def _escaped(character: str, keep: str) -> str:
+    return character if character in keep else ascii(character)[1:-1]
+
+
+def columns_of(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+class Console:
+    """Where a command's output and errors go.
+
+    Args:
+      out: For output; ``sys.stdout`` by default.
+      err: For errors; ``sys.stderr`` by default.
+      environ: Environment variables (``NO_COLOR``, ``TERM``, ``COLUMNS``); by default those of the
+        process.
+
+    Attributes:
+      coloured (bool): Whether output is coloured: it goes to a terminal that understands colours,
+        ``NO_COLOR`` is not set, and rich is installed.
+      terminal (bool): Whether output goes to a terminal.
+      width (int): Columns of the terminal; 80 where output does not go to one.
+
+    """
+
+    def __init__(
+        self,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._out = sys.stdout if out is None else out
+        self._err = sys.stderr if err is None else err
+        environ = os.environ if environ is None else environ
+        self._rich_out = _rich_console(self._out, environ)
+        self._rich_err = _rich_console(self._err, environ)
+        self.terminal = self._out.isatty()
+        self.coloured = self._rich_out is not None
+        self.width = _width(self._out, environ) if self.terminal else 80
+
+    def print(self, text: str = "", *, style: str = "") -> None:
+        """Write a line of output.
+
+        Args:
+          text: The line, or several; it is literal, and not wrapped.
+          style: ``"good"``, ``"bad"``, ``"warn"``, ``"dim"`` or ``"strong"``; none by default.
+
+        """
+        _write(self._out, self._rich_out, text, style)
+
+    def error(self, text: str) -> None:
+        """Write a line to the other stream."""
+        _write(self._err, self._rich_err, text, "bad")
+
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0
+    ) -> None:
+        """Write a table whose columns are aligned.
+
+        Args:
+          columns: The headings; without any (all empty) none are written.
+          rows: The cells. Those of the last column are wrapped where the line would be too long.
+          indent: Blanks before each line.
+
+        """
+        widths = [max(map(columns_of, cells)) for cells in zip(columns, *rows, strict=True)]
+        widths[-1] = max(
+            self.width - indent - sum(widths[:-1]) - len(GAP) * len(widths[1:]), NARROWEST
+        )
+        if any(columns):
+            self._row(columns, widths, indent, "strong")
+        for row in rows:
+            self._row(row, widths, indent)
+
+    def _row(
+        self, cells: Sequence[str], widths: Sequence[int], indent: int, style: str = ""
+    ) -> None:
+        *first, last = cells
+        head = [
+            cell + " " * (width - columns_of(cell))
+            for cell, width in zip(first, widths, strict=False)
+        ]
+        for line in textwrap.wrap(last, widths[-1]) or [""]:
+            self.print((" " * indent + GAP.join([*head, line])).rstrip(), style=style)
+            head = [" " * width for width in widths[:-1]]
+
+
+def _rich_console(stream: TextIO, environ: Mapping[str, str]) -> Any:
+    """Rich's console for a stream that is to be coloured, else ``None``."""
+    if not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return None
+    try:
+        import rich.console
+    except ImportError:
+        return None
+    return rich.console.Console(file=stream, _environ=environ, highlight=False)
+
+
+def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
+    """As ``shutil.get_terminal_size``, for any stream."""
+    columns = environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):  # not a terminal of this system
+        return 80
+
+
+def _write(stream: TextIO, rich_console: Any, text: str, style: str) -> None:
+    name = STYLES[style]
+    encoding = stream.encoding or "utf-8"  # a StringIO has none
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    if rich_console is not None and name:
+        from rich.text import Text
+
+        rich_console.print(Text(text, style=name), soft_wrap=True)
+    else:
+        stream.write(f"{text}\n")
+    stream.flush()
