@@ -116,6 +116,7 @@ def test_no_servers_in_the_client() -> None:
         ("spnego", {"trio_wsproxy._transport._auth"}),
         ("trustme", {"trio_wsproxy.testing._certificates"}),
         ("rich", {"trio_wsproxy._cli._console"}),
+        ("shtab", {"trio_wsproxy._cli._completion"}),
         (
             "wsproto",
             {

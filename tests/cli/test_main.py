@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +32,60 @@ def test_as_a_module() -> None:
         check=True,
     )
     assert done.stdout == f"trio-wsproxy {trio_wsproxy.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/usr/bin/trio-wsproxy", "trio-wsproxy"),
+        ("/x/trio_wsproxy/__main__.py", "python -m trio_wsproxy"),
+    ],
+)
+def test_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str, name: str
+) -> None:
+    """The help calls the program by the name that it was started under."""
+    monkeypatch.setattr(sys, "argv", [path])
+    _cli.main([])
+    assert capsys.readouterr().out.startswith(f"usage: {name} [-h]")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_completion() -> None:
+    """``--print-completion bash`` makes bash complete commands, options and files."""
+    script = subprocess.run(
+        [sys.executable, "-m", "trio_wsproxy", "--print-completion", "bash"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    def completed(*words: str) -> list[str]:
+        """What bash offers for the last word."""
+        line = " ".join(words)
+        ask = (
+            f"{script}\nCOMP_WORDS=({line!s}); COMP_CWORD={len(words) - 1}\n"
+            "$(complete -p trio-wsproxy | sed 's/.*-F \\([^ ]*\\).*/\\1/')"
+            ' trio-wsproxy "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"\n'
+            'printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    assert completed("trio-wsproxy", "conn") == ["connect"]
+    assert completed("trio-wsproxy", "connect", "--prox") == ["--proxy", "--proxy-cacert"]
+    assert completed("trio-wsproxy", "connect", "--cacert", "/dev/nul") == ["/dev/null"]
+
+
+def test_completion_without_shtab(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the extra, ``--print-completion`` says how to install it, and exits with 2."""
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    with pytest.raises(SystemExit) as excinfo:
+        _cli.main(["--print-completion", "bash"])
+    assert excinfo.value.code == 2
+    assert "pip install 'trio-wsproxy[cli]'" in capsys.readouterr().err
 
 
 def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,3 +124,16 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(_cli, "demo", demo)
     assert _cli.main(["demo"]) == 130
+
+
+def test_documentation() -> None:
+    """Each command has a page, which tells each of its options, or the page of shared ones does."""
+    parser = _cli._parser("trio-wsproxy")
+    (commands,) = (x for x in parser._actions if isinstance(x, argparse._SubParsersAction))
+    docs = Path(__file__).parent.parent.parent / "docs"
+    shared = (docs / "cli.rst").read_text(encoding="utf-8")
+    for name, command in commands.choices.items():
+        page = (docs / f"cli-{name}.rst").read_text(encoding="utf-8")
+        assert f":doc:`trio-wsproxy {name} <cli-{name}>`" in shared
+        for option in command._option_string_actions.keys() - {"-h", "--help"}:
+            assert f"``{option}" in page + shared, f"{name} {option}"

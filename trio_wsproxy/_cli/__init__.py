@@ -27,6 +27,7 @@ import trio
 from trio_wsproxy import __version__
 from trio_wsproxy._demo import demo
 
+from . import _completion, _connect
 from ._console import Console
 
 SCRIPT = "trio-wsproxy"  # as pyproject.toml names it
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit code.
 
     """
-    parser = _parser()
+    parser = _parser(SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m trio_wsproxy")
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -66,13 +67,15 @@ def _discard_output() -> None:
     os.close(nowhere)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m trio_wsproxy",
+        prog=name,
         description="A WebSocket client for trio that connects through any proxy.",
     )
     parser.add_argument("--version", action="version", version=f"{SCRIPT} {__version__}")
+    _completion.add_option(parser, lambda: _parser(SCRIPT))
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    _connect.add_parser(commands)
     _add_demo_parser(commands)
     return parser
 

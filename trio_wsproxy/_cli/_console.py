@@ -3,6 +3,11 @@
 The layout is ours and the same everywhere; rich, if it is there, only adds colour. Nothing
 depends on it, and no escape code is ever written to anything but a terminal.
 
+While the user types a line, the kernel has it and shows it; we never see it before Enter. So
+that nothing is written into it, :meth:`Console.insert` makes room above it: it remembers the
+place of the cursor, scrolls if it has to, inserts blank rows where the typed line stands, fills
+them, and puts the cursor back where it was in the line, now further down.
+
 What came from the network must go through :func:`printable` before it is shown on a terminal,
 which would obey it otherwise.
 """
@@ -24,7 +29,9 @@ STYLES = {
     "warn": "yellow",
     "dim": "dim",
     "strong": "bold",
+    "received": "cyan",
 }
+PROMPT = "> "
 GAP = "  "  # between two columns of a table
 NARROWEST = 20  # columns for the last column of a table, however narrow the terminal is
 
@@ -71,7 +78,7 @@ class Console:
       coloured (bool): Whether output is coloured: it goes to a terminal that understands colours,
         ``NO_COLOR`` is not set, and rich is installed.
       terminal (bool): Whether output goes to a terminal.
-      width (int): Columns of the terminal; 80 where output does not go to one.
+      err_terminal (bool): Whether errors do.
 
     """
 
@@ -84,12 +91,30 @@ class Console:
     ) -> None:
         self._out = sys.stdout if out is None else out
         self._err = sys.stderr if err is None else err
-        environ = os.environ if environ is None else environ
+        self._environ = environ = os.environ if environ is None else environ
         self._rich_out = _rich_console(self._out, environ)
         self._rich_err = _rich_console(self._err, environ)
         self.terminal = self._out.isatty()
+        self.err_terminal = self._err.isatty()
         self.coloured = self._rich_out is not None
-        self.width = _width(self._out, environ) if self.terminal else 80
+        # The console of Windows knows these codes only after it was asked to.
+        self._moves = self.terminal and environ.get("TERM") != "dumb" and sys.platform != "win32"
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal, at this moment; 80 where output does not go to one."""
+        return self._size()[0]
+
+    def _size(self) -> tuple[int, int]:
+        """Columns and lines, as ``shutil.get_terminal_size`` has them, of any stream."""
+        try:
+            size = tuple(os.get_terminal_size(self._out.fileno())) if self.terminal else (0, 0)
+        except (OSError, ValueError):  # not a terminal of this system
+            size = (0, 0)
+        columns = self._environ.get("COLUMNS", "") if self.terminal else ""
+        if columns.isdecimal() and int(columns) > 0:
+            return int(columns), size[1] or 24
+        return size[0] or 80, size[1] or 24
 
     def print(self, text: str = "", *, style: str = "") -> None:
         """Write a line of output.
@@ -102,8 +127,40 @@ class Console:
         _write(self._out, self._rich_out, text, style)
 
     def error(self, text: str) -> None:
-        """Write a line to the other stream."""
+        """Write a line to the stream for errors."""
         _write(self._err, self._rich_err, text, "bad")
+
+    def note(self, text: str) -> None:
+        """Write a line about what is going on, which is not output, to the stream for errors."""
+        _write(self._err, self._rich_err, text, "dim")
+
+    def prompt(self) -> None:
+        """Show that a line may be typed."""
+        self._out.write(PROMPT)
+        self._out.flush()
+
+    def insert(self, text: str, *, style: str = "", last: bool = False) -> None:
+        """Write a line above the one that the user is typing; output must go to a terminal.
+
+        Args:
+          text: As for :meth:`print`, without tabs.
+          style: As for :meth:`print`.
+          last: The line that is being typed will not be sent any more: write over it.
+
+        """
+        columns, lines = self._size()
+        rows = sum(_rows(line, columns) for line in text.split("\n"))
+        if not self._moves:
+            before, after = "\n", "" if last else PROMPT
+        elif last:
+            before, after = "\r\x1b[K", ""
+        elif rows >= lines:  # there is not enough room; what is typed is kept, but not seen
+            before, after = "\r\x1b[K", PROMPT
+        else:
+            # Remember the cursor, scroll if need be, go up again, insert rows; and back.
+            before = f"\x1b7{chr(10) * rows}\x1b[{rows}A\x1b[{rows}L"
+            after = f"\x1b8\x1b[{rows}B"
+        _write(self._out, self._rich_out, text, style, before, after)
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0
@@ -149,25 +206,28 @@ def _rich_console(stream: TextIO, environ: Mapping[str, str]) -> Any:
     return rich.console.Console(file=stream, _environ=environ, highlight=False)
 
 
-def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
-    """As ``shutil.get_terminal_size``, for any stream."""
-    columns = environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
-        return int(columns)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except (OSError, ValueError):  # not a terminal of this system
-        return 80
+def _rows(line: str, columns: int) -> int:
+    """How many rows of a terminal a line takes; a wide character is not cut in two."""
+    rows, column = 1, 0
+    for character in line:
+        width = columns_of(character)
+        if column + width > columns:
+            rows, column = rows + 1, 0
+        column += width
+    return rows
 
 
-def _write(stream: TextIO, rich_console: Any, text: str, style: str) -> None:
-    name = STYLES[style]
+def _write(
+    stream: TextIO, rich_console: Any, text: str, style: str, before: str = "", after: str = ""
+) -> None:
+    """Write a line at once, for a terminal must not echo what is typed in the middle of it."""
     encoding = stream.encoding or "utf-8"  # a StringIO has none
-    text = text.encode(encoding, "backslashreplace").decode(encoding)
-    if rich_console is not None and name:
+    text = text.encode(encoding, "backslashreplace").decode(encoding) + "\n"
+    if rich_console is not None and STYLES[style]:
         from rich.text import Text
 
-        rich_console.print(Text(text, style=name), soft_wrap=True)
-    else:
-        stream.write(f"{text}\n")
+        with rich_console.capture() as capture:
+            rich_console.print(Text(text, style=STYLES[style], end=""), soft_wrap=True, end="")
+        text = capture.get()
+    stream.write(before + text + after)
     stream.flush()

@@ -1,0 +1,130 @@
+"""The options that several commands share, and what they become for ``open_websocket_url``."""
+
+from __future__ import annotations
+
+import argparse
+import ssl
+from typing import Any
+
+CONNECT_TIMEOUT = 60  # seconds; the client's own default
+
+
+def add_url(parser: argparse.ArgumentParser) -> None:
+    """Add the one argument that every command needs."""
+    parser.add_argument("url", metavar="URL", help="ws:// or wss://")
+
+
+def add_proxy_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the way."""
+    group = parser.add_argument_group(
+        "proxy", "without these, the system's settings (https_proxy, no_proxy, ...) are used"
+    )
+    either = group.add_mutually_exclusive_group()
+    either.add_argument(
+        "--proxy",
+        action="append",
+        metavar="URL",
+        help="go through this proxy; several make a chain, nearest first",
+    )
+    either.add_argument("--no-proxy", action="store_true", help="connect directly")
+
+
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a connection: the way, TLS, the WebSocket request, the time."""
+    parser.add_argument(
+        "--header",
+        action="append",
+        type=_header,
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="send this header with the WebSocket request; may be repeated",
+    )
+    parser.add_argument(
+        "--subprotocol",
+        action="append",
+        metavar="NAME",
+        help="offer this subprotocol; may be repeated, the preferred one first",
+    )
+    parser.add_argument(
+        "--compression", action="store_true", help="offer compression (permessage-deflate)"
+    )
+    parser.add_argument(
+        "--connect-timeout",
+        type=_seconds,
+        default=CONNECT_TIMEOUT,
+        metavar="SECONDS",
+        help="give up when the connection is not open by then (default: %(default)s)",
+    )
+    add_proxy_options(parser)
+    group = parser.add_argument_group("TLS", "without these, the platform's trust store is used")
+    group.add_argument(
+        "--cacert",
+        type=_trusting,
+        metavar="FILE",
+        help="trust only these certificates (PEM) for a wss:// server",
+    )
+    group.add_argument(
+        "--proxy-cacert",
+        type=_trusting,
+        metavar="FILE",
+        help="trust only these certificates (PEM) for https:// proxies",
+    )
+
+
+def proxy_argument(arguments: argparse.Namespace) -> list[str] | bool | None:
+    """Say what the options about the way are as the parameter ``proxy``."""
+    if arguments.no_proxy:
+        return None
+    return arguments.proxy or True
+
+
+def connection_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Say what the options of a connection are as parameters of ``open_websocket_url``."""
+    return {
+        "ssl_context": arguments.cacert,
+        "subprotocols": arguments.subprotocol,
+        "extra_headers": arguments.header,
+        "proxy": proxy_argument(arguments),
+        "proxy_ssl_context": arguments.proxy_cacert,
+        "compression": "deflate" if arguments.compression else None,
+        "connect_timeout": arguments.connect_timeout,
+    }
+
+
+def seconds_or_more(text: str, least: float) -> float:
+    """Read a number of seconds.
+
+    Raises:
+      argparse.ArgumentTypeError: It is not a number, or too small.
+
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not value >= least:  # "nan" is not, either
+        raise argparse.ArgumentTypeError(f"{text!r}: must be {least:g} or more")
+    return value
+
+
+def _seconds(text: str) -> float:
+    return seconds_or_more(text, 0)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not (name.strip() and colon):
+        # Without the text: it may be a secret that was meant to have a name.
+        raise argparse.ArgumentTypeError("a header is written 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def _trusting(path: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise argparse.ArgumentTypeError(f"{path!r} has no certificates in PEM format") from None
+    except OSError as exc:
+        raise argparse.ArgumentTypeError(f"cannot read {path!r}: {exc.strerror}") from None
+    context.set_alpn_protocols(["http/1.1"])  # as the client's own context does
+    return context
