@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -306,6 +309,29 @@ async def test_refused() -> None:
     assert "answered 404 Not Found" in done.err
 
 
+@asynccontextmanager
+async def running(*arguments: str) -> AsyncIterator[trio.Process]:
+    """Run the command with pipes at all ends."""
+    async with trio.open_nursery() as nursery:
+        run = functools.partial(
+            trio.run_process,
+            [*COMMAND, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            check=False,
+            env=ENVIRON,
+        )
+        process: trio.Process = await nursery.start(run)
+        yield process
+
+
+async def rest_of(stream: trio.abc.ReceiveStream | None) -> bytes:
+    """All that is still to be read."""
+    assert stream is not None
+    return b"".join([data async for data in stream])
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for others")
 async def test_interrupted() -> None:
     """Ctrl-C does the closing handshake, and exits with 130 and without a word."""
@@ -319,25 +345,36 @@ async def test_interrupted() -> None:
         assert excinfo.value.reason is not None
         codes.append(excinfo.value.reason.code)
 
-    async with open_echo_server(handler=handler) as server, trio.open_nursery() as nursery:
-        process: trio.Process = await nursery.start(
-            lambda task_status: trio.run_process(
-                [*COMMAND, server.url],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                check=False,
-                env=ENVIRON,
-                task_status=task_status,
-            )
-        )
+    async with open_echo_server(handler=handler) as server, running(server.url) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
         assert await process.stdout.receive_some() == b"ready\n"
         process.send_signal(signal.SIGINT)
-        assert await process.stderr.receive_some() == b""
         assert await process.wait() == 130
+        assert await rest_of(process.stderr) == b""
     assert codes == [1000]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for others")
+async def test_interrupted_while_nobody_reads() -> None:
+    """Ctrl-C also works where the reader of our output has stopped reading."""
+    stuck = trio.Event()
+
+    async def handler(request: WebSocketRequest) -> None:
+        connection = await request.accept()
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(50_000):  # 50 MB: more than fits into all buffers on the way
+                with trio.move_on_after(1) as scope:
+                    await connection.send_message("x" * 1000)
+                if scope.cancelled_caught:
+                    break
+            stuck.set()
+            await trio.sleep_forever()
+
+    async with open_echo_server(handler=handler) as server, running(server.url) as process:
+        await stuck.wait()
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 130
+        assert await rest_of(process.stderr) == b""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell's words")
