@@ -1,0 +1,190 @@
+"""``trio-wsproxy explain URL``: which proxy would be used, and why. Nothing is connected to.
+
+What is shown is a :class:`~trio_wsproxy._routing.Route` and, beside it, what other clients make of
+the same environment (:mod:`._rivals`). Both are masked where they are made, so there is no
+secret here to be lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from trio_wsproxy._routing import Look, ProxyArgument, Route, resolve_proxy
+from trio_wsproxy._routing._system import environment
+
+from ._console import Console, printable
+from ._rivals import Comparison, compare
+
+_DESCRIPTION = """\
+Shows the route to a URL without connecting: each place looked at for a proxy,
+what stood there and what came of it, and what curl, Go, requests and websockets
+would do in the same environment where that differs. Passwords are masked.
+"""
+_EPILOG = """\
+examples:
+  trio-wsproxy explain wss://example.org/chat
+  trio-wsproxy explain --json tls://example.org:8443
+  https_proxy=http://proxy.corp:3128 trio-wsproxy explain wss://example.org
+
+Exits with 2 if the URL or a setting is malformed, and names the variable.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options.
+
+    Args:
+      commands: Where to add them.
+
+    """
+    command = commands.add_parser(
+        "explain",
+        help="show which proxy would be used, and why, without connecting",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "url", metavar="URL", help="ws://…, wss://…, tcp://host:port or tls://host:port"
+    )
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--proxy",
+        metavar="URL",
+        action="append",
+        help="a proxy instead of the system's; several of them are a chain, nearest first",
+    )
+    choice.add_argument(
+        "--no-proxy", action="store_true", help="connect directly, whatever the system says"
+    )
+    command.add_argument("--json", action="store_true", help="write one JSON object")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Explain one URL.
+
+    Args:
+      arguments: ``url``, ``proxy``, ``no_proxy`` and ``json``.
+      console: Where to write.
+
+    Returns:
+      The exit code: 0, or 2 if the URL or a setting is malformed.
+
+    """
+    try:
+        route = resolve_proxy(arguments.url, proxy=_proxy_argument(arguments))
+    except ValueError as exc:  # ProxyConfigError is one
+        message = printable(str(exc))
+        console.error(message)
+        if arguments.json:
+            console.print(json.dumps({"error": message}, ensure_ascii=False))
+        return 2
+    others = _others(route, arguments)
+    if arguments.json:
+        console.print(json.dumps(_as_json(route, others), ensure_ascii=False, indent=2))
+    else:
+        _show(route, others, console)
+    return 0
+
+
+def _proxy_argument(arguments: argparse.Namespace) -> ProxyArgument:
+    proxies: list[str] | None = arguments.proxy
+    if arguments.no_proxy:
+        return None
+    return True if proxies is None else proxies
+
+
+def _others(route: Route, arguments: argparse.Namespace) -> Sequence[Comparison]:
+    """What the others would do; nothing if we do not go by the environment either."""
+    if _proxy_argument(arguments) is not True:
+        return ()
+    return compare(route, environment(), platform=sys.platform)
+
+
+# --- for programs ------------------------------------------------------------------------
+
+
+def _as_json(route: Route, others: Sequence[Comparison]) -> dict[str, Any]:
+    """The object that docs/cli-explain.rst describes."""
+    return {
+        "url": route.target.url,
+        "target": route.target.authority,
+        "source": route.source,
+        "hops": [hop.url for hop in route.hops],
+        "trail": [
+            {"place": look.place, "value": _value(look), "outcome": printable(look.outcome)}
+            for look in route.trail
+        ],
+        "picture": route.picture,
+        "others": [
+            {
+                "client": other.client,
+                "route": other.route,
+                "differs": other.differs,
+                "why": printable(other.why),
+            }
+            for other in others
+        ],
+    }
+
+
+def _value(look: Look) -> str | None:
+    return None if look.value is None else printable(look.value)
+
+
+# --- for people --------------------------------------------------------------------------
+
+
+def _show(route: Route, others: Sequence[Comparison], console: Console) -> None:
+    console.print(_headline(route), style="strong")
+    source = "no proxy is set" if route.source == "direct" else route.source
+    console.print(f"decided by: {source}")
+    console.print()
+    console.print("Looked at, in this order:", style="strong")
+    console.table(("", ""), [_row(look) for look in route.trail], indent=2)
+    console.print()
+    console.print("The way:", style="strong")
+    console.print(f"  {route.picture}")
+    if others:
+        console.print()
+        _show_others(route, others, console)
+
+
+def _headline(route: Route) -> str:
+    if not route.hops:
+        return f"{route.target} is reached directly"
+    return f"{route.target} is reached through {', then '.join(hop.url for hop in route.hops)}"
+
+
+def _row(look: Look) -> tuple[str, str]:
+    place = look.place.removeprefix("environment variable ")
+    value = "" if look.value is None else f"'{printable(look.value)}': "
+    return place, value + printable(look.outcome)
+
+
+def _show_others(route: Route, others: Sequence[Comparison], console: Console) -> None:
+    told = [other for other in others if other.why]
+    same = [other.client for other in others if not other.why]
+    if told:
+        console.print("In the same environment, others would go another way:", style="strong")
+        rows = [(other.client, other.route, _clause(other)) for other in told]
+        console.table(("client", "route", "why"), rows, indent=2)
+    if same:
+        start = "The same way as here" if told else "In the same environment, the same way"
+        console.print(f"{start}: {', '.join(same)}.")
+    scheme = route.target.scheme
+    console.print(
+        f"(Go and requests do not know {scheme}:// and are taken to be asked for "
+        f"{'https' if route.target.secure else 'http'}://.)",
+        style="dim",
+    )
+
+
+def _clause(other: Comparison) -> str:
+    """The reason, without the client's name, which stands in the same row."""
+    return printable(other.why.removeprefix(f"{other.client} "))
