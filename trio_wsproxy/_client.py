@@ -29,9 +29,10 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 
 import trio
@@ -499,21 +500,8 @@ def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
     return ((b"Authorization", value.encode("ascii")),)
 
 
-@asynccontextmanager
-async def _open(plan: Plan) -> AsyncGenerator[WebSocketConnection, None]:
-    connection = await connect(plan)
-    del plan  # nobody needs it any more, and the connection may live for long
-
-    def begin(nursery: trio.Nursery) -> WebSocketConnection:
-        nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
-        return connection
-
-    async with hosted(begin):
-        yield connection
-
-
 class Hosted(Protocol):
-    """What :func:`hosted` hosts."""
+    """What :class:`hosted` hosts."""
 
     async def _leave(self, error: BaseException | None) -> None:
         """End, now that the block has ended by ``error``, or normally."""
@@ -524,34 +512,72 @@ HostedT = TypeVar("HostedT", bound=Hosted)
 
 # Ctrl-C between two lines of this would leave a task that nothing can stop. It is kept off
 # here, and not off the user's block; where this waits, trio delivers it.
-@asynccontextmanager
-@trio.lowlevel.enable_ki_protection
-async def hosted(begin: Callable[[trio.Nursery], HostedT]) -> AsyncGenerator[HostedT, None]:
+class hosted(AbstractAsyncContextManager[HostedT]):  # noqa: N801  # used like a function
     """Give something a nursery of its own for the length of a block, and no exception group.
 
-    See the table at the head of this file.
+    See the table at the head of this file. A class, for two generators, one around the other,
+    would cost each connection a kilobyte.
+
+    Args:
+      begin: Makes it, in the nursery.
+
     """
-    error: BaseException | None = None
-    leaving: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        guest = begin(nursery)
-        # Whatever is raised here is kept, for the nursery would wrap it in a group.
+
+    __slots__ = ("_begin", "_guest", "_nursery_manager")
+
+    def __init__(self, begin: Callable[[trio.Nursery], HostedT]) -> None:
+        self._begin = begin
+
+    @trio.lowlevel.enable_ki_protection
+    async def __aenter__(self) -> HostedT:
+        self._nursery_manager = trio.open_nursery()
+        nursery = await self._nursery_manager.__aenter__()
+        self._guest = self._begin(nursery)
+        return self._guest
+
+    @trio.lowlevel.enable_ki_protection
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        leaving: BaseException | None = None
         try:
-            yield guest
-        except BaseException as exc:
-            error = exc
-        try:
-            await guest._leave(error)  # noqa: SLF001
-        except BaseException as exc:
-            leaving = exc
-    try:
-        if error is not None and not isinstance(leaving, KeyboardInterrupt):
-            raise error
-        if leaving is not None:
-            leaving.__context__ = error or leaving.__context__
-            raise leaving
-    finally:
-        del error, leaving  # no cycle through this frame
+            # Whatever is raised here is kept, for the nursery would wrap it in a group.
+            try:
+                await self._guest._leave(error)  # noqa: SLF001
+            except BaseException as exc:
+                leaving = exc
+            await self._nursery_manager.__aexit__(None, None, None)
+            if leaving is not None and (error is None or isinstance(leaving, KeyboardInterrupt)):
+                leaving.__context__ = error or leaving.__context__
+                raise leaving
+        finally:
+            del error, leaving  # no cycle through this frame
+
+
+class _open(hosted[WebSocketConnection]):  # noqa: N801
+    """Dial, then host the connection."""
+
+    __slots__ = ("_plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan: Plan | None = plan
+
+    @trio.lowlevel.enable_ki_protection
+    async def __aenter__(self) -> WebSocketConnection:
+        plan, self._plan = self._plan, None  # nobody needs it later, and that may be long
+        if plan is None:
+            raise RuntimeError("this context manager has been entered already; make another one")
+        connection = await connect(plan)
+
+        def begin(nursery: trio.Nursery) -> WebSocketConnection:
+            nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
+            return connection
+
+        self._begin = begin
+        return await super().__aenter__()
 
 
 @trio.lowlevel.enable_ki_protection
