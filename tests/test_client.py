@@ -76,7 +76,8 @@ class Network:
         self.options = options
         self.routes.append(route)
         self.contexts.append(ssl_context)
-        with log.stage("tcp", None, "the TCP connection to the server example.org:80"):
+        waiting_for = "the TCP connection to the server example.org:80"
+        with log.stage("tcp", None, "example.org:80", waiting_for):
             await trio.lowlevel.checkpoint()
             if self.stall:
                 await trio.sleep_forever()
@@ -315,7 +316,7 @@ async def test_all_ways(
         assert ws.subprotocol == "x"
         assert ws.handshake_headers == ((b"server", b"peer"),)
         assert (ws.is_client, ws.is_server) == (True, False)
-        assert ws.stages[-1].name == "upgrade"
+        assert ws.dial_report.stages[-1].name == "upgrade"
         assert (ws.route is None) is (way is by_wrap_client_stream)
         peer.say(TextMessage(data="hello"))
         assert await ws.receive() == "hello"
@@ -404,7 +405,7 @@ async def test_real_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
             assert isinstance(ws.local, Endpoint)
             assert ws.remote.url == server.url
             assert str(ws.local.address) == server.host
-            assert [stage.name for stage in ws.stages] == ["tcp", "upgrade"]
+            assert [stage.name for stage in ws.dial_report.stages] == ["tcp", "upgrade"]
             assert await ws.ping() > 0
         await server.wait_for("close")
         assert ws.closed is not None

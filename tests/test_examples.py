@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -123,3 +124,42 @@ def test_all_examples_are_tested() -> None:
     tested = Path(__file__).read_text(encoding="utf-8")
     for path in EXAMPLES.glob("*.py"):
         assert f"examples/{path.name}" in tested
+
+
+async def test_trace_with_structlog() -> None:
+    """trace_structlog.py logs both ends of each stage, and what it found."""
+    async with (
+        open_echo_server() as echo,
+        open_http_proxy(resolve={"echo.test": echo.host}) as proxy,
+    ):
+        url = echo.url_for("echo.test")
+        done = await run("examples/trace_structlog.py", url, ws_proxy=proxy.url)
+    assert done.returncode == 0, done.stderr
+    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout.decode())
+    logged = [re.findall(r"\[(\w+) *\] (\w+)|stage=(\w+)", line) for line in text.splitlines()]
+    assert ["".join(word for parts in line for word in parts) for line in logged] == [
+        "debugbegintcp",
+        "infoendtcp",
+        "debugbeginconnect",
+        "infoendconnect",
+        "debugbeginupgrade",
+        "infoendupgrade",
+        "infoopen",
+    ]
+    assert "HTTP/1.1 101" in text
+
+
+async def test_trace_with_opentelemetry() -> None:
+    """trace_opentelemetry.py makes a span of each stage, below the one for the connection."""
+    async with open_echo_server() as echo:
+        done = await run("examples/trace_opentelemetry.py", echo.url)
+    assert done.returncode == 0, done.stderr
+    decoder, text, spans = json.JSONDecoder(), done.stdout.decode(), []
+    while text := text.lstrip():
+        span, end = decoder.raw_decode(text)
+        spans.append(span)
+        text = text[end:]
+    assert [span["name"] for span in spans] == ["tcp", "upgrade", "websocket"]
+    parent = spans[-1]["context"]["span_id"]
+    assert {span["parent_id"] for span in spans[:-1]} == {parent}
+    assert "HTTP/1.1 101" in spans[1]["attributes"]["trio_wsproxy.status"]

@@ -43,7 +43,9 @@ from ._exceptions import (
     ServerUnreachable,
 )
 from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
+from ._report import DialReport
 from ._routing import Route, resolve_proxy
+from ._stages import Stage
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
 from ._transport import BasicAuth, BearerAuth, DigestAuth, NegotiateAuth, NTLMAuth
 from ._urls import Proxy
@@ -64,6 +66,7 @@ __all__ = [
     "ConnectionRejected",
     "ConnectionTimeout",
     "Deflate",
+    "DialReport",
     "DigestAuth",
     "DisconnectionTimeout",
     "Endpoint",
@@ -86,6 +89,7 @@ __all__ = [
     "Route",
     "ServerRejected",
     "ServerUnreachable",
+    "Stage",
     "WebSocketConnection",
     "connect_websocket",
     "connect_websocket_url",

@@ -41,8 +41,9 @@ from ._challenge import ProxyAuthArgument
 from ._exceptions import ConnectionTimeout, HandshakeError, ServerRejected
 from ._http import HeaderPairs, HeadersArgument
 from ._redirects import headers_for, redirect_target
-from ._routing import ProxyArgument, Route, resolve_target
-from ._stages import StageLog
+from ._report import reporting
+from ._routing import ProxyArgument, resolve_target
+from ._stages import StageLog, Trace
 from ._streams import ProxyHeadersOption, check_proxy_ssl_context, dial_options
 from ._transport import HTTP_1_1, DialOptions, basic, default_context, dial, socket_of
 from ._urls import Target, make_target, parse_target
@@ -82,6 +83,7 @@ class Plan:
     headers: HeaderPairs
     deflate: Deflate | None
     max_redirects: int
+    trace: Trace | None
     proxy: ProxyArgument
     dial_options: DialOptions
     connect_timeout: float
@@ -100,6 +102,7 @@ def open_websocket_url(
     proxy_headers: ProxyHeadersOption = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
+    trace: Trace | None = None,
     compression: Literal["deflate"] | Deflate | None = None,
     max_redirects: int = 0,
     ping_interval: float | None = PING_INTERVAL,
@@ -144,6 +147,9 @@ def open_websocket_url(
       local_address: The address of this machine to connect from; any by default.
       happy_eyeballs_delay: Seconds after which another address of the first hop is tried
         beside the first (RFC 8305); ``None`` (default) is 0.25.
+      trace: Called with ``"begin"`` or ``"end"`` and the :class:`Stage`
+        whenever one begins or ends, for logs and tracing. It must not block; an exception of
+        its is logged. None by default.
       compression: ``"deflate"`` or a :class:`Deflate` offers permessage-deflate (RFC 7692);
         ``None`` (default) does not compress.
       max_redirects: Redirects (301, 302, 303, 307, 308) to follow, 0 by default. Credentials
@@ -191,6 +197,7 @@ def open_websocket_url(
             proxy_headers=proxy_headers,
             local_address=local_address,
             happy_eyeballs_delay=happy_eyeballs_delay,
+            trace=trace,
             compression=compression,
             max_redirects=max_redirects,
             ping_interval=ping_interval,
@@ -304,6 +311,7 @@ async def wrap_client_stream(
     *,
     subprotocols: Iterable[str] | None = None,
     extra_headers: HeadersArgument | None = None,
+    trace: Trace | None = None,
     compression: Literal["deflate"] | Deflate | None = None,
     ping_interval: float | None = PING_INTERVAL,
     ping_timeout: float | None = PING_TIMEOUT,
@@ -325,6 +333,7 @@ async def wrap_client_stream(
       resource: Path and query.
       subprotocols: As for :func:`open_websocket_url`, like all that follow.
       extra_headers: See there.
+      trace: See there.
       compression: See there.
       ping_interval: See there.
       ping_timeout: See there.
@@ -362,15 +371,14 @@ async def wrap_client_stream(
             message_queue_size=message_queue_size,
             receive_buffer_size=receive_buffer_size,
         )
-        log = StageLog()
-        with trio.move_on_after(connect_timeout):
-            offer = _deflate(compression)
-            return await _upgrade(stream, request, offer, settings, log, nursery.start_soon)
+        with reporting(host, StageLog(trace)) as report:
+            with trio.move_on_after(connect_timeout):
+                offer = _deflate(compression)
+                return await _upgrade(stream, request, offer, settings, report, nursery.start_soon)
+            raise _timed_out(request.url, connect_timeout, report.log)  # noqa: TRY301  # closes, too
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
-    await trio.aclose_forcefully(stream)
-    raise _timed_out(request.url, connect_timeout, log)
 
 
 class Options(TypedDict, total=False):
@@ -384,6 +392,7 @@ class Options(TypedDict, total=False):
     proxy_headers: ProxyHeadersOption
     local_address: str | None
     happy_eyeballs_delay: float | None
+    trace: Trace | None
     compression: Literal["deflate"] | Deflate | None
     max_redirects: int
     ping_interval: float | None
@@ -416,6 +425,7 @@ def make_plan(
     proxy_headers: ProxyHeadersOption = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
+    trace: Trace | None = None,
     compression: Literal["deflate"] | Deflate | None = None,
     max_redirects: int = 0,
     ping_interval: float | None = PING_INTERVAL,
@@ -438,6 +448,7 @@ def make_plan(
         headers=check_extra_headers(extra_headers),
         deflate=_deflate(compression),
         max_redirects=max_redirects,
+        trace=trace,
         proxy=proxy,
         dial_options=dial_options(
             proxy_ssl_context=proxy_ssl_context,
@@ -590,33 +601,34 @@ async def connect(plan: Plan, start_soon: StartSoon | None = None) -> WebSocketC
         connection's task, which is then shielded from cancellation.
 
     """
-    log = StageLog()
-    with trio.move_on_after(plan.connect_timeout):
-        for _ in range(plan.max_redirects):
-            try:
-                return await _attempt(plan, log, start_soon)
-            except ServerRejected as exc:
-                target = redirect_target(plan.target, exc)
-                if target is None:
-                    raise
-                headers = headers_for(plan.headers, plan.target, target)
-                plan = replace(plan, target=target, headers=headers)
-        return await _attempt(plan, log, start_soon)
-    raise _timed_out(plan.target.url, plan.connect_timeout, log)
+    with reporting(plan.target.url, StageLog(plan.trace)) as report:
+        with trio.move_on_after(plan.connect_timeout):
+            for _ in range(plan.max_redirects):
+                try:
+                    return await _attempt(plan, report, start_soon)
+                except ServerRejected as exc:
+                    target = redirect_target(plan.target, exc)
+                    if target is None:
+                        raise
+                    headers = headers_for(plan.headers, plan.target, target)
+                    plan = replace(plan, target=target, headers=headers)
+            return await _attempt(plan, report, start_soon)
+        raise _timed_out(plan.target.url, plan.connect_timeout, report.log)
 
 
-async def _attempt(plan: Plan, log: StageLog, start_soon: StartSoon | None) -> WebSocketConnection:
+async def _attempt(
+    plan: Plan, report: reporting, start_soon: StartSoon | None
+) -> WebSocketConnection:
     target = plan.target
-    route = resolve_target(target, proxy=plan.proxy)
+    report.url, report.route = target.url, None
+    report.route = route = resolve_target(target, proxy=plan.proxy)
     check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
     context = (plan.ssl_context or default_context(HTTP_1_1)) if target.secure else None
     headers = plan.headers + _credentials(target, plan.headers)
     request = _request(target.url, target.host_header, target.resource, plan.subprotocols, headers)
-    stream = await dial(route, plan.dial_options, log, ssl_context=context)
+    stream = await dial(route, plan.dial_options, report.log, ssl_context=context)
     try:
-        return await _upgrade(
-            stream, request, plan.deflate, plan.settings, log, start_soon, route=route
-        )
+        return await _upgrade(stream, request, plan.deflate, plan.settings, report, start_soon)
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
@@ -627,16 +639,15 @@ async def _upgrade(
     request: OpeningRequest,
     deflate: Deflate | None,
     settings: ConnectionSettings,
-    log: StageLog,
+    report: reporting,
     start_soon: StartSoon | None,
-    *,
-    route: Route | None = None,
 ) -> WebSocketConnection:
     """Shake hands, make the connection, and start it in the user's nursery if there is one."""
     waiting_for = f"the answer of {request.url} to the WebSocket request"
-    with log.stage("upgrade", None, waiting_for):
+    with report.log.stage("upgrade", None, request.host, waiting_for) as stage:
         extensions = [PerMessageDeflate(deflate, settings.max_message_size)] if deflate else []
-        answer = await shake_hands(stream, request, extensions)
+        answer = await shake_hands(stream, request, extensions, stage)
+    route = report.route
     info = ConnectionInfo(
         path=request.resource,
         subprotocol=answer.subprotocol,
@@ -647,7 +658,7 @@ async def _upgrade(
         remote=_address(stream, local=False),
         route=route,
         description=f"{request.url} by {route.picture}" if route else f"{request.url} by a stream",
-        stages=tuple(log.stages),
+        dial_report=report.report(),
     )
     connection = WebSocketConnection(stream, info, settings, shielded=start_soon is None)
     if start_soon is not None:

@@ -177,7 +177,7 @@ async def _servers() -> AsyncIterator[tuple[list[Leg], list[ProxyServer]]]:
         yield legs, [http, https, socks, guarded]
 
 
-async def _run(leg: Leg, proxies: Sequence[ProxyServer]) -> tuple[Stage, ...]:
+async def _run(leg: Leg, proxies: Sequence[ProxyServer]) -> Sequence[Stage]:
     """Echo a message over one leg; what it took, or an exception."""
     asked_before = {proxy: len(proxy.requests) for proxy in proxies}
     messages_before = len(leg.echo.messages)
@@ -192,7 +192,7 @@ async def _run(leg: Leg, proxies: Sequence[ProxyServer]) -> tuple[Stage, ...]:
         ) as ws:
             await ws.send(message)
             answer = await ws.receive()
-            stages = ws.stages
+            stages: Sequence[Stage] = ws.dial_report.stages
     if scope.cancelled_caught:
         raise LegError(f"no echo within {LEG_TIMEOUT} s")
     if answer != message:
@@ -223,8 +223,9 @@ def _authorities(asked: Iterable[Asked]) -> str:
 
 
 def _result(leg: Leg, stages: Sequence[Stage]) -> str:
-    total = max(stage.start + stage.duration for stage in stages)
-    shown = (f"{SHORT.get(stage.name, stage.name)} {_ms(stage.duration)}" for stage in stages)
+    times = [(stage.name, stage.start, stage.duration or 0.0) for stage in stages]
+    total = max(start + duration for _, start, duration in times)
+    shown = (f"{SHORT.get(name, name)} {_ms(duration)}" for name, _, duration in times)
     scheme = leg.url.partition(":")[0]
     return _row("ok", leg.route, scheme, _ms(total), ", ".join(shown))
 

@@ -39,6 +39,8 @@ from trio_websocket import (
     HandshakeError,
 )
 
+from ._hints import refused_by_server
+
 __all__ = [
     "ConnectionClosed",
     "ConnectionClosedLocally",
@@ -106,6 +108,9 @@ class ServerRejected(ConnectionRejected):
 
     def _remedy(self) -> str:
         status = self.status_code
+        hint = refused_by_server(self._url, status, self.headers or (), self.body or b"")
+        if hint is not None:
+            return f"; {hint}"
         if 300 <= status < 400:
             location = dict(self.headers).get(b"location", b"").decode("latin-1").partition("?")[0]
             location = re.sub(r"(?<=//)[^/#\s]*@", "***@", location)

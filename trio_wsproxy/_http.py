@@ -41,7 +41,16 @@ _QUERY = re.compile(r"\?\S*")
 
 
 class NotHTTP(Exception):  # it never leaves this package; callers name the peer
-    """The bytes are not the head of an HTTP/1.x answer; ``str()`` says what they are."""
+    """The bytes are not the head of an HTTP/1.x answer; ``str()`` says what they are.
+
+    Attributes:
+      speaks (str): ``"TLS"`` or ``"SOCKS"`` where that is what they are, else nothing.
+
+    """
+
+    def __init__(self, text: str, speaks: str = "") -> None:
+        super().__init__(text)
+        self.speaks = speaks
 
 
 class Head:
@@ -64,7 +73,7 @@ class Head:
         """
         self._buffer += data
         if self._buffer[:5] != b"HTTP/"[: len(self._buffer)]:
-            raise NotHTTP(_guess(bytes(self._buffer)))
+            raise _guess(bytes(self._buffer))
         match = _BLANK_LINE.search(self._buffer, self._searched)
         end = match.end() if match else len(self._buffer)
         if end > MAX_HEAD:
@@ -80,15 +89,15 @@ class Head:
         return bytes(self._buffer)
 
 
-def _guess(data: bytes) -> str:
+def _guess(data: bytes) -> NotHTTP:
     """Name what the first bytes of something that is not HTTP look like."""
     if data[:2] == b"\x15\x03":
-        return "a TLS alert: that port speaks TLS"
+        return NotHTTP("a TLS alert: that port speaks TLS", "TLS")
     if data[:1] == b"\x05" or (data[:1] == b"\x00" and data[1:2] in (b"Z", b"[", b"\\", b"]")):
-        return f"a SOCKS reply ({data[:8]!r}): that port speaks SOCKS"
+        return NotHTTP(f"a SOCKS reply ({data[:8]!r}): that port speaks SOCKS", "SOCKS")
     if data[:4] == b"SSH-":
-        return f"the greeting of an SSH server ({data[:40]!r})"
-    return f"{data[:40]!r}, which is not HTTP"
+        return NotHTTP(f"the greeting of an SSH server ({data[:40]!r})")
+    return NotHTTP(f"{data[:40]!r}, which is not HTTP")
 
 
 def status_code(head: bytes) -> int:
@@ -117,7 +126,12 @@ class LoggedHead:
 
 
 def masked_head(head: bytes, *, also: Iterable[bytes] = ()) -> str:
-    """Write a request's or an answer's head for the log, in one line and without secrets.
+    """Write a head for the log, in one line; see :func:`masked_lines`."""
+    return " | ".join(masked_lines(head, also=also))
+
+
+def masked_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
+    """Write the lines of a request's or an answer's head without secrets.
 
     Credentials and cookies become ``***``, and so does what stands in front of a URL's host;
     queries become ``?…``, in the request line, in ``Location`` and anywhere else.
@@ -134,7 +148,7 @@ def masked_head(head: bytes, *, also: Iterable[bytes] = ()) -> str:
     text = re.sub(secret, r"\1\2 ***", text, flags=re.IGNORECASE | re.MULTILINE)
     text = _QUERY.sub("?…", _USERINFO.sub("***@", text))
     # What a peer sends must not forge records, nor command the terminal.
-    return " | ".join(re.sub(r"[^ -~…]", "?", line) for line in text.split("\n"))
+    return [re.sub(r"[^ -~…]", "?", line) for line in text.split("\n")]
 
 
 def without_framing(head: bytes) -> bytes:

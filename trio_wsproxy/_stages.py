@@ -1,75 +1,147 @@
-"""The stages of one connection: what is being waited for, and how long each wait took.
+"""The stages of one connection: what is being waited for, what each wait took and found.
+
+Theory of operation
+-------------------
 
 A :class:`StageLog` is made by whoever opens a connection and handed down. Each layer says
-what it begins; when the deadline strikes, the stage that is still open is the answer to
-"timed out while doing what?".
+what it begins (:meth:`StageLog.stage`), and leaves in :attr:`Running.evidence` what it found:
+the addresses it tried, the TLS stream, the head of an answer. Nothing is made of that until
+somebody asks, for nearly nobody does: a :class:`Stage`, with words in place of the evidence,
+is made for a report, for an error, or for the caller's ``trace``.
+
+When the deadline strikes, the stage that is still open is the answer to "timed out while
+doing what?".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import trio
+
+from ._evidence import describe
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from Python 3.11 on
+
+logger = logging.getLogger("trio_wsproxy")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One finished step of a connection.
+    """One step of a connection.
 
     Attributes:
       name: ``"resolve"``, ``"tcp"``, ``"proxy_tls"``, ``"connect"``, ``"socks"``,
         ``"server_tls"`` or ``"upgrade"``.
       hop: The proxy it concerns, counted from 1, nearest first; ``None`` for the server.
-      start: Seconds since the log began.
-      duration: Seconds it took.
-      ok: Whether it succeeded.
+      peer: Whom it is done with: ``"host:port"``, or the host to look up.
+      start: Seconds since the dial began.
+      duration: Seconds it took; ``None`` while it goes on.
+      ok: Whether it succeeded; ``None`` while it goes on.
+      details: What it found, by name; the values are what JSON has. ``resolve``: ``addresses``.
+        ``tcp``: ``attempts``, a list of ``address`` and ``outcome``. ``proxy_tls`` and
+        ``server_tls``: ``version``, ``cipher``, ``alpn``, ``subject``, ``issuer``, ``expires``
+        (text, UTC). ``connect`` and ``upgrade``: ``status`` (the line) and ``headers``, a list
+        of lines, masked. ``socks``: ``reply``, the answer's bytes in hexadecimal. Those that
+        are not known are absent.
 
     """
 
     name: str
     hop: int | None
+    peer: str
     start: float
-    duration: float
-    ok: bool
+    duration: float | None = None
+    ok: bool | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Trace: TypeAlias = Callable[[Literal["begin", "end"], Stage], object]
 
 
 class StageLog:
-    """Collects the stages of one attempt to connect, in the order in which they end.
+    """Collects the stages of one dial, in the order in which they begin.
+
+    Args:
+      trace: Is told each stage's begin and end as it happens.
 
     Attributes:
-      stages (list[Stage]): Those that have ended.
+      running (list[Running]): The stages.
       waiting_for (str): Completes "was waiting for …".
       began (float): When this log was made, by trio's clock.
 
     """
 
-    __slots__ = ("began", "stages", "waiting_for")
+    __slots__ = ("began", "running", "trace", "waiting_for")
 
-    def __init__(self) -> None:
-        self.stages: list[Stage] = []
+    def __init__(self, trace: Trace | None = None) -> None:
+        self.running: list[Running] = []
         self.waiting_for = "the configuration"
         self.began = trio.current_time()
+        self.trace = trace
 
-    def stage(self, name: str, hop: int | None, waiting_for: str) -> Running:
+    def stage(self, name: str, hop: int | None, peer: str, waiting_for: str) -> Running:
         """Note that a stage goes on, as long as the block of the context manager lasts."""
         self.waiting_for = waiting_for
-        return Running(self, name, hop)
+        return Running(self, name, hop, peer)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All that is known now."""
+        return tuple(running.stage() for running in self.running)
 
 
 class Running:
-    """A stage that goes on; a class of its own, for a generator would take five times as long."""
+    """A stage that goes on; a class of its own, for a generator would take five times as long.
 
-    __slots__ = ("_hop", "_log", "_name", "_start")
+    Attributes:
+      evidence: What was found; see :mod:`._evidence` for what it may be.
 
-    def __init__(self, log: StageLog, name: str, hop: int | None) -> None:
+    """
+
+    __slots__ = ("_end", "_hop", "_log", "_name", "_ok", "_peer", "_start", "evidence")
+
+    def __init__(self, log: StageLog, name: str, hop: int | None, peer: str) -> None:
         self._log = log
         self._name = name
         self._hop = hop
+        self._peer = peer
+        self._end: float | None = None
+        self._ok: bool | None = None
+        self.evidence: Any = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._start = trio.current_time()
+        self._log.running.append(self)
+        if self._log.trace is not None:
+            self._tell("begin")
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        start, log = self._start, self._log
-        duration = trio.current_time() - start
-        log.stages.append(Stage(self._name, self._hop, start - log.began, duration, kind is None))
+        self._end = trio.current_time()
+        self._ok = kind is None
+        if self._log.trace is not None:
+            self._tell("end")
+
+    def _tell(self, event: Literal["begin", "end"]) -> None:
+        assert self._log.trace is not None
+        try:
+            self._log.trace(event, self.stage())
+        except Exception:  # an error of the observer's must not cost the connection
+            logger.exception("trace= raised at the %s of stage %s", event, self._name)
+
+    def stage(self) -> Stage:
+        """Make what may be shown of it."""
+        return Stage(
+            name=self._name,
+            hop=self._hop,
+            peer=self._peer,
+            start=self._start - self._log.began,
+            duration=None if self._end is None else self._end - self._start,
+            ok=self._ok,
+            details=describe(self.evidence),
+        )

@@ -9,8 +9,9 @@ import trio
 
 from ._challenge import ProxyAuthArgument, check_proxy_auth
 from ._http import ProxyHeadersArgument, proxy_header_pairs
+from ._report import reporting
 from ._routing import ProxyArgument, Route, resolve_target
-from ._stages import StageLog
+from ._stages import StageLog, Trace
 from ._transport import DialOptions, MakeProxyHeaders, default_context, dial
 from ._urls import make_target
 
@@ -75,6 +76,7 @@ async def open_tcp_stream(
     proxy_headers: ProxyHeadersOption = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
+    trace: Trace | None = None,
 ) -> trio.abc.Stream:
     """Open a TCP connection to a host, through the system's proxy if there is one.
 
@@ -96,6 +98,8 @@ async def open_tcp_stream(
       local_address: The address of this machine to connect from; any by default.
       happy_eyeballs_delay: Seconds after which another address of the first hop is tried
         beside the first (RFC 8305); ``None`` (default) is 0.25.
+      trace: Is called at the begin and the end of each stage; see
+        :func:`open_websocket_url`. None by default.
 
     Returns:
       A stream to the host. Where the route is direct it is a :class:`trio.SocketStream`, with
@@ -120,7 +124,10 @@ async def open_tcp_stream(
         local_address=local_address,
         happy_eyeballs_delay=happy_eyeballs_delay,
     )
-    return await dial(route, options, StageLog())
+    log = StageLog(trace)
+    with reporting(route.target.url, log) as report:
+        report.route = route
+        return await dial(route, options, log)
 
 
 async def open_ssl_over_tcp_stream(
@@ -135,6 +142,7 @@ async def open_ssl_over_tcp_stream(
     proxy_headers: ProxyHeadersOption = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
+    trace: Trace | None = None,
 ) -> trio.SSLStream[trio.abc.Stream]:
     """Open a TLS connection to a host, through the system's proxy if there is one.
 
@@ -153,6 +161,7 @@ async def open_ssl_over_tcp_stream(
       proxy_headers: As for :func:`open_tcp_stream`.
       local_address: As for :func:`open_tcp_stream`.
       happy_eyeballs_delay: As for :func:`open_tcp_stream`.
+      trace: As for :func:`open_tcp_stream`.
 
     Returns:
       A TLS stream to the host.
@@ -175,12 +184,15 @@ async def open_ssl_over_tcp_stream(
         local_address=local_address,
         happy_eyeballs_delay=happy_eyeballs_delay,
     )
-    stream = await dial(
-        route,
-        options,
-        StageLog(),
-        ssl_context=ssl_context or default_context(),
-        https_compatible=https_compatible,
-    )
+    log = StageLog(trace)
+    with reporting(route.target.url, log) as report:
+        report.route = route
+        stream = await dial(
+            route,
+            options,
+            log,
+            ssl_context=ssl_context or default_context(),
+            https_compatible=https_compatible,
+        )
     assert isinstance(stream, trio.SSLStream)  # dial() puts TLS on top where it gets a context
     return stream

@@ -225,7 +225,7 @@ def test_no_escape_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "a.test\x1d\x85b.test")
     monkeypatch.setenv("https_proxy", "http://p.test")
     out = io.StringIO()
-    arguments = _cli._parser().parse_args(["explain", "wss://h.test"])
+    arguments = _cli._parser("trio-wsproxy").parse_args(["explain", "wss://h.test"])
     assert _explain.run(arguments, Console(out, out)) == 0
     assert "a.test\\x1d\\x85b.test" in out.getvalue()
     assert not set("\x1d\x85\x1b") & set(out.getvalue())

@@ -396,3 +396,19 @@ async def test_demo_is_the_same_everywhere() -> None:
     async with open_terminal(*COMMAND[:-1], "demo", width=120) as terminal:
         assert await terminal.exit_code() == 0
         await terminal.eventually(lambda rows: rows[-1].startswith("All 14 legs are good"))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("rich", [True, False])
+@pytest.mark.parametrize("command", ["check", "explain"])
+async def test_reports_fit_the_terminal(command: str, rich: bool, width: int) -> None:
+    """``check`` and ``explain`` stay within the terminal, coloured only where rich is there."""
+    async with open_echo_server() as echo:
+        arguments = [*COMMAND[:-1], command, "--no-proxy", echo.url]
+        async with open_terminal(*arguments, width=width, rich=rich) as terminal:
+            assert await terminal.exit_code() == 0
+            rows = await terminal.rows()
+            assert [row for row in rows if len(row) > width] == []
+            # No line is folded by the terminal itself: joined, the rows are what they were.
+            assert (await terminal.text()).split("\n") == rows
+            assert bool(await terminal.codes() - {"\x1b[0m", "\x1b[39m"}) == rich

@@ -647,7 +647,7 @@ async def test_nothing_shows_a_secret(caplog: pytest.LogCaptureFixture) -> None:
         route = resolve_proxy(server.url, proxy=given)
         shown += [repr(route), route.explain(), route.picture, repr(challenge)]
         async with open_websocket_url(server.url, proxy=given) as ws:
-            shown += [repr(ws), repr(ws.stages), repr(ws.route)]
+            shown += [repr(ws), repr(ws.dial_report), repr(ws.route)]
         given = Proxy(proxy.url, auth=[DigestAuth("ada", "wr0ng"), BasicAuth("ada", "wr0ng")])
         with pytest.raises(ProxyAuthenticationError) as caught:
             await open_tcp_stream("127.0.0.1", 9, proxy=given)

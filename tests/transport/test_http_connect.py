@@ -180,7 +180,7 @@ STATUSES = [
     (504, "Gateway Timeout", ProxyRejected, "could not reach echo.test:443"),
     (400, "Bad Request", ProxyRejected, "may not be a proxy"),
     (405, "Method Not Allowed", ProxyRejected, "may not be a proxy"),
-    (302, "Found", ProxyRejected, r"see the error's \.headers and \.body"),
+    (302, "Found", ProxyRejected, "a captive portal?"),
     (599, "Odd", ProxyRejected, r"see the error's \.headers and \.body"),
 ]
 

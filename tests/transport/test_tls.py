@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -259,9 +260,10 @@ FAILURES: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
     "unknown CA": (
         lambda _: Certificates().server_context(),
         (
-            "its certificate was refused: unable to get local issuer certificate; if a company's "
-            "own authority signed it, add that authority's certificate to a context "
-            "(load_verify_locations) or name its file in SSL_CERT_FILE"
+            "its certificate was refused: unable to get local issuer certificate; if that is your "
+            "company's own authority (TLS inspection), trust what the system trusts with the "
+            "package truststore, or name the authority's file in SSL_CERT_FILE or a context's "
+            "load_verify_locations"
         ),
     ),
     "expired": (
@@ -275,6 +277,11 @@ FAILURES: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
 each_failure = pytest.mark.parametrize(("context", "text"), FAILURES.values(), ids=FAILURES)
 
 
+def without_issuer(error: BaseException) -> str:
+    """The message, without the name of the testing authority, which is another one each time."""
+    return re.sub(r"it was issued by 'OU=Testing CA #[^']*, O=trustme[^']*'; ", "", str(error))
+
+
 @each_failure
 async def test_failure_at_the_server(
     certificates: Certificates, context: Callable[[Certificates], ssl.SSLContext], text: str
@@ -285,7 +292,7 @@ async def test_failure_at_the_server(
             await open_ssl_over_tcp_stream(
                 "localhost", server.port, proxy=None, ssl_context=certificates.client_context()
             )
-        assert str(caught.value) == (
+        assert without_issuer(caught.value) == (
             f"the server localhost:{server.port} could not be trusted or understood: {text}"
         )
         assert caught.value.stage == "server_tls"
@@ -302,7 +309,7 @@ async def test_failure_at_the_proxy(
             await open_tcp_stream(
                 "e.test", 1, proxy=proxy.url, proxy_ssl_context=certificates.client_context()
             )
-        assert str(caught.value) == (
+        assert without_issuer(caught.value) == (
             f"proxy {proxy.url} (from argument proxy=) cannot be used: {text}"
         )
         assert (caught.value.proxy, caught.value.hop) == (proxy.url, 1)
@@ -326,7 +333,7 @@ async def test_failure_at_the_server_behind_a_proxy(
                     proxy_ssl_context=ours,
                     ssl_context=ours,
                 )
-            assert str(caught.value) == (
+            assert without_issuer(caught.value) == (
                 f"the server localhost:{server.port}, reached through {proxy.url}, could not be "
                 f"trusted or understood: {text}"
             )
@@ -372,7 +379,7 @@ async def test_no_tls_on_that_port(
             await open_tcp_stream(
                 "e.test", 1, proxy=f"https://{server.authority}", proxy_ssl_context=ours
             )
-    assert str(at_server.value).endswith(text)
+    assert text in str(at_server.value)
     hint = "; use http:// for its scheme" if "not speak" in text else ""
     assert str(at_proxy.value).endswith(text + hint)
 

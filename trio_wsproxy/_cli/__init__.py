@@ -27,7 +27,7 @@ import trio
 from trio_wsproxy import __version__
 from trio_wsproxy._demo import demo
 
-from . import _completion, _connect, _explain
+from . import _check, _completion, _connect, _explain
 from ._console import Console
 
 SCRIPT = "trio-wsproxy"  # as pyproject.toml names it
@@ -77,6 +77,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     _connect.add_parser(commands)
     _explain.add_parser(commands)
+    _check.add_parser(commands)
     _add_demo_parser(commands)
     return parser
 

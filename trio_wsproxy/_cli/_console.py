@@ -126,6 +126,21 @@ class Console:
         """
         _write(self._out, self._rich_out, text, style)
 
+    def paragraph(self, text: str, *, style: str = "", indent: int = 0) -> None:
+        """Write a text, wrapped where it goes to a terminal that is narrower.
+
+        Args:
+          text: One line.
+          style: As for :meth:`print`.
+          indent: Blanks before each line.
+
+        """
+        blanks = " " * indent
+        width = self.width if self.terminal else sys.maxsize
+        wrapped = textwrap.wrap(text, width, initial_indent=blanks, subsequent_indent=blanks)
+        for line in wrapped or [""]:
+            self.print(line, style=style)
+
     def error(self, text: str) -> None:
         """Write a line to the stream for errors."""
         _write(self._err, self._rich_err, text, "bad")

@@ -141,15 +141,15 @@ def _value(look: Look) -> str | None:
 
 
 def _show(route: Route, others: Sequence[Comparison], console: Console) -> None:
-    console.print(_headline(route), style="strong")
+    console.paragraph(_headline(route), style="strong")
     source = "no proxy is set" if route.source == "direct" else route.source
-    console.print(f"decided by: {source}")
+    console.paragraph(f"decided by: {source}")
     console.print()
     console.print("Looked at, in this order:", style="strong")
     console.table(("", ""), [_row(look) for look in route.trail], indent=2)
     console.print()
     console.print("The way:", style="strong")
-    console.print(f"  {route.picture}")
+    console.paragraph(route.picture, indent=2)
     if others:
         console.print()
         _show_others(route, others, console)
@@ -171,14 +171,14 @@ def _show_others(route: Route, others: Sequence[Comparison], console: Console) -
     told = [other for other in others if other.why]
     same = [other.client for other in others if not other.why]
     if told:
-        console.print("In the same environment, others would go another way:", style="strong")
+        console.paragraph("In the same environment, others would go another way:", style="strong")
         rows = [(other.client, other.route, _clause(other)) for other in told]
         console.table(("client", "route", "why"), rows, indent=2)
     if same:
         start = "The same way as here" if told else "In the same environment, the same way"
-        console.print(f"{start}: {', '.join(same)}.")
+        console.paragraph(f"{start}: {', '.join(same)}.")
     scheme = route.target.scheme
-    console.print(
+    console.paragraph(
         f"(Go and requests do not know {scheme}:// and are taken to be asked for "
         f"{'https' if route.target.secure else 'http'}://.)",
         style="dim",

@@ -18,13 +18,17 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import trio
 
+from trio_wsproxy._certificate import Certificate
 from trio_wsproxy._challenge import CheckedProxyAuth, ProxyAuth, ProxyAuthRequest
+from trio_wsproxy._evidence import TLS, Addresses, Attempt
 from trio_wsproxy._exceptions import (
+    HandshakeError,
     ProxyAuthenticationError,
     ProxyConfigError,
     ProxyRejected,
@@ -38,14 +42,18 @@ from trio_wsproxy._urls import Proxy, Target
 from ._auth import Authentication, from_url
 from ._hop import Hop
 from ._http_connect import DialAgain, open_connect_tunnel
-from ._tcp import AddressInfo, Attempt, connect_tcp, look_up, numeric_address
+from ._tcp import AddressInfo, connect_tcp, look_up, numeric_address
 from ._tls import (
     HTTP_1_1,
     add_tls,
     check_client_context,
     default_context,
     describe_tls_failure,
+    is_unknown_issuer,
+    presented_certificates,
 )
+
+CURIOSITY = 3  # seconds to find out who signed a certificate; the error is known already
 
 # Called with the proxy and the authority that it is going to be asked for.
 MakeProxyHeaders: TypeAlias = Callable[[Proxy, str], Awaitable[ProxyHeadersArgument | None]]
@@ -112,18 +120,27 @@ async def dial(
     stream = await _Dial(route, options, log).reach(len(route.hops), target.host, target.port)
     if ssl_context is None:
         return stream
-    with log.stage("server_tls", None, f"the TLS handshake with the server {target.authority}"):
+    waiting_for = f"the TLS handshake with the server {target.authority}"
+    with log.stage("server_tls", None, target.authority, waiting_for) as stage:
         try:
-            return await add_tls(
+            tls = await add_tls(
                 stream, ssl_context, _without_zone(target.host), https_compatible=https_compatible
             )
         except (trio.BrokenResourceError, ValueError) as exc:
+            if is_unknown_issuer(exc):
+                walk = _Dial(route, options, StageLog())
+                stage.evidence = await walk.presented_by(len(route.hops), target.host, target.port)
             through = f", reached through {route.hops[-1].url}," if route.hops else ""
+            text = describe_tls_failure(exc, stage.evidence)
+            if "not speak TLS" in text:
+                text += "; use ws://" if target.scheme == "wss" else "; or does it want STARTTLS?"
             raise ServerUnreachable(
                 f"the server {target.authority}{through} could not be trusted or understood: "
-                f"{describe_tls_failure(exc)}",
+                f"{text}",
                 stage="server_tls",
             ) from exc
+        stage.evidence = TLS.of(tls)
+    return tls
 
 
 def _check_addresses(route: Route) -> None:
@@ -154,6 +171,7 @@ class _Dial:
 
     def __init__(self, route: Route, options: DialOptions, log: StageLog) -> None:
         count = len(route.hops)
+        self._route = route
         self._hops = [
             Hop(proxy, number, count, route.source)
             for number, proxy in enumerate(route.hops, start=1)
@@ -184,12 +202,13 @@ class _Dial:
         if not hop.proxy.is_socks:
             return await self._http_tunnel(hop, authority)
         stream = await self._connect_proxy(hop)
-        with self._log.stage("socks", hop.number, f"the SOCKS reply of {hop} for {authority}"):
+        waiting_for = f"the SOCKS reply of {hop} for {authority}"
+        with self._log.stage("socks", hop.number, authority, waiting_for) as stage:
             try:
                 # python-socks takes a while to import, and most routes do without.
                 from ._socks import open_socks_tunnel
 
-                return await open_socks_tunnel(stream, hop, host, port)
+                return await open_socks_tunnel(stream, hop, host, port, stage)
             except BaseException:
                 await trio.aclose_forcefully(stream)
                 raise
@@ -202,10 +221,10 @@ class _Dial:
         waiting_for = f"the answer to CONNECT of {hop} for {authority}"
         while True:  # Authentication counts the rounds
             stream = await self._connect_proxy(hop)
-            with self._log.stage("connect", hop.number, waiting_for):
+            with self._log.stage("connect", hop.number, authority, waiting_for) as stage:
                 try:
                     return await open_connect_tunnel(
-                        stream, hop, authority, headers, authentication, omitted=omitted
+                        stream, hop, authority, headers, authentication, stage, omitted=omitted
                     )
                 except DialAgain:
                     await trio.aclose_forcefully(stream)
@@ -238,14 +257,32 @@ class _Dial:
         if proxy.scheme != "https":
             return stream
         context = proxy.ssl_context or self._options.proxy_ssl_context or default_context(HTTP_1_1)
-        with self._log.stage("proxy_tls", hop.number, f"the TLS handshake with {hop}"):
+        waiting_for = f"the TLS handshake with {hop}"
+        with self._log.stage("proxy_tls", hop.number, proxy.authority, waiting_for) as stage:
             try:
-                return await add_tls(stream, context, _without_zone(proxy.host))
+                tls = await add_tls(stream, context, _without_zone(proxy.host))
             except (trio.BrokenResourceError, ValueError) as exc:
-                text = describe_tls_failure(exc)
+                if is_unknown_issuer(exc):
+                    walk = _Dial(self._route, self._options, StageLog())
+                    stage.evidence = await walk.presented_by(hop.number - 1, proxy.host, proxy.port)
+                text = describe_tls_failure(exc, stage.evidence)
                 if "not speak TLS" in text:
                     text += "; use http:// for its scheme"
                 raise hop.unreachable("proxy_tls", f"cannot be used: {text}") from exc
+            stage.evidence = TLS.of(tls)
+        return tls
+
+    async def presented_by(self, count: int, host: str, port: int) -> Certificate | None:
+        """Look at the certificate of ``host:port`` behind ``count`` hops, without trusting it.
+
+        A handshake that fails for its certificate does not show it, so this is another one, on
+        another connection, over which nothing is sent.
+        """
+        errors = (OSError, HandshakeError, trio.BrokenResourceError, ValueError)
+        with trio.move_on_after(CURIOSITY), suppress(*errors):
+            stream = await self.reach(count, host, port)
+            return (await presented_certificates(stream, _without_zone(host)))[0]
+        return None
 
     async def _connect_tcp(self, host: str, port: int) -> trio.abc.Stream:
         """Open the TCP connection to the first hop, or to the target of a direct route."""
@@ -253,8 +290,10 @@ class _Dial:
         options = self._options
         infos = numeric_address(host, port) or await self._look_up(hop, host, port)
         attempts: list[Attempt] = []
-        waiting_for = f"the TCP connection to {hop or f'the server {_authority(host, port)}'}"
-        with self._log.stage("tcp", hop.number if hop else None, waiting_for):
+        authority = _authority(host, port)
+        waiting_for = f"the TCP connection to {hop or f'the server {authority}'}"
+        with self._log.stage("tcp", hop.number if hop else None, authority, waiting_for) as stage:
+            stage.evidence = attempts
             try:
                 return await connect_tcp(
                     infos,
@@ -282,9 +321,10 @@ class _Dial:
         family: int = socket.AF_UNSPEC,
         resolver: Hop | None = None,
     ) -> list[AddressInfo]:
-        with self._log.stage("resolve", owner.number if owner else None, f"the address of {host}"):
+        number = owner.number if owner else None
+        with self._log.stage("resolve", number, host, f"the address of {host}") as stage:
             try:
-                return await look_up(host, port, family)
+                infos = await look_up(host, port, family)
             except OSError as exc:
                 why = f"the name {host!r} has no address here ({exc.strerror}); is it right?"
                 if not self._hops:
@@ -294,6 +334,8 @@ class _Dial:
                     better = {"socks4": "socks4a", "socks5": "socks5h"}[names]
                     why += f" ({names}:// resolves names on this machine, {better}:// at the proxy)"
                 raise self._unreachable("resolve", owner, host, port, why) from exc
+            stage.evidence = Addresses(dict.fromkeys(str(info[4][0]) for info in infos))
+        return infos
 
     def _unreachable(self, stage: str, hop: Hop | None, host: str, port: int, why: str) -> OSError:
         if hop is None:

@@ -22,6 +22,7 @@ import trio
 
 from trio_wsproxy._challenge import ProxyAuthRequest, ProxyChallenge, parse_challenges
 from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyProtocolError, ProxyRejected
+from trio_wsproxy._hints import refused_by_proxy
 from trio_wsproxy._http import (
     FRAMING,
     MAX_BODY,
@@ -33,6 +34,7 @@ from trio_wsproxy._http import (
     status_code,
     without_framing,
 )
+from trio_wsproxy._stages import Running
 from trio_wsproxy._version import VERSION
 
 from ._auth import Authentication, from_url
@@ -46,6 +48,10 @@ RECEIVE_SIZE = 4096  # bytes; an answer fits, and a page behind a refusal is rea
 BODY_PATIENCE = 1  # seconds for the rest of that page; the refusal must not wait for more
 MAX_DRAINED = 256 * 1024  # bytes of a page behind a 407; a new connection is cheaper than more
 USER_AGENT = f"trio_wsproxy/{VERSION}".encode("ascii")
+
+
+_OTHER_SCHEME = {"TLS": "use https:// for its scheme", "SOCKS": "use socks5h:// for its scheme"}
+_WRONG_SCHEME = "are the proxy URL's scheme, host and port right?"
 
 
 class DialAgain(Exception):  # a signal to the dialer, it never leaves this package
@@ -66,6 +72,7 @@ async def open_connect_tunnel(
     authority: str,
     headers: HeaderPairs,
     authentication: Authentication | None = None,
+    stage: Running | None = None,
     *,
     omitted: frozenset[bytes] = frozenset(),
 ) -> trio.abc.Stream:
@@ -78,6 +85,7 @@ async def open_connect_tunnel(
       headers: Additional headers for all proxies; those of the proxy's own replace them.
       authentication: What to say to a challenge, and what was said on earlier connections;
         by default the credentials of the proxy's URL, if it has any.
+      stage: Gets the head of each answer as its evidence.
       omitted: Names, in lower case, of headers that are not to be sent.
 
     Returns:
@@ -109,7 +117,7 @@ async def open_connect_tunnel(
         headers_now = _with_value(pairs, authentication)
         authentication.rounds += 1
         try:
-            answer, rest = await _ask(http, stream, hop, authority, headers_now, reader)
+            answer, rest = await _ask(http, stream, hop, authority, headers_now, reader, stage)
         except ProxyProtocolError:
             # It had promised to keep the connection, and has closed it without a word.
             if used and not reader.partial and authentication.may_go_elsewhere:
@@ -157,6 +165,7 @@ async def _ask(  # two ends, one request, one answer
     authority: str,
     headers: list[tuple[bytes, bytes]],
     reader: Head,
+    stage: Running | None,
 ) -> tuple[h11.Response, bytes]:
     """Send one request, and read the head of its final answer and the bytes behind that."""
     request = h11.Request(method="CONNECT", target=authority, headers=headers)
@@ -170,6 +179,8 @@ async def _ask(  # two ends, one request, one answer
     while True:
         head, rest = await _receive_head(reader, stream, hop, authority, rest)
         logger.debug("%s answers: %s", hop, LoggedHead(head))
+        if stage is not None:
+            stage.evidence = head
         answer = _parse(http, head, hop, authority)
         if isinstance(answer, h11.Response):
             return answer, rest
@@ -232,7 +243,8 @@ async def _receive_head(
             cut = reader.feed(data)
     except NotHTTP as exc:
         raise hop.broke_protocol(
-            "connect", f"answered CONNECT with {exc}; is {hop.proxy.scheme}:// its right scheme?"
+            "connect",
+            f"answered CONNECT with {exc}; {_OTHER_SCHEME.get(exc.speaks, _WRONG_SCHEME)}",
         ) from None
     return cut
 
@@ -299,7 +311,7 @@ def _refusal(  # all of it goes into the message
     status = answer.status_code
     reason = bytes(answer.reason).decode("latin-1").strip()
     said = f"{hop} answered {status} {reason}".rstrip() + f" to CONNECT {authority}"
-    remedy = _remedy(status, authority)
+    remedy = refused_by_proxy(status, authority, _pairs(answer), body)
     kind = ProxyRejected
     if status in _AUTHENTICATION:
         kind = ProxyAuthenticationError
@@ -335,13 +347,3 @@ def _credentials_remedy(
         return f"it offers {names}, and there are credentials for {given}: see proxy_auth="
     place = "in the proxy URL" if hop.proxy.username is not None else "of proxy_auth="
     return f"it refuses these credentials{offer}: check user name and password {place}"
-
-
-def _remedy(status: int, authority: str) -> str:
-    if status == 403:
-        return f"its rules forbid {authority}: ask for this host and port to be allowed"
-    if status in (502, 503, 504):
-        return f"it could not reach {authority}: is that server up, and its name known there?"
-    if status in (400, 405, 501):
-        return "it may not be a proxy, or not allow CONNECT: check the proxy URL's host and port"
-    return "see the error's .headers and .body for what it says"

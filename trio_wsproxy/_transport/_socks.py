@@ -24,7 +24,9 @@ from python_socks import ProxyError as SocksError
 from python_socks import ProxyType
 from python_socks.async_.trio.v2 import Proxy as SocksClient
 
+from trio_wsproxy._evidence import SocksAnswer
 from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
+from trio_wsproxy._stages import Running
 
 from ._endpoints import with_prefix
 from ._hop import Hop
@@ -54,7 +56,7 @@ _REMEDIES = {
 
 
 async def open_socks_tunnel(
-    stream: trio.abc.Stream, hop: Hop, host: str, port: int
+    stream: trio.abc.Stream, hop: Hop, host: str, port: int, stage: Running | None = None
 ) -> trio.abc.Stream:
     """Ask a SOCKS proxy for a tunnel; on return the stream's other end is ``host:port``.
 
@@ -66,6 +68,7 @@ async def open_socks_tunnel(
       hop: The proxy at the other end; its credentials are offered if it has any.
       host: A name (the proxy resolves it) or an IP literal.
       port: The TCP port.
+      stage: Gets the proxy's last answer as its evidence.
 
     Returns:
       The tunnel: the same stream, with those bytes in front of it that came together with the
@@ -103,6 +106,9 @@ async def open_socks_tunnel(
         # No refusal, for those are told by _Borrowed.
         guess = _guess(bytes(borrowed.answer), "SOCKS4" if borrowed.socks4 else "SOCKS5")
         raise hop.broke_protocol("socks", f"answered with {guess}") from None
+    finally:
+        if stage is not None:
+            stage.evidence = SocksAnswer(borrowed.answer)
     return with_prefix(borrowed.rest, stream)
 
 

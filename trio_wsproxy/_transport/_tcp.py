@@ -7,7 +7,7 @@ Nearly always there is one address, and then it is connected to right here, in t
 task. Only where there are several does a nursery let them race as RFC 8305 section 5 has it:
 each gets a head start, the next one begins when the head start is over or all before it have
 failed, the first to connect wins, and the sockets of all others are closed. An
-:class:`Attempt` is kept for each address, so that an error, or a report, can tell what
+``Attempt`` is kept for each address, so that an error, or a report, can tell what
 happened to which.
 """
 
@@ -17,32 +17,16 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import trio
+
+from trio_wsproxy._evidence import Attempt
 
 HEAD_START = 0.25  # seconds; RFC 8305 section 5 recommends it, and it is trio's default
 
 # What getaddrinfo gives: family, type, protocol, canonical name, socket address.
 AddressInfo: TypeAlias = tuple[int, int, int, str, Any]
-
-
-@dataclass
-class Attempt:
-    """What happened to one address.
-
-    Attributes:
-      address: ``"192.0.2.1"``.
-      outcome: ``"connected"``, the system's words for its error, or ``"given up"`` where
-        another address was faster, or the caller did not wait.
-      error: That error, if it is one.
-
-    """
-
-    address: str
-    outcome: str = "given up"
-    error: OSError | None = None
 
 
 def numeric_address(host: str, port: int) -> list[AddressInfo]:

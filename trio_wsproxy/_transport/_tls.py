@@ -11,6 +11,8 @@ import ssl
 
 import trio
 
+from trio_wsproxy._certificate import Certificate, read_certificate
+
 HTTP_1_1 = ("http/1.1",)  # RFC 7301; CONNECT and the upgrade are HTTP/1.1 here, never h2
 
 
@@ -94,12 +96,64 @@ def tls_failure(exc: BaseException | None) -> ssl.SSLError | None:
     return None
 
 
-def describe_tls_failure(exc: BaseException) -> str:
-    """Say in one line why a TLS handshake failed, and what to try."""
+def is_unknown_issuer(exc: BaseException) -> bool:
+    """Tell whether a certificate was refused for nobody here knows who signed it."""
+    error = tls_failure(exc)
+    return isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _UNKNOWN_ISSUER
+
+
+async def presented_certificates(stream: trio.abc.Stream, host: str) -> list[Certificate]:
+    """Do a handshake that trusts anybody, take the certificates, and close the stream.
+
+    trio's streams do not give out all that the ssl module knows, so the handshake is done here.
+
+    Args:
+      stream: The stream below; this call owns it.
+      host: The name to ask for.
+
+    Returns:
+      The server's own first, then those that it sent to prove it; before Python 3.13, which is
+      the first to tell, only its own.
+
+    Raises:
+      OSError: The handshake failed.
+      trio.BrokenResourceError: The connection broke.
+      ValueError: There is no certificate that can be read.
+
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is sent over it
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=host)
+    try:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await stream.send_all(outgoing.read())
+                data = await stream.receive_some()
+                incoming.write(data) if data else incoming.write_eof()
+    finally:
+        await trio.aclose_forcefully(stream)
+    chain = getattr(tls, "get_unverified_chain", lambda: [tls.getpeercert(binary_form=True)])()
+    return [read_certificate(der) for der in chain if der]
+
+
+def describe_tls_failure(exc: BaseException, certificate: Certificate | None = None) -> str:
+    """Say in one line why a TLS handshake failed, and what to try.
+
+    Args:
+      exc: What the handshake raised.
+      certificate: The one that was refused, if it is known.
+
+    """
     error = tls_failure(exc)
     if isinstance(error, ssl.SSLCertVerificationError):
         message = error.verify_message.rstrip(".")
-        return f"its certificate was refused: {message}{_certificate_hint(error.verify_code)}"
+        hint = _certificate_hint(error.verify_code, certificate)
+        return f"its certificate was refused: {message}{hint}"
     if isinstance(error, ssl.SSLEOFError):
         return "it closed the connection during the TLS handshake"
     reason = (error.reason or str(error)) if error else ""
@@ -119,15 +173,17 @@ def client_certificate_hint(reason: str) -> str:
     return ""
 
 
-def _certificate_hint(code: int) -> str:
+def _certificate_hint(code: int, certificate: Certificate | None) -> str:
     if code in _NAME_MISMATCH:
         return "; use a name that the certificate is for"
     if code in _OUT_OF_DATE:
         return "; it has to be renewed, if the clock of this machine is right"
     if code in _UNKNOWN_ISSUER:
+        issuer = f"; it was issued by {certificate.issuer!r}" if certificate else ""
         return (
-            "; if a company's own authority signed it, add that authority's certificate to a "
-            "context (load_verify_locations) or name its file in SSL_CERT_FILE"
+            f"{issuer}; if that is your company's own authority (TLS inspection), trust what the "
+            "system trusts with the package truststore, or name the authority's file in "
+            "SSL_CERT_FILE or a context's load_verify_locations"
         )
     return ""
 

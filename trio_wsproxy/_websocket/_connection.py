@@ -79,7 +79,6 @@ from trio_wsproxy._exceptions import (
     DisconnectionTimeout,
     Headers,
 )
-from trio_wsproxy._stages import Stage
 
 from ._doorbell import Doorbell
 from ._keepalive import keep_alive
@@ -179,7 +178,7 @@ class ConnectionInfo:
       remote: Its other end: the first proxy, or the server.
       route: What the client dialed; ``None`` for a stream that was given.
       description: The way to the server in one line, for logs; masked.
-      stages: What the opening took.
+      dial_report: What the opening took and found.
 
     """
 
@@ -192,7 +191,7 @@ class ConnectionInfo:
     remote: Address = ""
     route: Any = None  # a Route; this room knows nothing of routing
     description: str = ""
-    stages: tuple[Stage, ...] = ()
+    dial_report: Any = None  # a DialReport; nor of reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,9 +428,9 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         return self._info.route
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
-        """The stages of the opening and what each took, in the order in which they ended."""
-        return self._info.stages
+    def dial_report(self) -> Any:
+        """The :class:`DialReport` of the opening; ``print()`` it."""
+        return self._info.dial_report
 
     @property
     def is_client(self) -> bool:

@@ -31,6 +31,7 @@ from trio_wsproxy._http import (
     status_code,
     without_framing,
 )
+from trio_wsproxy._stages import Running
 
 logger = logging.getLogger("trio_wsproxy")
 
@@ -142,7 +143,10 @@ def check_extra_headers(headers: HeadersArgument | None) -> HeaderPairs:
 
 
 async def shake_hands(
-    stream: trio.abc.Stream, request: OpeningRequest, extensions: Sequence[Extension] = ()
+    stream: trio.abc.Stream,
+    request: OpeningRequest,
+    extensions: Sequence[Extension] = (),
+    stage: Running | None = None,
 ) -> OpeningAnswer:
     """Ask a server to speak WebSocket.
 
@@ -150,6 +154,7 @@ async def shake_hands(
       stream: An open connection to the server; its TLS, if any, is done.
       request: What to ask for.
       extensions: wsproto's extensions to offer.
+      stage: Gets the head of the answer as its evidence.
 
     Raises:
       ConnectionRejected: The server answered with another status than 101.
@@ -172,10 +177,12 @@ async def shake_hands(
     try:
         await stream.send_all(hello)
         status, head, trailing = await _receive_final_head(stream, request)
+        if stage is not None:
+            stage.evidence = head
     except trio.BrokenResourceError as exc:
         raise HandshakeError(
             f"the server {request.url} broke the connection during the opening handshake; "
-            "does it speak WebSocket there?"
+            f"does it speak WebSocket there{_or_tls(request)}?"
         ) from exc
     if status != 101:
         http, refusal = _parse_refusal(head, request)
@@ -207,8 +214,9 @@ async def _receive_final_head(
             if status == 101 or status >= 200:
                 return status, head, rest
     except NotHTTP as exc:
+        hint = "; use wss://" if exc.speaks == "TLS" else ""
         raise HandshakeError(
-            f"the server {request.url} answered the WebSocket request with {exc}"
+            f"the server {request.url} answered the WebSocket request with {exc}{hint}"
         ) from None
 
 
@@ -223,10 +231,14 @@ async def _receive_head(
             middle = "in the middle of" if reader.partial else "without"
             raise HandshakeError(
                 f"the server {request.url} closed the connection {middle} an answer to the "
-                "WebSocket request; does it speak WebSocket there?"
+                f"WebSocket request; does it speak WebSocket there{_or_tls(request)}?"
             ) from trio.BrokenResourceError("end of file")  # as for a connection that is reset
         cut = reader.feed(data)
     return cut
+
+
+def _or_tls(request: OpeningRequest) -> str:
+    return ", or want TLS (wss://)" if request.url.startswith("ws://") else ""
 
 
 def _parse_accepted(ws: WSConnection, head: bytes, request: OpeningRequest) -> AcceptConnection:

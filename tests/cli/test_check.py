@@ -1,0 +1,187 @@
+"""``check``: connect, ping, close, and tell everything about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+from trio_websocket import WebSocketRequest
+
+import trio_wsproxy
+from trio_wsproxy.testing import (
+    Certificates,
+    Fail,
+    open_echo_server,
+    open_http_proxy,
+    open_socks_proxy,
+)
+
+ROOT = Path(trio_wsproxy.__file__).parent.parent
+ENVIRON = {
+    **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
+    "PYTHONPATH": str(ROOT),
+    "PYTHONUTF8": "1",
+    "PYTHONWARNINGS": "error",
+}
+COMMAND = [sys.executable, "-m", "trio_wsproxy", "check"]
+SECRET = "s3cret-of-ada"
+
+
+async def check(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    done = await trio.run_process(
+        [*COMMAND, *arguments],
+        stdin=b"",
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
+        env={**ENVIRON, **environ},
+    )
+    result = subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+    assert "Traceback" not in result.stderr
+    for secret in (SECRET, "\x1b"):
+        assert secret not in result.stdout + result.stderr
+    return result
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Certificates:
+    """One CA for all tests of this module."""
+    return Certificates()
+
+
+@pytest.fixture
+def cafile(certificates: Certificates, tmp_path: Path) -> str:
+    """That CA in a file."""
+    path = tmp_path / "ca.pem"
+    path.write_bytes(certificates.ca_pem)
+    return str(path)
+
+
+async def test_good(certificates: Certificates, cafile: str) -> None:
+    """A good one shows waterfall, latency, TLS, certificate and close, and exits with 0."""
+    known = {"localhost": "127.0.0.1"}
+    async with (
+        open_echo_server(ssl_context=certificates.server_context("localhost")) as echo,
+        open_socks_proxy(credentials=("ada", SECRET), resolve=known) as proxy,
+    ):
+        done = await check(
+            "--cacert",
+            cafile,
+            "--proxy",
+            proxy.url_for("socks5h", credentials=("ada", SECRET)),
+            echo.url_for("localhost") + f"?key={SECRET}",
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in (
+        "connected after ",
+        "route by argument proxy=: ",
+        "\n  socks 1 ",
+        "\n  server_tls ",
+        "\n    TLSv1.3, TLS_AES_256_GCM_SHA384",
+        "\n    HTTP/1.1 101",
+        "\nlatency ",
+        "highest of 3 pings)",
+        "\ncertificate  ",
+        "days left)",
+        "\nclosed       1000 NORMAL_CLOSURE",
+    ):
+        assert text in done.stdout, done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert [request.authority for request in proxy.requests] == [f"localhost:{echo.port}"] * 2
+
+
+async def test_json(certificates: Certificates, cafile: str) -> None:
+    """``--json`` writes one object with the documented keys."""
+    async with open_echo_server(ssl_context=certificates.server_context("localhost")) as echo:
+        done = await check(
+            "--json",
+            "--no-proxy",
+            "--compression",
+            "--pings",
+            "2",
+            "--cacert",
+            cafile,
+            echo.url_for("localhost"),
+        )
+    known = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert known.keys() == {
+        *("ok", "url", "source", "hops", "looks", "duration", "error", "stages", "latencies"),
+        *("subprotocol", "extensions", "certificates", "closed"),
+    }
+    assert (known["ok"], known["error"], len(known["latencies"])) == (True, None, 2)
+    assert known["certificates"][0]["subject"]
+    assert known["certificates"][0]["expires"].endswith("+00:00")
+
+
+async def test_bad_set_ups(certificates: Certificates, cafile: str) -> None:
+    """What is wrong is told in the last lines, with what to try; the exit code is 1."""
+    page = b"<title>ERROR: The requested URL could not be retrieved</title>"
+    squid = Fail(403, body=page, headers=[("X-Squid-Error", "ERR_ACCESS_DENIED 0")])
+    async with (
+        open_echo_server(ssl_context=Certificates().server_context("localhost")) as echo,
+        open_http_proxy(credentials=("ada", SECRET)) as guarded,
+        open_http_proxy(script=[squid]) as strict,
+        open_http_proxy() as http,
+    ):
+        url = echo.url_for("localhost")
+        cases = [
+            ([url, "--proxy", "http://127.0.0.1:1"], "! tcp 1", "is it running, and are its host"),
+            ([url, "--proxy", guarded.url], "! connect 1", "put user:password@ into the proxy URL"),
+            ([url, "--proxy", f"socks5h://{http.authority}"], "! socks 1", "use http:// for its"),
+            ([url, "--proxy", strict.url], "! connect 1", "let nothing but port 443 through"),
+            ([url, "--no-proxy", "--cacert", cafile], "! server_tls", "truststore"),
+            ([f"ws://{echo.authority}/", "--no-proxy"], "! upgrade", "TLS"),
+        ]
+        for arguments, row, hint in cases:
+            done = await check(*arguments)
+            assert done.returncode == 1, done
+            assert f"\n{row}" in done.stdout, done.stdout
+            assert hint in " ".join(done.stdout.split("\n\n")[-1].split()), done.stdout
+            assert max(map(len, done.stdout.splitlines())) <= 80
+            told = json.loads((await check("--json", *arguments)).stdout)
+            assert not told["ok"]
+            assert told["error"] or row == "! connect 1"
+
+
+async def test_certificates_of_a_refused_server(certificates: Certificates, cafile: str) -> None:
+    """The chain is shown also, and most, where it is what was refused."""
+    others = Certificates()
+    async with open_echo_server(ssl_context=others.server_context("localhost")) as echo:
+        done = await check("--no-proxy", "--cacert", cafile, echo.url_for("localhost"))
+    assert done.returncode == 1
+    assert "\ncertificate  " in done.stdout
+
+
+async def test_lost_while_pinging() -> None:
+    """A connection that is lost behind its opening is told, below the report of the opening."""
+
+    async def hang_up(request: WebSocketRequest) -> None:
+        ws = await request.accept()
+        await ws.aclose(1011, "no")
+
+    async with open_echo_server(handler=hang_up) as echo:
+        done = await check("--no-proxy", echo.url)
+    assert done.returncode == 1
+    assert "connected after" in done.stdout
+    assert "ConnectionLost" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("arguments", [["http://example.org/"], ["ws://e/", "--proxy", "x://y"]])
+async def test_malformed(arguments: list[str]) -> None:
+    """What is malformed exits with 2 and one line; with ``--json`` as an object, too."""
+    done = await check(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    done = await check("--json", *arguments)
+    assert json.loads(done.stdout) == {"error": done.stderr.rstrip("\n")}
+    done = await check("--pings", "many", "ws://e/")
+    assert done.returncode == 2

@@ -1,0 +1,231 @@
+"""``check URL``: connect, ping, close, and tell everything about it; made for support tickets.
+
+What is shown is the dial report, which masks what it shows, and what only an open connection
+knows. The chain of a ``wss://`` server's certificates is looked at over a connection of its
+own, for it is of interest also, and most, where the handshake failed because of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from statistics import mean
+from typing import Any
+
+import trio
+
+from trio_wsproxy import ConnectionClosed, HandshakeError, open_tcp_stream, open_websocket_url
+from trio_wsproxy._certificate import Certificate
+from trio_wsproxy._report import DialReport
+from trio_wsproxy._transport import presented_certificates
+from trio_wsproxy._urls import parse_target
+
+from ._arguments import add_connection_options, add_url, connection_arguments
+from ._console import Console, printable
+
+PINGS = 3
+DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
+CURIOSITY = 5  # seconds to look at the certificates; all else is known then
+NARROWEST, WIDEST = 40, 100  # columns of the waterfall
+SOON = 14  # days before its end from which on a certificate is worth a warning
+
+_ERRORS = (OSError, HandshakeError, trio.BrokenResourceError, ValueError)
+
+EXAMPLES = """\
+examples:
+  %(prog)s wss://example.org/chat
+  %(prog)s --proxy http://proxy.corp:3128 wss://example.org/
+  %(prog)s --json wss://example.org/ > ticket.json
+
+Passwords, cookies and queries are masked.
+
+exit code:
+  0    connected, pinged and closed
+  1    one of these failed; the last lines say what to try
+  2    wrong arguments or proxy settings
+  130  Ctrl-C
+"""
+
+
+@dataclass
+class Findings:
+    """What a check found out, as far as it came."""
+
+    report: DialReport | None = None
+    latencies: list[float] = field(default_factory=list)  # seconds
+    subprotocol: str | None = None
+    extensions: str = ""
+    certificates: list[Certificate] = field(default_factory=list)  # the server's own first
+    closed: str | None = None
+    error: str | None = None
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "check",
+        help="connect, ping, close; show each step, and on failure what to try",
+        description=(
+            "Connect to a WebSocket server, ping it, close, and show what each step took and found."
+        ),
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_url(parser)
+    add_connection_options(parser)
+    parser.add_argument(
+        "--pings",
+        type=_count,
+        default=PINGS,
+        metavar="COUNT",
+        help="how often to ping (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="write one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Run the command; see :func:`trio_wsproxy._cli.main` for the exit codes."""
+    findings = Findings()
+    try:
+        trio.run(_check, arguments, findings)
+    except ValueError as exc:  # ProxyConfigError is one
+        message = printable(str(exc))
+        console.error(message)
+        if arguments.json:
+            console.print(json.dumps({"error": message}, ensure_ascii=False))
+        return 2
+    if arguments.json:
+        console.print(json.dumps(_as_json(findings), ensure_ascii=False, indent=2))
+    else:
+        _show(findings, console)
+    return 1 if findings.error else 0
+
+
+async def _check(arguments: argparse.Namespace, findings: Findings) -> None:
+    options = connection_arguments(arguments)
+    try:
+        async with open_websocket_url(
+            arguments.url, **options, disconnect_timeout=DISCONNECT_TIMEOUT
+        ) as ws:
+            findings.report = ws.dial_report
+            findings.subprotocol = ws.subprotocol
+            findings.extensions = ", ".join(
+                value.decode("latin-1")
+                for name, value in ws.handshake_headers
+                if name == b"sec-websocket-extensions"
+            )
+            for _ in range(arguments.pings):
+                findings.latencies.append(await ws.ping())
+        findings.closed = _closed(ws.closed)
+    except ValueError:
+        raise
+    except (HandshakeError, ConnectionClosed) as exc:
+        findings.report = getattr(exc, "dial_report", None) or findings.report
+        findings.error = f"{type(exc).__name__}: {exc}"
+    await _look_at_certificates(arguments, options, findings)
+
+
+def _closed(reason: Any) -> str:
+    return f"{reason.code} {reason.name}" + (f": {reason.reason}" if reason.reason else "")
+
+
+async def _look_at_certificates(
+    arguments: argparse.Namespace, options: dict[str, Any], findings: Findings
+) -> None:
+    report = findings.report
+    if report is None or not any(stage.name == "server_tls" for stage in report.stages):
+        return
+    target = parse_target(arguments.url)
+    with trio.move_on_after(CURIOSITY), suppress(*_ERRORS):
+        stream = await open_tcp_stream(
+            target.host,
+            target.port,
+            proxy=report.route.hops if report.route else None,
+            proxy_ssl_context=options["proxy_ssl_context"],
+        )
+        findings.certificates = await presented_certificates(stream, target.host)
+
+
+# --- for programs ------------------------------------------------------------------------
+
+
+def _as_json(findings: Findings) -> dict[str, Any]:
+    """The object that docs/cli-check.rst describes."""
+    report = findings.report.as_dict() if findings.report else {}
+    return {
+        "ok": findings.error is None,
+        **report,
+        "error": findings.error,
+        "latencies": findings.latencies,
+        "subprotocol": findings.subprotocol,
+        "extensions": findings.extensions,
+        "certificates": [
+            {
+                "subject": x.subject,
+                "issuer": x.issuer,
+                "expires": x.expires.isoformat(),
+            }
+            for x in findings.certificates
+        ],
+        "closed": findings.closed,
+    }
+
+
+# --- for people --------------------------------------------------------------------------
+
+
+def _show(findings: Findings, console: Console) -> None:
+    report = findings.report
+    if report is not None:
+        text = report.render(max(NARROWEST, min(console.width, WIDEST)))
+        if report.error:
+            text = text.rpartition("\n\n")[0]  # that is shown last
+        for line in text.split("\n"):
+            console.print(printable(line), style=_style(line))
+    rows = list(_rows(findings))
+    if rows:
+        console.print()
+        console.table(("", ""), rows)
+    if findings.error:
+        console.print()
+        for line in textwrap.wrap(printable(findings.error), console.width):
+            console.print(line, style="bad")
+
+
+def _style(line: str) -> str:
+    return {"!": "bad", "?": "warn"}.get(line[:1], "dim" if line.startswith("    ") else "")
+
+
+def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
+    """What the report does not know."""
+    if findings.latencies:
+        pings = findings.latencies
+        times = " / ".join(f"{x * 1e3:.1f}" for x in (min(pings), mean(pings), max(pings)))
+        yield "latency", f"{times} ms (lowest, mean, highest of {len(pings)} pings)"
+    if findings.closed is not None:
+        yield "subprotocol", printable(findings.subprotocol or "none")
+        yield "extensions", printable(findings.extensions or "none")
+    for number, certificate in enumerate(findings.certificates):
+        yield "" if number else "certificate", _validity(certificate)
+    if findings.closed is not None:
+        yield "closed", printable(findings.closed)
+
+
+def _validity(certificate: Certificate) -> str:
+    days = (certificate.expires - datetime.now(tz=timezone.utc)).days
+    left = "expired" if days < 0 else f"{days} days left"
+    warning = "" if days >= SOON else "  !"
+    name = printable(certificate.subject)
+    return f"{name}: valid until {certificate.expires:%Y-%m-%d} ({left}){warning}"
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pings")
+    return int(text)

@@ -1,0 +1,135 @@
+"""What an unexpected HTTP answer proves about who sent it, and what to try.
+
+From evidence only: a header, a status, a phrase of a well-known program. Where there is none,
+there is no hint. Pure functions; the texts end up behind a semicolon in an error's message.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_PLACE = re.compile(r"(\[[^\]]*\]|[^/?:]*)(?::\d+)?/?([^?]*)(?:\?.*)?")  # host and path
+_MAX_TITLE = 80  # characters; it stands in an error message
+
+# What servers say to plain HTTP on a TLS port: nginx, Apache, Go, and others after them.
+_WANTS_TLS = re.compile(
+    rb"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|"
+    rb"HTTP request to an HTTPS server",
+    re.IGNORECASE,
+)
+# Headers that only proxies send; Via is not one of them, for CDNs do.
+_PROXYS_OWN = (b"x-squid-error", b"proxy-authenticate", b"proxy-agent")
+
+# squid's names for its error pages → what they mean; {0} is the authority, {1} its host.
+_SQUID = {
+    b"ERR_ACCESS_DENIED": "its rules forbid {0}: ask for this host and port to be allowed",
+    b"ERR_DNS_FAIL": (
+        "its name service does not know {1}: names are looked up by the proxy, not here; is it "
+        "right, or known on this side only?"
+    ),
+    b"ERR_CONNECT_FAIL": "it could not reach {0}: is that server up, and its port right?",
+    b"ERR_CANNOT_FORWARD": "it has no way to {0}, for example because its own proxy is down",
+}
+
+
+def page_title(body: bytes) -> str | None:
+    """Find the title of an HTML page, fit for a message."""
+    match = _TITLE.search(body)
+    if match is None:
+        return None
+    text = html.unescape(match[1].decode("utf-8", "replace"))
+    text = re.sub(r"[^\w !-~]", "?", " ".join(text.split()))
+    return text[:_MAX_TITLE] or None
+
+
+def header(headers: Headers, name: bytes) -> bytes:
+    """Give the first value of a header, or nothing."""
+    return next((value for key, value in headers if key.lower() == name), b"")
+
+
+def refused_by_proxy(status: int, authority: str, headers: Headers = (), body: bytes = b"") -> str:
+    """Say what to try where a proxy answered ``CONNECT`` with a refusal.
+
+    Args:
+      status: Of the answer.
+      authority: What it was asked for.
+      headers: Of the answer.
+      body: Its first bytes.
+
+    """
+    remedy = _proxy_remedy(status, authority, headers)
+    name = header(headers, b"x-squid-error").split(b" ")[0].decode("latin-1")
+    title = page_title(body)
+    said = [re.sub(r"[^ -~]", "?", name)[:_MAX_TITLE]] if name else []
+    said += [f"page {title!r}"] if title else []
+    return f"{remedy} ({', '.join(said)})" if said else remedy
+
+
+def _proxy_remedy(status: int, authority: str, headers: Headers) -> str:
+    name = header(headers, b"x-squid-error").split(b" ")[0]
+    host, _, port = authority.rpartition(":")
+    forbidden = status == 403 or name == b"ERR_ACCESS_DENIED"
+    if forbidden and port != "443":
+        return (
+            f"its rules forbid {authority}: many proxies let nothing but port 443 through; ask for "
+            "this host and port to be allowed"
+        )
+    if name in _SQUID:
+        return _SQUID[name].format(authority, host)
+    if forbidden:
+        return _SQUID[b"ERR_ACCESS_DENIED"].format(authority)
+    if status == 511 or 300 <= status < 400:
+        return "it wants a login first, in a browser: a captive portal?"
+    if status in (502, 503, 504):
+        return f"it could not reach {authority}: is that server up, and its name known there?"
+    if status in (400, 405, 501):
+        return "it may not be a proxy, or not allow CONNECT: check the proxy URL's host and port"
+    return "see the error's .headers and .body for what it says"
+
+
+def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> str | None:
+    """Say who answered a WebSocket request, where it was not the server that was meant.
+
+    Args:
+      url: What was asked for, masked.
+      status: Of the answer.
+      headers: Of the answer.
+      body: Its first bytes.
+
+    Returns:
+      What to try; ``None`` where nothing speaks against the server itself.
+
+    """
+    location = header(headers, b"location")
+    if url.startswith("ws://") and (_WANTS_TLS.search(body) or _same_with_tls(url, location)):
+        return "it wants TLS: use wss://"
+    proxys_own = next((name for name in _PROXYS_OWN if header(headers, name)), None)
+    if status == 407 or proxys_own:
+        name = proxys_own.decode().title() if proxys_own else "status 407"
+        return (
+            f"a proxy answered in its place ({name}), so it does not let WebSocket through as it is: "
+            "use wss://, which it cannot look into, or name it with proxy= to be asked for a tunnel"
+        )
+    title = page_title(body)
+    page = f" ({title!r})" if title else ""
+    if status == 511:
+        return f"the network wants a login first, in a browser: a captive portal{page}"
+    if status == 200 and (title or header(headers, b"content-type").startswith(b"text/html")):
+        return (
+            f"a web page{page} came instead of a WebSocket: another service on that path or port, "
+            "or a captive portal that wants a login in a browser"
+        )
+    return None
+
+
+def _same_with_tls(url: str, location: bytes) -> bool:
+    """Tell whether a redirect leads to the same host and path, with TLS."""
+    scheme, _, rest = location.decode("latin-1").partition("://")
+    place = _PLACE.fullmatch(rest)
+    asked = _PLACE.fullmatch(url.removeprefix("ws://"))
+    return scheme in ("https", "wss") and bool(place and asked and place.groups() == asked.groups())
