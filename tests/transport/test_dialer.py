@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import trio
 from _wire import all_texts, nothing_left
+from trio.testing import MockClock
 
 from trio_wsproxy import (
     Proxy,
@@ -796,3 +797,116 @@ async def test_cancelled_at_each_checkpoint(
             for one in [*place.proxies, server]:
                 await one.wait_for("close", one.connections)
     assert step > len(tunnel_stages(chain))
+
+
+@pytest.mark.parametrize("chain", [(), ("http",), ("socks5h",), ("https", "socks5h", "https")])
+async def test_trace_that_ends_the_program(
+    certificates: Certificates, chain: Sequence[str]
+) -> None:
+    """Where a trace raises what ends a program, wherever that is, no stream is left open."""
+    left = 0
+
+    def trace(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise SystemExit(7)
+
+    async with town(certificates) as (place, _):
+        server = await place.add_server(echo, ssl_context=certificates.server_context())
+        for scheme in chain:
+            await place.add_proxy(scheme)
+        route = resolve_target(make_target("tcp", "127.0.0.1", server.port), proxy=place.hops)
+        context = certificates.client_context()
+        await trio.aclose_forcefully(
+            await dial(route, DialOptions(), StageLog(trace), ssl_context=context)
+        )
+        assert left <= -4  # begin and end of tcp and of TLS at least
+        for number in range(1, 1 - left):
+            left = number
+            with pytest.raises(SystemExit):
+                await dial(route, DialOptions(), StageLog(trace), ssl_context=context)
+            for one in [*place.proxies, server]:
+                await one.wait_for("close", one.connections)
+
+
+# --- who signed it -----------------------------------------------------------------------
+
+
+async def test_curiosity_fails_in_silence(certificates: Certificates) -> None:
+    """Whatever goes wrong while the unknown issuer is looked up, the refusal itself is raised."""
+    calls = 0
+
+    async def make_headers(*_: object) -> dict[str, str]:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise LookupError("a token can be had once")
+        return {}
+
+    async with town(certificates) as (place, _):
+        server = await place.add_server(echo, ssl_context=Certificates().server_context())
+        await place.add_proxy("http")
+        with pytest.raises(ServerUnreachable, match="its certificate was refused") as caught:
+            await place.dial(
+                "127.0.0.1",
+                server.port,
+                ssl_context=certificates.client_context(),
+                make_headers=make_headers,
+            )
+    assert calls == 2
+    assert "issued by" not in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["server", "proxy"])
+@pytest.mark.parametrize(("timeout", "takes"), [(1, 0.6), (100, 4)])
+async def test_curiosity_does_not_outlast_the_deadline(
+    certificates: Certificates, where: str, timeout: float, takes: float, mock_clock: MockClock
+) -> None:
+    """A refused certificate is told before a deadline that is near, not a timeout in its place."""
+    outcomes = []
+
+    async def reach_and_look(*_: object) -> None:
+        mock_clock.jump(takes)
+        try:
+            await trio.testing.wait_all_tasks_blocked()
+        except trio.Cancelled:
+            outcomes.append("given up")
+            raise
+        outcomes.append("went on")
+
+    context = Certificates().server_context()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_dialer._Dial, "_reach_and_look", reach_and_look)
+        async with town(certificates) as (place, _):
+            server = await place.add_server(echo, ssl_context=context)
+            if where == "proxy":
+                proxy = await place.stack.enter_async_context(open_http_proxy(ssl_context=context))
+                ours = certificates.client_context()
+                place.hops.append(Proxy(proxy.url_for("https"), ssl_context=ours))
+            with (
+                pytest.raises((ServerUnreachable, ProxyUnreachable), match="was refused"),
+                trio.fail_after(timeout),
+            ):
+                await place.dial(
+                    "127.0.0.1", server.port, ssl_context=certificates.client_context()
+                )
+    assert outcomes == ["given up"]
+
+
+async def test_curiosity_is_cancelled_at_once(certificates: Certificates) -> None:
+    """A caller who cancels while the issuer is looked up does not wait for it."""
+
+    async def presented_by(*_: object) -> None:
+        scope.cancel()
+        await trio.sleep_forever()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_dialer._Dial, "_reach_and_look", presented_by)
+        async with town(certificates) as (place, _):
+            server = await place.add_server(echo, ssl_context=Certificates().server_context())
+            with trio.CancelScope() as scope:
+                await place.dial(
+                    "127.0.0.1", server.port, ssl_context=certificates.client_context()
+                )
+            assert scope.cancelled_caught

@@ -28,7 +28,6 @@ from trio_wsproxy._certificate import Certificate
 from trio_wsproxy._challenge import CheckedProxyAuth, ProxyAuth, ProxyAuthRequest
 from trio_wsproxy._evidence import TLS, Addresses, Attempt
 from trio_wsproxy._exceptions import (
-    HandshakeError,
     ProxyAuthenticationError,
     ProxyConfigError,
     ProxyRejected,
@@ -120,11 +119,28 @@ async def dial(
     stream = await _Dial(route, options, log).reach(len(route.hops), target.host, target.port)
     if ssl_context is None:
         return stream
+    try:
+        return await _add_server_tls(stream, route, options, log, ssl_context, https_compatible)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+
+
+async def _add_server_tls(  # all of dial()
+    stream: trio.abc.Stream,
+    route: Route,
+    options: DialOptions,
+    log: StageLog,
+    context: ssl.SSLContext,
+    https_compatible: bool,
+) -> trio.SSLStream[trio.abc.Stream]:
+    """Put TLS with the target on a stream, which the caller closes if this fails."""
+    target = route.target
     waiting_for = f"the TLS handshake with the server {target.authority}"
     with log.stage("server_tls", None, target.authority, waiting_for) as stage:
         try:
             tls = await add_tls(
-                stream, ssl_context, _without_zone(target.host), https_compatible=https_compatible
+                stream, context, _without_zone(target.host), https_compatible=https_compatible
             )
         except (trio.BrokenResourceError, ValueError) as exc:
             if is_unknown_issuer(exc):
@@ -140,7 +156,7 @@ async def dial(
                 stage="server_tls",
             ) from exc
         stage.evidence = TLS.of(tls)
-    return tls
+        return tls
 
 
 def _check_addresses(route: Route) -> None:
@@ -203,15 +219,15 @@ class _Dial:
             return await self._http_tunnel(hop, authority)
         stream = await self._connect_proxy(hop)
         waiting_for = f"the SOCKS reply of {hop} for {authority}"
-        with self._log.stage("socks", hop.number, authority, waiting_for) as stage:
-            try:
+        try:
+            with self._log.stage("socks", hop.number, authority, waiting_for) as stage:
                 # python-socks takes a while to import, and most routes do without.
                 from ._socks import open_socks_tunnel
 
                 return await open_socks_tunnel(stream, hop, host, port, stage)
-            except BaseException:
-                await trio.aclose_forcefully(stream)
-                raise
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
 
     async def _http_tunnel(self, hop: Hop, authority: str) -> trio.abc.Stream:
         schemes = self._schemes(hop)
@@ -221,16 +237,18 @@ class _Dial:
         waiting_for = f"the answer to CONNECT of {hop} for {authority}"
         while True:  # Authentication counts the rounds
             stream = await self._connect_proxy(hop)
-            with self._log.stage("connect", hop.number, authority, waiting_for) as stage:
-                try:
+            try:
+                with (
+                    self._log.stage("connect", hop.number, authority, waiting_for) as stage,
+                    suppress(DialAgain),
+                ):
                     return await open_connect_tunnel(
                         stream, hop, authority, headers, authentication, stage, omitted=omitted
                     )
-                except DialAgain:
-                    await trio.aclose_forcefully(stream)
-                except BaseException:
-                    await trio.aclose_forcefully(stream)
-                    raise
+            except BaseException:
+                await trio.aclose_forcefully(stream)
+                raise
+            await trio.aclose_forcefully(stream)
 
     def _schemes(self, hop: Hop) -> tuple[ProxyAuth, ...]:
         """Collect what there are credentials for; what belongs to the proxy itself goes first."""
@@ -256,6 +274,17 @@ class _Dial:
         stream = await self.reach(hop.number - 1, proxy.host, proxy.port)
         if proxy.scheme != "https":
             return stream
+        try:
+            return await self._add_proxy_tls(stream, hop)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+
+    async def _add_proxy_tls(
+        self, stream: trio.abc.Stream, hop: Hop
+    ) -> trio.SSLStream[trio.abc.Stream]:
+        """Put TLS with the proxy on a stream, which the caller closes if this fails."""
+        proxy = hop.proxy
         context = proxy.ssl_context or self._options.proxy_ssl_context or default_context(HTTP_1_1)
         waiting_for = f"the TLS handshake with {hop}"
         with self._log.stage("proxy_tls", hop.number, proxy.authority, waiting_for) as stage:
@@ -270,19 +299,25 @@ class _Dial:
                     text += "; use http:// for its scheme"
                 raise hop.unreachable("proxy_tls", f"cannot be used: {text}") from exc
             stage.evidence = TLS.of(tls)
-        return tls
+            return tls
 
     async def presented_by(self, count: int, host: str, port: int) -> Certificate | None:
         """Look at the certificate of ``host:port`` behind ``count`` hops, without trusting it.
 
         A handshake that fails for its certificate does not show it, so this is another one, on
-        another connection, over which nothing is sent.
+        another connection, over which nothing is sent. The failure is known already: nothing that
+        happens here replaces it, nor does a deadline, of which this takes half of what is left.
         """
-        errors = (OSError, HandshakeError, trio.BrokenResourceError, ValueError)
-        with trio.move_on_after(CURIOSITY), suppress(*errors):
-            stream = await self.reach(count, host, port)
-            return (await presented_certificates(stream, _without_zone(host)))[0]
+        now = trio.current_time()
+        patience = min(CURIOSITY, (trio.current_effective_deadline() - now) / 2)
+        if patience > 0:
+            with trio.move_on_after(patience), suppress(Exception):
+                return await self._reach_and_look(count, host, port)
         return None
+
+    async def _reach_and_look(self, count: int, host: str, port: int) -> Certificate:
+        stream = await self.reach(count, host, port)
+        return (await presented_certificates(stream, _without_zone(host)))[0]
 
     async def _connect_tcp(self, host: str, port: int) -> trio.abc.Stream:
         """Open the TCP connection to the first hop, or to the target of a direct route."""
@@ -292,19 +327,27 @@ class _Dial:
         attempts: list[Attempt] = []
         authority = _authority(host, port)
         waiting_for = f"the TCP connection to {hop or f'the server {authority}'}"
-        with self._log.stage("tcp", hop.number if hop else None, authority, waiting_for) as stage:
-            stage.evidence = attempts
-            try:
-                return await connect_tcp(
-                    infos,
-                    attempts,
-                    local_address=options.local_address,
-                    head_start=options.happy_eyeballs_delay,
-                )
-            except OSError as exc:
-                why = " / ".join(dict.fromkeys(attempt.outcome for attempt in attempts))
-                why += "; is it running, and are its host and port right?"
-                raise self._unreachable("tcp", hop, host, port, why) from exc
+        number = hop.number if hop else None
+        stream: trio.SocketStream | None = None
+        try:
+            with self._log.stage("tcp", number, authority, waiting_for) as stage:
+                stage.evidence = attempts
+                try:
+                    stream = await connect_tcp(
+                        infos,
+                        attempts,
+                        local_address=options.local_address,
+                        head_start=options.happy_eyeballs_delay,
+                    )
+                except OSError as exc:
+                    why = " / ".join(dict.fromkeys(attempt.outcome for attempt in attempts))
+                    why += "; is it running, and are its host and port right?"
+                    raise self._unreachable("tcp", hop, host, port, why) from exc
+        except BaseException:
+            if stream is not None:  # the caller's trace has raised
+                await trio.aclose_forcefully(stream)
+            raise
+        return stream
 
     async def _resolve(self, hop: Hop, host: str, port: int) -> list[str]:
         """Look up, on this machine, the addresses to ask ``hop`` for."""
