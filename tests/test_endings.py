@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
@@ -22,6 +23,7 @@ from trio_wsproxy import (
     _client,
     connect_websocket_url,
     open_websocket_url,
+    reconnecting_websocket_url,
 )
 
 if sys.version_info < (3, 11):
@@ -226,3 +228,22 @@ async def test_the_connection_of_a_nursery(peer: Peer, autojump_clock: MockClock
         assert ws.closed is not None
     assert our_tasks() == []
     assert peer.stream.closed
+
+
+@pytest.mark.parametrize("function", [open_websocket_url, reconnecting_websocket_url])
+async def test_entered_twice(
+    function: Callable[[str], AbstractAsyncContextManager[object]],
+    peer: Peer,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+) -> None:
+    """A context manager is good for one block; a second one is refused and harms nothing."""
+    nursery.start_soon(be_good, peer)
+    manager = function(URL)
+    async with manager:
+        with pytest.raises(RuntimeError, match="make another one"):
+            async with manager:
+                pass
+    with pytest.raises(RuntimeError, match="make another one"):
+        async with manager:
+            pass

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -336,3 +339,75 @@ async def test_as_dict_is_json() -> None:
     assert known["hops"] == ["http://ada:***@proxy.test:3128"]
     (stage,) = known["stages"]
     assert stage.keys() == {"name", "hop", "peer", "start", "duration", "ok", "details"}
+
+
+@pytest.mark.parametrize("where", ["tcp", "race", "addresses", "connect", "server_tls", "upgrade"])
+async def test_failure_leaves_no_garbage(
+    certificates: Certificates, others: Certificates, where: str
+) -> None:
+    """A failure, its report and all, is freed without the garbage collector."""
+    race = where == "race"
+    async with (
+        open_echo_server(ssl_context=others.server_context("127.0.0.1")) as distrusted,
+        open_socks_proxy(script=[Fail(403)] * 2) as socks,
+        open_http_proxy(script=[Fail(403)]) as http,
+    ):
+        url = "ws://127.0.0.1:1/" if where == "tcp" else "ws://e.test:1/"
+        hops = {"addresses": [socks.url_for("socks5")], "connect": [http.url]}.get(where)
+        if where == "upgrade":
+            url = f"ws://{http.authority}/"
+        if where == "server_tls":
+            url = distrusted.url_for("127.0.0.1")
+        context = certificates.client_context() if where == "server_tls" else None
+        trio.socket.set_custom_hostname_resolver(TwoAddresses())
+        gc.collect()
+        gc.disable()
+        alive: weakref.ref[BaseException] | None = None
+        try:
+            try:
+                async with open_websocket_url(url, context, proxy=hops):
+                    pass
+            except HandshakeError as exc:
+                assert len(str(exc.dial_report).split("\n")) > 3  # type: ignore[attr-defined]
+                if race:
+                    (_, tcp) = exc.dial_report.stages  # type: ignore[attr-defined]
+                    assert len(tcp.details["attempts"]) == 2
+                alive = weakref.ref(exc)
+            assert alive is not None
+            await trio.lowlevel.checkpoint()
+            assert alive() is None
+        finally:
+            gc.enable()
+
+
+class TwoAddresses(trio.abc.HostnameResolver):
+    """Says that each name has two addresses, both of this machine."""
+
+    async def getaddrinfo(self, *_: Any, **__: Any) -> list[Any]:
+        """Give what nobody listens on."""
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{number}", 1))
+            for number in (1, 2)
+        ]
+
+    async def getnameinfo(self, *_: Any) -> tuple[str, str]:
+        """Not asked for."""
+        raise NotImplementedError
+
+
+async def test_trace_is_not_kept() -> None:
+    """Once a dial is over nothing of its report holds the caller's trace."""
+
+    class Observer:
+        def trace(self, *_: object) -> None:
+            pass
+
+    observer = Observer()
+    alive = weakref.ref(observer)
+    async with (
+        open_echo_server() as echo,
+        open_websocket_url(echo.url, proxy=None, trace=observer.trace) as ws,
+    ):
+        del observer
+        assert alive() is None
+        assert ws.dial_report.stages

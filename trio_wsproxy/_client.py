@@ -537,13 +537,16 @@ class hosted(AbstractAsyncContextManager[HostedT]):  # noqa: N801  # used like a
     __slots__ = ("_begin", "_guest", "_nursery_manager")
 
     def __init__(self, begin: Callable[[trio.Nursery], HostedT]) -> None:
-        self._begin = begin
+        self._begin: Callable[[trio.Nursery], HostedT] | None = begin
 
     @trio.lowlevel.enable_ki_protection
     async def __aenter__(self) -> HostedT:
+        begin, self._begin = self._begin, None
+        if begin is None:
+            raise _entered_already()
         self._nursery_manager = trio.open_nursery()
         nursery = await self._nursery_manager.__aenter__()
-        self._guest = self._begin(nursery)
+        self._guest = begin(nursery)
         return self._guest
 
     @trio.lowlevel.enable_ki_protection
@@ -568,6 +571,10 @@ class hosted(AbstractAsyncContextManager[HostedT]):  # noqa: N801  # used like a
             del error, leaving  # no cycle through this frame
 
 
+def _entered_already() -> RuntimeError:
+    return RuntimeError("this context manager has been entered already; make another one")
+
+
 class _open(hosted[WebSocketConnection]):  # noqa: N801
     """Dial, then host the connection."""
 
@@ -580,7 +587,7 @@ class _open(hosted[WebSocketConnection]):  # noqa: N801
     async def __aenter__(self) -> WebSocketConnection:
         plan, self._plan = self._plan, None  # nobody needs it later, and that may be long
         if plan is None:
-            raise RuntimeError("this context manager has been entered already; make another one")
+            raise _entered_already()
         connection = await connect(plan)
 
         def begin(nursery: trio.Nursery) -> WebSocketConnection:

@@ -28,7 +28,7 @@ class Addresses(list[str]):
     """What a name resolved to."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Attempt:
     """What happened to one address.
 
@@ -36,17 +36,15 @@ class Attempt:
       address: ``"192.0.2.1"``.
       outcome: ``"connected"``, the system's words for its error, or ``"given up"`` where
         another address was faster, or the caller did not wait.
-      error: That error, if it is one.
 
     """
 
     address: str
     outcome: str = "given up"
-    error: OSError | None = None
 
 
 class SocksAnswer(bytes):
-    """The bytes of a SOCKS proxy's last answer."""
+    """The first bytes of a SOCKS proxy's last answer."""
 
 
 class TLS(NamedTuple):
@@ -91,7 +89,7 @@ def describe(evidence: Any) -> dict[str, Any]:
     if isinstance(evidence, list):
         return {"attempts": [{"address": x.address, "outcome": x.outcome} for x in evidence]}
     if isinstance(evidence, SocksAnswer) and evidence:
-        return {"reply": evidence[:32].hex(" ")}
+        return {"reply": evidence.hex(" ")}
     return {}
 
 

@@ -153,7 +153,8 @@ class reporting(AbstractContextManager["reporting"]):  # noqa: N801  # used like
         self.route: Route | None = None
 
     def report(self, error: BaseException | None = None) -> DialReport:
-        """Make a report of what is known now."""
+        """Make a report of what is known when all is over."""
+        self.log.trace = None  # the report may live long, and what the caller traces with need not
         return DialReport(self.url, self.route, self.log, error)
 
     def __exit__(

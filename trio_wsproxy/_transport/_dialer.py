@@ -210,7 +210,10 @@ class _Dial:
                 raise  # the next address would be asked for with the same credentials
             except ProxyRejected as exc:
                 refusals.append(exc)
-        raise refusals[-1] from (refusals[-2] if len(refusals) > 1 else None)
+        try:
+            raise refusals[-1] from (refusals[-2] if len(refusals) > 1 else None)
+        finally:
+            refusals.clear()  # their tracebacks lead here, which would be a cycle
 
     async def _tunnel(self, hop: Hop, host: str, port: int) -> trio.abc.Stream:
         host = _without_zone(host)

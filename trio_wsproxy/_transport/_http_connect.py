@@ -135,8 +135,9 @@ async def open_connect_tunnel(
         )
         if not goes_on:
             page = await _receive_body(http, stream, rest, MAX_BODY)
-            refusal = _refusal(hop, authority, answer, page.body, authentication, challenges)
-            raise refusal from authentication.cause
+            raise _refusal(  # not kept, for that would be a cycle
+                hop, authority, answer, page.body, authentication, challenges
+            ) from authentication.cause
         page = _Page(b"", kept=False)
         if _promises_to_stay(answer):
             page = await _receive_body(http, stream, rest, MAX_DRAINED)

@@ -32,6 +32,7 @@ from ._endpoints import with_prefix
 from ._hop import Hop
 
 RECEIVE_SIZE = 4096  # bytes; an answer has some hundred at most
+MAX_EVIDENCE = 32  # bytes of an answer that a report shows
 
 # RFC 1928 section 6; above 90: the SOCKS4 memo.
 REPLIES = {
@@ -108,7 +109,7 @@ async def open_socks_tunnel(
         raise hop.broke_protocol("socks", f"answered with {guess}") from None
     finally:
         if stage is not None:
-            stage.evidence = SocksAnswer(borrowed.answer)
+            stage.evidence = SocksAnswer(borrowed.answer[:MAX_EVIDENCE])
     return with_prefix(borrowed.rest, stream)
 
 
@@ -168,9 +169,7 @@ class _Borrowed:
     async def read_exactly(self, size: int) -> bytes:
         start, self._taken = self._taken, self._taken + size
         while True:
-            refusal = self._refusal()
-            if refusal is not None:
-                raise refusal
+            self._check_refusal()
             if len(self.answer) >= self._taken:
                 return bytes(self.answer[start : self._taken])
             # What is there is taken at once: python-socks asks for a reply in three pieces.
@@ -193,32 +192,31 @@ class _Borrowed:
         """Leave the stream to its owner."""
         await trio.lowlevel.checkpoint()
 
-    def _refusal(self) -> ProxyRejected | None:
-        """Tell the refusal in the answer, if it is one."""
+    def _check_refusal(self) -> None:
+        """Raise the refusal in the answer, if it is one; not kept, for that would be a cycle."""
         if len(self.answer) < 2:
-            return None
+            return
         version, code = self.answer[:2]
         hop = self._hop
         if self.socks4:
-            refused = version == 0 and code in (91, 92, 93)
-            return _rejected(hop, self._authority, code) if refused else None
-        if self._asked == "login":
+            if version == 0 and code in (91, 92, 93):
+                raise _rejected(hop, self._authority, code)
+        elif self._asked == "login":
             # Some proxies write their 5 where RFC 1929 has its 1.
-            refused = version in (1, 5) and code != 0
-            return _unauthenticated(hop, "refuses these credentials") if refused else None
-        if version != 5 or code == 0:
-            return None
-        if self._asked == "request":
-            return _rejected(hop, self._authority, code)
-        if code == 0xFF:
-            return _unauthenticated(hop, "accepts none of the authentication methods offered")
-        if code == 2 and hop.proxy.username is not None:
-            return None
-        return _unauthenticated(hop, f"wants authentication method {code}, which was not offered")
+            if version in (1, 5) and code != 0:
+                raise _unauthenticated(hop, "refuses these credentials")
+        elif version == 5 and code != 0:
+            if self._asked == "request":
+                raise _rejected(hop, self._authority, code)
+            if code == 0xFF:
+                raise _unauthenticated(hop, "accepts none of the authentication methods offered")
+            if code != 2 or hop.proxy.username is None:
+                text = f"wants authentication method {code}, which was not offered"
+                raise _unauthenticated(hop, text)
 
 
 def _guess(answer: bytes, version: str) -> str:
-    if answer[:1] == b"H":
+    if len(answer) > 1 and answer[:5] == b"HTTP/"[: len(answer)]:
         return "HTTP; use http:// for its scheme"
     if answer[:1] == b"\x15":
         return "a TLS alert: that port speaks TLS, which SOCKS does not"

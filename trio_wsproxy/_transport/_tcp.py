@@ -66,7 +66,7 @@ async def connect_tcp(
       head_start: Seconds; ``None`` is :data:`HEAD_START`.
 
     Raises:
-      OSError: None could be connected to; that of the first one. The others' are in
+      OSError: None could be connected to; that of the first one. What became of the others is in
         ``attempts``.
 
     A cancelled call leaves no socket open.
@@ -76,10 +76,7 @@ async def connect_tcp(
         return trio.SocketStream(await _connect(infos[0], local_address, attempts))
     if head_start is None:
         head_start = HEAD_START
-    winner = await _race(_alternating(infos), local_address, head_start, attempts)
-    if winner is None:
-        raise next(attempt.error for attempt in attempts if attempt.error)
-    return trio.SocketStream(winner)
+    return trio.SocketStream(await _race(_alternating(infos), local_address, head_start, attempts))
 
 
 def _alternating(infos: Sequence[AddressInfo]) -> list[AddressInfo]:
@@ -99,19 +96,20 @@ async def _race(
     local_address: str | None,
     head_start: float,
     attempts: list[Attempt],
-) -> trio.socket.SocketType | None:
-    """Give the socket of the first to connect, or ``None``; all others are closed."""
+) -> trio.socket.SocketType:
+    """Give the socket of the first to connect; all others are closed."""
     winners: list[trio.socket.SocketType] = []
+    errors: dict[int, OSError] = {}
     running = 0
     wake = trio.Event()  # one that runs has won, or failed
 
     @trio.lowlevel.enable_ki_protection
-    async def run(info: AddressInfo) -> None:
+    async def run(number: int, info: AddressInfo) -> None:
         nonlocal running
         try:
             winners.append(await _connect(info, local_address, attempts))
-        except OSError:
-            pass  # it is in ``attempts``
+        except OSError as exc:
+            errors[number] = exc
         finally:
             running -= 1
             wake.set()
@@ -120,10 +118,10 @@ async def _race(
     try:
         async with trio.open_nursery() as nursery:
             try:
-                for info in infos:
+                for number, info in enumerate(infos):
                     wake = trio.Event()
                     running += 1
-                    nursery.start_soon(run, info)
+                    nursery.start_soon(run, number, info)
                     with trio.move_on_after(head_start):
                         await wake.wait()
                     if winners:
@@ -131,15 +129,24 @@ async def _race(
                 while running and not winners:
                     wake = trio.Event()
                     await wake.wait()
+                nursery.cancel_scope.cancel()
+                with trio.CancelScope(shield=True):
+                    while running:
+                        wake = trio.Event()
+                        await wake.wait()
             except KeyboardInterrupt as exc:
                 interrupt = exc  # the nursery would put it into a group
             nursery.cancel_scope.cancel()
-        return winners.pop(0) if winners and interrupt is None else None
+        if interrupt is not None:
+            raise interrupt
+        if not winners:
+            raise errors[min(errors)]
+        return winners.pop(0)
     finally:
         for sock in winners:  # of the same moment, or nobody's any more
             sock.close()
-        if interrupt is not None:
-            raise interrupt
+        errors.clear()  # their tracebacks lead here, which would be a cycle
+        del interrupt
 
 
 async def _connect(
@@ -158,7 +165,6 @@ async def _connect(
             sock.close()
             raise
     except OSError as exc:
-        attempt.error = exc
         attempt.outcome = os.strerror(exc.errno) if exc.errno else str(exc)
         raise
     attempt.outcome = "connected"

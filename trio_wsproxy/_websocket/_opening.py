@@ -253,14 +253,14 @@ def _parse_accepted(ws: WSConnection, head: bytes, request: OpeningRequest) -> A
 
 def _parse_refusal(head: bytes, request: OpeningRequest) -> tuple[h11.Connection, h11.Response]:
     """Read a refusal's head; where it contradicts itself about its body, that ends with TCP."""
-    problem: Exception | None = None
+    problem = ""
     for candidate in (head, without_framing(head)):
         http = h11.Connection(h11.CLIENT)
         try:
             http.receive_data(candidate)
             event = http.next_event()
         except h11.RemoteProtocolError as exc:
-            problem = exc
+            problem = str(exc)
         else:
             assert isinstance(event, h11.Response)  # a final head makes no other
             return http, event
