@@ -98,6 +98,14 @@ def test_closed_messages(error: ConnectionClosed, text: str) -> None:
     assert str(error) == text
 
 
+def test_closed_message_commands_no_terminal() -> None:
+    """The text of a peer's close frame is shown as text, and kept as it is in ``.reason``."""
+    reason = CloseReason(1008, "\x1b[31mno\n\u202e")
+    error = ConnectionLost(reason)
+    assert str(error).endswith(": ?[31mno??)")
+    assert error.reason is reason
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "says"),
     [
@@ -114,6 +122,8 @@ def test_closed_messages(error: ConnectionClosed, text: str) -> None:
             ((b"location", b"https://example.org/login?token=secret"),),
             "; it redirects to https://example.org/login",
         ),
+        (302, ((b"location", b"/cb#access_token=secret"),), "; it redirects to /cb"),
+        (302, ((b"location", b"//ada:secret@e.test/\x1b[2J\x9b"),), "to //***@e.test/?[2J?"),
     ],
 )
 def test_server_rejected(status: int, headers: tuple[tuple[bytes, bytes], ...], says: str) -> None:

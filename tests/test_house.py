@@ -18,6 +18,7 @@ PACKAGE = ROOT.name
 # module gets its place here.
 ORDER = [
     "_version",
+    "_text",
     "_hints",
     "_exceptions",
     "_http",

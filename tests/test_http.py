@@ -201,6 +201,19 @@ def test_header_pairs_refuses(given: HeadersArgument, error: type[Exception]) ->
         (b"x\r\nSet-Cookie: s3;\r\n  path=s3\r\n\ts3\nY: z\r\n\r\n", "x | Set-Cookie: *** | Y: z"),
         (b"x\r\nLocation: wss://u:s3@b/c?d=s3#e\r\n\r\n", "x | Location: wss://***@b/c?…"),
         (b"x\r\nY: //b/c@d, a?s3 z\r\n\r\n", "x | Y: //b/c@d, a?… z"),
+        (b"x\r\nLocation: /b#s3\r\nlink: </b>; x\r\n\r\n", "x | Location: /b#… | link: </b>; x"),
+        (b"x\r\nLocation: //u:s3/s3@b/c d?s3 s3\r\n\r\n", "x | Location: //***@b/c d?…"),
+        (b"x\r\nLocation:\r\n /b?s3\r\n s3\r\n\r\n", "x | Location: /b?…"),
+        (
+            b"x\r\nSet-Cookie2: s3\r\nX-Auth-Token: s3\r\n\r\n",
+            "x | Set-Cookie2: *** | X-Auth-Token: ***",
+        ),
+        (b"x\r\nProxy-Authentication-Info: s3\r\n\r\n", "x | Proxy-Authentication-Info: ***"),
+        (
+            b'x\r\nProxy-Authenticate: Negotiate s3==, NTLM s3, Basic realm="a b"\r\n\r\n',
+            'x | Proxy-Authenticate: Negotiate ***, NTLM ***, Basic realm="a b"',
+        ),
+        (b"x\r\nWWW-Authenticate: Negotiate, NTLM\r\n", "x | WWW-Authenticate: Negotiate, NTLM"),
         (b"x\r\nY: \x1b[2J\xff\rz\r\n\r\n", "x | Y: ?[2J?z"),
     ],
 )

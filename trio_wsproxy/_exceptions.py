@@ -26,7 +26,6 @@ passes masked URLs only.
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 
 import trio
@@ -40,6 +39,7 @@ from trio_websocket import (
 )
 
 from ._hints import refused_by_server
+from ._text import masked_reference, printable
 
 __all__ = [
     "ConnectionClosed",
@@ -112,8 +112,8 @@ class ServerRejected(ConnectionRejected):
         if hint is not None:
             return f"; {hint}"
         if 300 <= status < 400:
-            location = dict(self.headers).get(b"location", b"").decode("latin-1").partition("?")[0]
-            location = re.sub(r"(?<=//)[^/#\s]*@", "***@", location)
+            location = dict(self.headers).get(b"location", b"").decode("latin-1")
+            location = masked_reference(location)
             return f"; it redirects to {location}" if location else ""
         return {
             400: "; it did not like the request: are path, Host, Origin and subprotocols right?",
@@ -206,7 +206,7 @@ def _describe(reason: CloseReason | None) -> str:
     if reason is None:
         return "no close code"
     text = f"{reason.code} {reason.name}"
-    return f"{text}: {reason.reason}" if reason.reason else text
+    return f"{text}: {printable(reason.reason)}" if reason.reason else text
 
 
 class ConnectionEnded(ConnectionClosed, trio.EndOfChannel):

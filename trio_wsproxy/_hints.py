@@ -12,8 +12,11 @@ from collections.abc import Sequence
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-_TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_PLACE = re.compile(r"(\[[^\]]*\]|[^/?:]*)(?::\d+)?/?([^?]*)(?:\?.*)?")  # host and path
+# Bounded, or a page of a thousand titles without an end would take seconds.
+_TITLE = re.compile(rb"<title(?:\s[^>]{0,200})?>([^<]{0,1000})</title", re.IGNORECASE)
+_QUERY = re.compile(r"\?\S+")  # of the URL that was asked for, in a title
+# Host, port and path.
+_PLACE = re.compile(r"(\[[^\]]*\]|[^/?:]*)(?::(\d+))?/?([^?]*)(?:\?.*)?")
 _MAX_TITLE = 80  # characters; it stands in an error message
 
 # What servers say to plain HTTP on a TLS port: nginx, Apache, Go, and others after them.
@@ -29,7 +32,7 @@ _PROXYS_OWN = (b"x-squid-error", b"proxy-authenticate", b"proxy-agent")
 _SQUID = {
     b"ERR_ACCESS_DENIED": "its rules forbid {0}: ask for this host and port to be allowed",
     b"ERR_DNS_FAIL": (
-        "its name service does not know {1}: names are looked up by the proxy, not here; is it "
+        "its name service found no address of {1}: names are looked up by the proxy, not here; is it "
         "right, or known on this side only?"
     ),
     b"ERR_CONNECT_FAIL": "it could not reach {0}: is that server up, and its port right?",
@@ -43,7 +46,8 @@ def page_title(body: bytes) -> str | None:
     if match is None:
         return None
     text = html.unescape(match[1].decode("utf-8", "replace"))
-    text = re.sub(r"[^\w !-~]", "?", " ".join(text.split()))
+    text = _QUERY.sub("?…", " ".join(text.split()))
+    text = re.sub(r"[^\w !-~…]", "?", text)
     return text[:_MAX_TITLE] or None
 
 
@@ -85,7 +89,9 @@ def _proxy_remedy(status: int, authority: str, headers: Headers) -> str:
         return _SQUID[b"ERR_ACCESS_DENIED"].format(authority)
     if status == 511 or 300 <= status < 400:
         return "it wants a login first, in a browser: a captive portal?"
-    if status in (502, 503, 504):
+    if status == 503:
+        return f"it could not reach {authority}, or is too busy: is that server up?"
+    if status in (502, 504):
         return f"it could not reach {authority}: is that server up, and its name known there?"
     if status in (400, 405, 501):
         return "it may not be a proxy, or not allow CONNECT: check the proxy URL's host and port"
@@ -105,12 +111,21 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> s
       What to try; ``None`` where nothing speaks against the server itself.
 
     """
-    location = header(headers, b"location")
-    if url.startswith("ws://") and (_WANTS_TLS.search(body) or _same_with_tls(url, location)):
+    plain = url.startswith("ws://")
+    if plain and 400 <= status < 500 and _WANTS_TLS.search(body):
         return "it wants TLS: use wss://"
+    if plain and 300 <= status < 400:
+        port = _port_with_tls(url, header(headers, b"location"))
+        if port is not None:
+            return f"it wants TLS: use wss://{port}"
     proxys_own = next((name for name in _PROXYS_OWN if header(headers, name)), None)
     if status == 407 or proxys_own:
         name = proxys_own.decode().title() if proxys_own else "status 407"
+        if not plain:
+            return (
+                f"a proxy answered in its place ({name}), one that stands before the server or "
+                "inspects TLS, and does not let WebSocket through"
+            )
         return (
             f"a proxy answered in its place ({name}), so it does not let WebSocket through as it is: "
             "use wss://, which it cannot look into, or name it with proxy= to be asked for a tunnel"
@@ -121,15 +136,25 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> s
         return f"the network wants a login first, in a browser: a captive portal{page}"
     if status == 200 and (title or header(headers, b"content-type").startswith(b"text/html")):
         return (
-            f"a web page{page} came instead of a WebSocket: another service on that path or port, "
-            "or a captive portal that wants a login in a browser"
+            f"a web page{page} came instead of a WebSocket: another service on that path or port"
+            + (", or a captive portal that wants a login in a browser" if plain else "")
         )
     return None
 
 
-def _same_with_tls(url: str, location: bytes) -> bool:
-    """Tell whether a redirect leads to the same host and path, with TLS."""
+def _port_with_tls(url: str, location: bytes) -> str | None:
+    """Tell what port to add where a redirect leads to the same host and path, with TLS.
+
+    Returns:
+      Nothing where ``wss://`` in place of ``ws://`` is enough; ``None`` for another redirect.
+
+    """
     scheme, _, rest = location.decode("latin-1").partition("://")
     place = _PLACE.fullmatch(rest)
     asked = _PLACE.fullmatch(url.removeprefix("ws://"))
-    return scheme in ("https", "wss") and bool(place and asked and place.groups() == asked.groups())
+    if scheme not in ("https", "wss") or place is None or asked is None:
+        return None
+    if place[1] != asked[1] or place[3] != asked[3]:
+        return None
+    port = place[2] or "443"
+    return "" if port == (asked[2] or "443") else f" and port {port}"

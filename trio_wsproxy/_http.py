@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import h11
 
+from ._text import USERINFO, printable
+
 HeaderPairs = tuple[tuple[bytes, bytes], ...]
 HeadersArgument = (
     Mapping[str, str] | Mapping[bytes, bytes] | Sequence[tuple[str | bytes, str | bytes]]
@@ -35,9 +37,21 @@ CONNECT_OWNED = FRAMING | {b"host"}
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")  # LF alone ends a line too (RFC 9112 section 2.2)
 
-_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
-_USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
+# Names of headers whose values are secrets, as far as a name can tell.
+_MASKED_HEADERS = (
+    r"[\w-]{0,64}(?:authorization|authentication-info|cookie|token|secret|password|api-?key|session)"
+    r"[\w-]{0,64}"
+)
 _QUERY = re.compile(r"\?\S*")
+# Headers that are URLs: there is a fragment too, and blanks in it belong to it.
+_REFERENCE = re.compile(
+    r"^([^\S\n]*(?:content-)?(?:location|refresh|link)[^\S\n]*:[^\n?#]*[?#])[^\n]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CHALLENGE = re.compile(r"^[^\S\n]*(?:proxy|www)-authenticate[^\n]*", re.IGNORECASE | re.MULTILINE)
+_CHALLENGE_TOKEN = re.compile(
+    r"\b(negotiate|ntlm|kerberos)[ \t]+[\w.~+/-]+=*(?=[\s,]|$)", re.IGNORECASE
+)
 
 
 class NotHTTP(Exception):  # it never leaves this package; callers name the peer
@@ -141,14 +155,25 @@ def masked_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
       also: Names of more headers whose values are nobody's business.
 
     """
-    names = "|".join(map(re.escape, [*_SECRET_HEADERS, *(x.decode("latin-1") for x in also)]))
+    names = "|".join([_MASKED_HEADERS, *(re.escape(x.decode("latin-1")) for x in also)])
     # A value goes on where a line begins with a blank (RFC 9112 section 5.2).
-    secret = rf"^({names})([ \t]*:)[^\n]*(?:\n[ \t][^\n]*)*"
-    text = head.decode("latin-1").replace("\r", "").strip("\n")
+    text = re.sub(r"\n[ \t]+", " ", head.decode("latin-1").replace("\r", "").strip("\n"))
+    secret = rf"^({names})([^\S\n]*:)[^\n]*"
     text = re.sub(secret, r"\1\2 ***", text, flags=re.IGNORECASE | re.MULTILINE)
-    text = _QUERY.sub("?…", _USERINFO.sub("***@", text))
+    text = _CHALLENGE.sub(lambda line: _CHALLENGE_TOKEN.sub(r"\1 ***", line[0]), text)
+    text = _REFERENCE.sub(r"\1…", USERINFO.sub("***@", text))
+    text = _QUERY.sub("?…", text)
     # What a peer sends must not forge records, nor command the terminal.
     return [re.sub(r"[^ -~…]", "?", line) for line in text.split("\n")]
+
+
+def complaint(problem: object) -> str:
+    """Say what h11 or wsproto dislikes, fit for a message.
+
+    They quote the line of a header that is malformed; of that the name has to do.
+    """
+    quoted = re.compile(r"(illegal header line: bytearray\(b['\"][\w-]{0,64}).*", re.DOTALL)
+    return printable(quoted.sub(r"\1…", str(problem)))
 
 
 def without_framing(head: bytes) -> bytes:

@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 from ._exceptions import HandshakeError, ServerRejected
 from ._http import HeaderPairs
+from ._text import printable
 from ._urls import Target, mask_url, parse_target
 
 REDIRECTS = (301, 302, 303, 307, 308)  # the other 3xx need a person, or a cache
@@ -43,7 +44,9 @@ def redirect_target(target: Target, refusal: ServerRejected) -> Target | None:
         return replace(new, username=target.username, password=target.password)
     else:
         return new
-    raise HandshakeError(f"the server {target.url} redirects to {mask_url(location)}, {problem}")
+    raise HandshakeError(
+        f"the server {target.url} redirects to {printable(mask_url(location))}, {problem}"
+    )
 
 
 def headers_for(headers: HeaderPairs, old: Target, new: Target) -> HeaderPairs:

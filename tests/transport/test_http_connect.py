@@ -8,7 +8,13 @@ import pytest
 import trio
 from _wire import Chunks, Peer, all_texts, cancelled_after, cuts, hop, one_by_one, rest_of
 
-from trio_wsproxy import ProxyAuthenticationError, ProxyProtocolError, ProxyRejected, __version__
+from trio_wsproxy import (
+    ProxyAuthenticationError,
+    ProxyError,
+    ProxyProtocolError,
+    ProxyRejected,
+    __version__,
+)
 from trio_wsproxy._http import MAX_BODY, MAX_HEAD
 from trio_wsproxy._transport._http_connect import open_connect_tunnel
 
@@ -203,6 +209,27 @@ async def test_refusal(status: int, reason: str, kind: type[ProxyRejected], reme
     assert (error.status_code, error.body, error.reply_code) == (status, b"no", None)
     assert error.headers == ((b"x-squid-error", b"ERR 0"), (b"content-length", b"2"))
     assert (error.proxy, error.hop, error.stage) == ("http://proxy.test:3128", 2, "connect")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            b"HTTP/1.1 403 \x1b[31mNo\x9b2J\r\nContent-Length: 0\r\n\r\n",
+            "403 ?[31mNo?2J to CONNECT",
+        ),
+        (b"HTTP/1.1 403 " + b"x" * 9000 + b"\r\nContent-Length: 0\r\n\r\n", "xxx… to CONNECT"),
+        (b"HTTP/1.1 403 No\r\nSet-Cookie : s3cret\r\n\r\n", "broken HTTP: illegal header line"),
+    ],
+)
+async def test_message_shows_no_more_than_is_good(answer: bytes, says: str) -> None:
+    """A proxy's words command no terminal, fill no screen, and give no cookie away."""
+    with pytest.raises(ProxyError) as caught:
+        await tunnel(Peer(answer))
+    assert says in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+    assert "s3cret" not in all_texts(caught.value)
 
 
 async def test_wrong_credentials() -> None:

@@ -31,6 +31,7 @@ from trio_wsproxy._challenge import (
 )
 from trio_wsproxy._exceptions import Headers, ProxyConfigError
 from trio_wsproxy._http import header_pairs
+from trio_wsproxy._text import printable
 
 MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes three
 
@@ -546,7 +547,7 @@ class Authentication:
             if not isinstance(conversation, _Spnego):
                 raise
             self.cause = exc
-            self.problem = f"{name} failed here ({type(exc).__name__}: {exc})"
+            self.problem = f"{name} failed here ({type(exc).__name__}: {printable(str(exc))})"
             return None
 
     def accepted(self, headers: Headers) -> None:

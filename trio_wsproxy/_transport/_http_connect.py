@@ -31,10 +31,12 @@ from trio_wsproxy._http import (
     HeaderPairs,
     LoggedHead,
     NotHTTP,
+    complaint,
     status_code,
     without_framing,
 )
 from trio_wsproxy._stages import Running
+from trio_wsproxy._text import printable
 from trio_wsproxy._version import VERSION
 
 from ._auth import Authentication, from_url
@@ -46,6 +48,7 @@ logger = logging.getLogger("trio_wsproxy")
 _AUTHENTICATION = (407, 401)  # the second is tinyproxy's answer to wrong credentials
 RECEIVE_SIZE = 4096  # bytes; an answer fits, and a page behind a refusal is read in few calls
 BODY_PATIENCE = 1  # seconds for the rest of that page; the refusal must not wait for more
+MAX_REASON = 80  # characters of the phrase behind a status; it stands in a message
 MAX_DRAINED = 256 * 1024  # bytes of a page behind a 407; a new connection is cheaper than more
 USER_AGENT = f"trio_wsproxy/{VERSION}".encode("ascii")
 
@@ -268,11 +271,11 @@ def _parse(
         http.receive_data(head)
         event = http.next_event()
     except (h11.RemoteProtocolError, NotHTTP) as exc:
-        raise hop.broke_protocol(
-            "connect", f"answered CONNECT {authority} with broken HTTP: {exc}"
-        ) from None
-    assert isinstance(event, (h11.Response, h11.InformationalResponse))  # a head makes no other
-    return event
+        problem = complaint(exc)  # not chained, not even as a context: it quotes headers
+    else:
+        assert isinstance(event, (h11.Response, h11.InformationalResponse))  # a head makes no other
+        return event
+    raise hop.broke_protocol("connect", f"answered CONNECT {authority} with broken HTTP: {problem}")
 
 
 async def _receive_body(
@@ -310,7 +313,7 @@ def _refusal(  # all of it goes into the message
     challenges: list[ProxyChallenge],
 ) -> ProxyRejected:
     status = answer.status_code
-    reason = bytes(answer.reason).decode("latin-1").strip()
+    reason = printable(bytes(answer.reason).decode("latin-1").strip(), MAX_REASON)
     said = f"{hop} answered {status} {reason}".rstrip() + f" to CONNECT {authority}"
     remedy = refused_by_proxy(status, authority, _pairs(answer), body)
     kind = ProxyRejected

@@ -79,6 +79,7 @@ from trio_wsproxy._exceptions import (
     DisconnectionTimeout,
     Headers,
 )
+from trio_wsproxy._text import printable
 
 from ._doorbell import Doorbell
 from ._keepalive import keep_alive
@@ -448,7 +449,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         return self._latency
 
     def __repr__(self) -> str:
-        end = f" {self._ended.reason}" if self._ended else ""
+        end = f" {printable(str(self._ended.reason))}" if self._ended else ""
         return f"<WebSocketConnection {self._state.value} to {self.remote}{end}>"
 
     # -- the end ------------------------------------------------------------------------
@@ -535,7 +536,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                 self._end(ConnectionClosedLocally, ABNORMAL, "cancelled", None)
                 self._enter(Cause.STREAM_ENDED)
                 seconds = trio.current_time() - self._opened
-                self._log.info("closed: %s, after %.3f s", self.closed, seconds)
+                self._log.info("closed: %s, after %.3f s", printable(str(self.closed)), seconds)
                 try:
                     with contextlib.suppress(Exception):  # it is thrown away, whatever it says
                         await self._close_stream()

@@ -27,6 +27,7 @@ from trio_wsproxy._http import (
     HeadersArgument,
     LoggedHead,
     NotHTTP,
+    complaint,
     header_pairs,
     status_code,
     without_framing,
@@ -246,9 +247,11 @@ def _parse_accepted(ws: WSConnection, head: bytes, request: OpeningRequest) -> A
         ws.receive_data(head)
         event = next(ws.events())
     except (ProtocolError, h11.ProtocolError, UnicodeDecodeError, StopIteration) as exc:
-        raise _not_a_handshake(request, exc) from None
-    assert isinstance(event, AcceptConnection)  # a 101 makes no other
-    return event
+        problem = complaint(exc)  # not chained, not even as a context: it quotes headers
+    else:
+        assert isinstance(event, AcceptConnection)  # a 101 makes no other
+        return event
+    raise _not_a_handshake(request, problem)
 
 
 def _parse_refusal(head: bytes, request: OpeningRequest) -> tuple[h11.Connection, h11.Response]:
@@ -260,14 +263,14 @@ def _parse_refusal(head: bytes, request: OpeningRequest) -> tuple[h11.Connection
             http.receive_data(candidate)
             event = http.next_event()
         except h11.RemoteProtocolError as exc:
-            problem = str(exc)
+            problem = complaint(exc)
         else:
             assert isinstance(event, h11.Response)  # a final head makes no other
             return http, event
     raise _not_a_handshake(request, problem)
 
 
-def _not_a_handshake(request: OpeningRequest, problem: object) -> HandshakeError:
+def _not_a_handshake(request: OpeningRequest, problem: str) -> HandshakeError:
     return HandshakeError(
         f"the server {request.url} answered the WebSocket request with something that is "
         f"not a WebSocket handshake: {problem}"
