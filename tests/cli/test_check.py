@@ -82,7 +82,7 @@ async def test_good(certificates: Certificates, cafile: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for text in (
         "connected after ",
-        "route by argument proxy=: ",
+        "route by --proxy: ",
         "\n  socks 1 ",
         "\n  server_tls ",
         "\n    TLSv1.3, TLS_AES_256_GCM_SHA384",
@@ -138,7 +138,7 @@ async def test_bad_set_ups(certificates: Certificates, cafile: str) -> None:
             ([url, "--proxy", guarded.url], "! connect 1", "put user:password@ into the proxy URL"),
             ([url, "--proxy", f"socks5h://{http.authority}"], "! socks 1", "use http:// for its"),
             ([url, "--proxy", strict.url], "! connect 1", "let nothing but port 443 through"),
-            ([url, "--no-proxy", "--cacert", cafile], "! server_tls", "truststore"),
+            ([url, "--no-proxy", "--cacert", cafile], "! server_tls", "file with --cacert"),
             ([f"ws://{echo.authority}/", "--no-proxy"], "! upgrade", "TLS"),
         ]
         for arguments, row, hint in cases:
@@ -159,6 +159,13 @@ async def test_certificates_of_a_refused_server(certificates: Certificates, cafi
         done = await check("--no-proxy", "--cacert", cafile, echo.url_for("localhost"))
     assert done.returncode == 1
     assert "\ncertificate  " in done.stdout
+
+
+async def test_one_ping() -> None:
+    """Of one ping there is no mean."""
+    async with open_echo_server() as echo:
+        done = await check("--no-proxy", "--pings", "1", echo.url)
+    assert " ms (of one ping)" in done.stdout
 
 
 async def test_lost_while_pinging() -> None:

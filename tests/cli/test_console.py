@@ -167,3 +167,13 @@ def test_insert_into_a_dumb_terminal() -> None:
     console.insert("hello", style="received")
     console.insert("bye", last=True)
     assert out.getvalue() == "> \nhello\n> \nbye\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "drawn"),
+    [("utf-8", "a ─→ b…  ██"), ("ascii", "a -> b~  ##"), ("cp1252", "a -> b~  ##")],
+)
+def test_drawn(encoding: str, drawn: str) -> None:
+    """A drawing is in ASCII where output has not all of its characters, column for column."""
+    console = Console(io.TextIOWrapper(io.BytesIO(), encoding=encoding), io.StringIO(), environ={})
+    assert console.drawn("a ─→ b…  ██") == drawn

@@ -343,6 +343,25 @@ async def test_ctrl_c_while_connecting() -> None:
             assert "Traceback" not in await terminal.text()
 
 
+async def test_ctrl_c_during_a_check() -> None:
+    """Ctrl-C ends a check that hangs, and what was being waited for is told."""
+    asked = trio.Event()
+
+    async def never_answer(stream: trio.abc.Stream) -> None:
+        await stream.receive_some()
+        asked.set()
+        await trio.sleep_forever()
+
+    async with open_tcp_server(never_answer) as server:
+        command = [*COMMAND[:-1], "check", "--no-proxy", f"ws://{server.authority}"]
+        async with open_terminal(*command) as terminal:
+            await asked.wait()
+            await terminal.type("", "C-c")
+            assert await terminal.exit_code() == 130
+            stage = f"interrupted during the stage upgrade, {server.authority}"
+            await terminal.eventually(lambda rows: rows[-1] == stage)
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "shown", "exit_code"),
     [

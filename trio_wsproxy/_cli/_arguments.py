@@ -6,6 +6,8 @@ import argparse
 import ssl
 from typing import Any
 
+from trio_wsproxy._routing import ProxyArgument
+
 CONNECT_TIMEOUT = 60  # seconds; the client's own default
 
 
@@ -71,11 +73,14 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def proxy_argument(arguments: argparse.Namespace) -> list[str] | bool | None:
+def proxy_argument(arguments: argparse.Namespace) -> ProxyArgument:
     """Say what the options about the way are as the parameter ``proxy``."""
     if arguments.no_proxy:
         return None
-    return arguments.proxy or True
+    proxies: list[str] = arguments.proxy or []
+    if len(proxies) == 1:  # no list, or an error would tell the number of the only hop
+        return proxies[0]
+    return proxies or True
 
 
 def connection_arguments(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -22,11 +22,14 @@ import trio
 from trio_wsproxy import ConnectionClosed, HandshakeError, open_tcp_stream, open_websocket_url
 from trio_wsproxy._certificate import Certificate
 from trio_wsproxy._report import DialReport
+from trio_wsproxy._routing import Route
+from trio_wsproxy._stages import Stage
 from trio_wsproxy._transport import presented_certificates
 from trio_wsproxy._urls import parse_target
 
 from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console, printable
+from ._words import ARGUMENT, message, route_as_typed
 
 PINGS = 3
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
@@ -57,12 +60,19 @@ class Findings:
     """What a check found out, as far as it came."""
 
     report: DialReport | None = None
+    route: Route | None = None  # that of the report, with the options that were typed
+    stage: Stage | None = None  # the last one that has begun
     latencies: list[float] = field(default_factory=list)  # seconds
     subprotocol: str | None = None
     extensions: str = ""
     certificates: list[Certificate] = field(default_factory=list)  # the server's own first
     closed: str | None = None
     error: str | None = None
+
+    def note(self, event: str, stage: Stage) -> None:
+        """Remember what goes on, for a user who does not wait for the end."""
+        del event
+        self.stage = stage
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -94,11 +104,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     findings = Findings()
     try:
         trio.run(_check, arguments, findings)
+    except KeyboardInterrupt:
+        console.error(_interrupted(findings))
+        raise
     except ValueError as exc:  # ProxyConfigError is one
-        message = printable(str(exc))
-        console.error(message)
+        told = message(exc)
+        console.error(told)
         if arguments.json:
-            console.print(json.dumps({"error": message}, ensure_ascii=False))
+            console.print(json.dumps({"error": told}, ensure_ascii=False))
         return 2
     if arguments.json:
         console.print(json.dumps(_as_json(findings), ensure_ascii=False, indent=2))
@@ -111,7 +124,7 @@ async def _check(arguments: argparse.Namespace, findings: Findings) -> None:
     options = connection_arguments(arguments)
     try:
         async with open_websocket_url(
-            arguments.url, **options, disconnect_timeout=DISCONNECT_TIMEOUT
+            arguments.url, **options, disconnect_timeout=DISCONNECT_TIMEOUT, trace=findings.note
         ) as ws:
             findings.report = ws.dial_report
             findings.subprotocol = ws.subprotocol
@@ -127,8 +140,22 @@ async def _check(arguments: argparse.Namespace, findings: Findings) -> None:
         raise
     except (HandshakeError, ConnectionClosed) as exc:
         findings.report = getattr(exc, "dial_report", None) or findings.report
-        findings.error = f"{type(exc).__name__}: {exc}"
+        findings.error = f"{type(exc).__name__}: {message(exc)}"
+    if findings.report is not None and findings.report.route is not None:
+        findings.route = route_as_typed(findings.report.route, arguments)
     await _look_at_certificates(arguments, options, findings)
+
+
+def _interrupted(findings: Findings) -> str:
+    """Say how far it came."""
+    stage = findings.stage
+    if findings.report is not None:
+        return "interrupted while the connection was open"
+    if stage is None:
+        return "interrupted before anything was asked"
+    name = stage.name if stage.hop is None else f"{stage.name} {stage.hop}"
+    doing = "after" if stage.ok else "during"
+    return f"interrupted {doing} the stage {name}, {printable(stage.peer)}"
 
 
 def _closed(reason: Any) -> str:
@@ -158,6 +185,9 @@ async def _look_at_certificates(
 def _as_json(findings: Findings) -> dict[str, Any]:
     """The object that docs/cli-check.rst describes."""
     report = findings.report.as_dict() if findings.report else {}
+    if findings.route is not None:
+        report["source"] = findings.route.source
+        report["looks"] = [str(look) for look in findings.route.trail]
     return {
         "ok": findings.error is None,
         **report,
@@ -186,8 +216,12 @@ def _show(findings: Findings, console: Console) -> None:
         text = report.render(max(NARROWEST, min(console.width, WIDEST)))
         if report.error:
             text = text.rpartition("\n\n")[0]  # that is shown last
+        if findings.route is not None:
+            text = text.replace(
+                f"  route by {ARGUMENT}:", f"  route by {findings.route.source}:", 1
+            )
         for line in text.split("\n"):
-            console.print(printable(line), style=_style(line))
+            console.print(console.drawn(printable(line)), style=_style(line))
     rows = list(_rows(findings))
     if rows:
         console.print()
@@ -207,7 +241,10 @@ def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
     if findings.latencies:
         pings = findings.latencies
         times = " / ".join(f"{x * 1e3:.1f}" for x in (min(pings), mean(pings), max(pings)))
-        yield "latency", f"{times} ms (lowest, mean, highest of {len(pings)} pings)"
+        if len(pings) == 1:
+            yield "latency", f"{pings[0] * 1e3:.1f} ms (of one ping)"
+        else:
+            yield "latency", f"{times} ms (lowest, mean, highest of {len(pings)} pings)"
     if findings.closed is not None:
         yield "subprotocol", printable(findings.subprotocol or "none")
         yield "extensions", printable(findings.extensions or "none")
@@ -219,7 +256,7 @@ def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
 
 def _validity(certificate: Certificate) -> str:
     days = (certificate.expires - datetime.now(tz=timezone.utc)).days
-    left = "expired" if days < 0 else f"{days} days left"
+    left = "expired" if days < 0 else f"{days} day{'' if days == 1 else 's'} left"
     warning = "" if days >= SOON else "  !"
     name = printable(certificate.subject)
     return f"{name}: valid until {certificate.expires:%Y-%m-%d} ({left}){warning}"

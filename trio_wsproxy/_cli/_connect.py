@@ -35,6 +35,7 @@ from ._arguments import add_connection_options, add_url, connection_arguments, s
 from ._console import Console, printable
 from ._json import pretty
 from ._stdin import each_line
+from ._words import as_options, message
 
 WAIT = 1.0  # seconds; much longer than a server takes for an answer, short enough to wait for
 MAX_SIZE = 2**20  # bytes; the client's own default
@@ -106,10 +107,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         with screen.showing_log():
             return trio.run(_connect, arguments, screen)
     except ValueError as exc:  # ProxyConfigError is one
-        screen.end(str(exc), bad=True)
+        screen.end(message(exc), bad=True)
         return 2
     except (HandshakeError, ConnectionClosed) as exc:
-        screen.end(str(exc), bad=True)
+        screen.end(message(exc), bad=True)
         return 1
 
 
@@ -255,7 +256,7 @@ class Screen:
         """Tell the way to the server."""
         if self.interactive or self._verbose:
             subprotocol = f", subprotocol {ws.subprotocol}" if ws.subprotocol else ""
-            self.note(f"connected: {ws.route.picture}{subprotocol}")
+            self.note(f"connected: {self._console.drawn(ws.route.picture)}{subprotocol}")
 
     def refused(self, text: str) -> None:
         """Tell why the line that was just typed or read was not sent."""
@@ -309,5 +310,5 @@ class _LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if not SHOWN_ANYWAY.match(text):
-            text = re.sub(r"^\[ws-\d+\] ", "", text)
+            text = as_options(re.sub(r"^\[ws-\d+\] ", "", text))
             self._screen.note(text.replace("CloseReceived", "close"))

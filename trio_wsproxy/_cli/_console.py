@@ -31,6 +31,7 @@ STYLES = {
     "strong": "bold",
     "received": "cyan",
 }
+DRAWN_IN_ASCII = str.maketrans("─→█…", "->#~")  # one for one, so that columns stay
 PROMPT = "> "
 GAP = "  "  # between two columns of a table
 NARROWEST = 20  # columns for the last column of a table, however narrow the terminal is
@@ -115,6 +116,17 @@ class Console:
         if columns.isdecimal() and int(columns) > 0:
             return int(columns), size[1] or 24
         return size[0] or 80, size[1] or 24
+
+    def drawn(self, text: str) -> str:
+        """Give a drawing of ours in ASCII, where output has no characters for it.
+
+        Windows, for example, writes files and pipes in cp1252.
+        """
+        try:
+            text.encode(self._out.encoding or "utf-8")
+        except UnicodeEncodeError:
+            return text.translate(DRAWN_IN_ASCII)
+        return text
 
     def print(self, text: str = "", *, style: str = "") -> None:
         """Write a line of output.

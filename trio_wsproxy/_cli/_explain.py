@@ -13,11 +13,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from trio_wsproxy._routing import Look, ProxyArgument, Route, resolve_proxy
+from trio_wsproxy._routing import Look, Route, resolve_proxy
 from trio_wsproxy._routing._system import environment
 
+from ._arguments import proxy_argument
 from ._console import Console, printable
 from ._rivals import Comparison, compare
+from ._words import message, route_as_typed
 
 _DESCRIPTION = """\
 Shows the route to a URL without connecting: each place looked at for a proxy,
@@ -77,14 +79,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     """
     try:
-        route = resolve_proxy(arguments.url, proxy=_proxy_argument(arguments))
+        route = resolve_proxy(arguments.url, proxy=proxy_argument(arguments))
     except ValueError as exc:  # ProxyConfigError is one
-        message = printable(str(exc))
-        console.error(message)
+        told = message(exc)
+        console.error(told)
         if arguments.json:
-            console.print(json.dumps({"error": message}, ensure_ascii=False))
+            console.print(json.dumps({"error": told}, ensure_ascii=False))
         return 2
     others = _others(route, arguments)
+    route = route_as_typed(route, arguments)
     if arguments.json:
         console.print(json.dumps(_as_json(route, others), ensure_ascii=False, indent=2))
     else:
@@ -92,16 +95,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _proxy_argument(arguments: argparse.Namespace) -> ProxyArgument:
-    proxies: list[str] | None = arguments.proxy
-    if arguments.no_proxy:
-        return None
-    return True if proxies is None else proxies
-
-
 def _others(route: Route, arguments: argparse.Namespace) -> Sequence[Comparison]:
     """What the others would do; nothing if we do not go by the environment either."""
-    if _proxy_argument(arguments) is not True:
+    if proxy_argument(arguments) is not True:
         return ()
     return compare(route, environment(), platform=sys.platform)
 
@@ -149,7 +145,7 @@ def _show(route: Route, others: Sequence[Comparison], console: Console) -> None:
     console.table(("", ""), [_row(look) for look in route.trail], indent=2)
     console.print()
     console.print("The way:", style="strong")
-    console.paragraph(route.picture, indent=2)
+    console.paragraph(console.drawn(route.picture), indent=2)
     if others:
         console.print()
         _show_others(route, others, console)
