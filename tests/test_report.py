@@ -41,6 +41,7 @@ from trio_wsproxy.testing import (
     open_echo_server,
     open_http_proxy,
     open_socks_proxy,
+    open_tcp_server,
 )
 
 SECRET = "s3cret-of-ada"
@@ -228,6 +229,26 @@ async def test_timeout_has_a_report(autojump_clock: MockClock) -> None:
         ("connect", False),
     ]
     assert "\n! connect 1" in str(report)
+
+
+@pytest.mark.parametrize("answers", [False, True])
+async def test_silence_after_a_socks_greeting(answers: bool, autojump_clock: MockClock) -> None:
+    """Who says nothing to SOCKS may be an HTTP proxy; who has begun to answer is none."""
+
+    async def wait_for_the_rest(stream: trio.abc.Stream) -> None:
+        await stream.receive_some()
+        if answers:
+            await stream.send_all(b"\x05")
+        await trio.sleep_forever()
+
+    async with open_tcp_server(wait_for_the_rest) as server:
+        with pytest.raises(ConnectionTimeout) as caught:
+            async with open_websocket_url(
+                "ws://e.test/", proxy=f"socks5h://{server.authority}", connect_timeout=5
+            ):
+                pass
+    hint = "if it is an HTTP proxy, use http:// for its scheme"
+    assert (hint in str(caught.value)) is not answers
 
 
 async def test_malformed_setting_has_a_report(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -685,7 +685,14 @@ def _address(stream: trio.abc.Stream, *, local: bool) -> Address:
 
 
 def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:
+    question = "does that one answer at all, or is connect_timeout too short?"
+    silent = log.stages[-1:]
+    if silent and silent[0].name == "socks" and "reply" not in silent[0].details:
+        # squid and tinyproxy, for example, take a SOCKS greeting for the beginning of a request.
+        question = (
+            "it has not sent a byte; if it is an HTTP proxy, use http:// for its scheme; "
+            "or is connect_timeout too short?"
+        )
     return ConnectionTimeout(
-        f"no connection to {url} within {timeout:g} s; was waiting for {log.waiting_for}; "
-        "does that one answer at all, or is connect_timeout too short?"
+        f"no connection to {url} within {timeout:g} s; was waiting for {log.waiting_for}; {question}"
     )
