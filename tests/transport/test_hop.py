@@ -67,14 +67,14 @@ def alert(reason: str) -> ssl.SSLError:
             ConnectionResetError(),
             ProxyProtocolError,
             "connect",
-            r"while asking; does it speak http on that port\?$",
+            r"while asking; does it speak HTTP \(rather than SOCKS or TLS\) on that port\?$",
         ),
         (
             "http://p",
             None,
             ProxyProtocolError,
             "connect",
-            r"while asking; does it speak http on that port\?$",
+            r"while asking; does it speak HTTP \(rather than SOCKS or TLS\) on that port\?$",
         ),
         (
             "https://p",

@@ -48,6 +48,13 @@ class Hop:
             f"{self} {text}", proxy=self.proxy.url, hop=self.number, stage=stage
         )
 
+    @property
+    def right_protocol(self) -> str:
+        """What to ask where a proxy hangs up instead of answering."""
+        if self.proxy.scheme == "http":
+            return "does it speak HTTP (rather than SOCKS or TLS) on that port?"
+        return f"does it speak {self.proxy.scheme} on that port?"
+
     @contextmanager
     def conversation(self, stage: str, doing: str) -> Iterator[None]:
         """Turn a stream that breaks into an error that says at what."""
@@ -63,5 +70,5 @@ class Hop:
                     f"{client_certificate_hint(reason)}",
                 ) from exc
             why = f" (OpenSSL: {reason})" if reason else ""
-            why += f"; does it speak {self.proxy.scheme} on that port?"
+            why += f"; {self.right_protocol}"
             raise self.broke_protocol(stage, f"broke the connection while {doing}{why}") from exc

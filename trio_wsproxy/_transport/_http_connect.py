@@ -256,7 +256,7 @@ async def _receive_head(
 def _cut_off(partial: bytes, hop: Hop, authority: str) -> str:
     if partial:
         return f"closed the connection in the middle of its answer to CONNECT {authority}"
-    hint = "does it speak HTTP (rather than SOCKS or TLS) on that port?"
+    hint = hop.right_protocol
     if hop.proxy.scheme == "https":
         hint = "if it wants a client certificate, load one into the context (load_cert_chain)"
     return f"closed the connection without an answer to CONNECT {authority}; {hint}"

@@ -179,7 +179,7 @@ class _Borrowed:
                 raise self._hop.broke_protocol(
                     "socks",
                     f"closed the connection {middle} an answer to the request for "
-                    f"{self._authority}; does it speak {self._hop.proxy.scheme} on that port?",
+                    f"{self._authority}; {self._hop.right_protocol}",
                 )
             self.answer += data
 
