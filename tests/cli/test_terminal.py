@@ -60,7 +60,12 @@ class Terminal:
         done = await trio.run_process(
             [TMUX, "-u", "-f", os.devnull, "-S", str(self.socket), *arguments],
             capture_stdout=True,
-            env={name: value for name, value in os.environ.items() if name != "TMUX"},
+            # pytest-xdist sets COLUMNS for its workers; a terminal knows its own.
+            env={
+                name: value
+                for name, value in os.environ.items()
+                if name not in {"TMUX", "COLUMNS", "LINES"}
+            },
         )
         return done.stdout.decode()
 
@@ -211,7 +216,7 @@ async def test_echo(width: int, rich: bool, environ: dict[str, str], coloured: b
             await terminal.type("", "C-d")
             assert await terminal.exit_code() == 0
             await terminal.shows("< hello wörld", *([">"] if dumb else []), "* closed by this side")
-            text = await terminal.text()
+            text = " ".join((await terminal.text()).split())
             assert text.startswith(f"* connected: client ─tcp→ 127.0.0.1:{echo.port}")
 
 
@@ -360,6 +365,19 @@ async def test_ctrl_c_during_a_check() -> None:
             assert await terminal.exit_code() == 130
             stage = f"interrupted during the stage upgrade, {server.authority}"
             await terminal.eventually(lambda rows: rows[-1] == stage)
+
+
+async def test_errors_are_folded_between_words() -> None:
+    """On a narrow terminal an error is folded between words, not within one."""
+    command = [*COMMAND, "--proxy", "x://y", "ws://example.org/"]
+    async with open_terminal(*command, width=40) as terminal:
+        assert await terminal.exit_code() == 2
+        assert await terminal.rows() == [
+            "--proxy: proxy URL scheme 'x' is not",
+            "  supported; use http, https, socks4,",
+            "  socks4a, socks5 or socks5h (in",
+            "  'x://y')",
+        ]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         trio.run(_check, arguments, findings)
     except KeyboardInterrupt:
-        console.error(_interrupted(findings))
+        told = _interrupted(findings)
+        if console.terminal and console.err_terminal:
+            console.insert(told, style="bad", last=True)  # over the ^C
+        else:
+            console.error(told)
         raise
     except ValueError as exc:  # ProxyConfigError is one
         told = message(exc)
@@ -220,7 +224,10 @@ def _show(findings: Findings, console: Console) -> None:
             text = text.replace(
                 f"  route by {ARGUMENT}:", f"  route by {findings.route.source}:", 1
             )
-        for line in text.split("\n"):
+        head, blank, stages = text.partition("\n\n")
+        for number, line in enumerate(head.split("\n")):
+            console.print(console.drawn(printable(line)), style="" if number else "strong")
+        for line in (blank + stages).split("\n")[1:]:
             console.print(console.drawn(printable(line)), style=_style(line))
     rows = list(_rows(findings))
     if rows:
@@ -233,6 +240,7 @@ def _show(findings: Findings, console: Console) -> None:
 
 
 def _style(line: str) -> str:
+    """Say how a line about a stage is to look."""
     return {"!": "bad", "?": "warn"}.get(line[:1], "dim" if line.startswith("    ") else "")
 
 

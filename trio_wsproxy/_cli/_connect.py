@@ -266,7 +266,8 @@ class Screen:
         """Tell how it ended."""
         text = printable(text)
         if self._prompting and self._console.err_terminal:
-            self._console.insert(f"* {text}", style="bad" if bad else "dim", last=True)
+            text = self._console.folded(f"* {text}")
+            self._console.insert(text, style="bad" if bad else "dim", last=True)
         elif bad:
             self._console.error(text)
         else:
@@ -281,7 +282,7 @@ class Screen:
         """Tell what is going on."""
         text = f"* {printable(text)}"
         if self._prompting and self._console.err_terminal:
-            self._console.insert(text, style="dim")
+            self._console.insert(self._console.folded(text), style="dim")
         else:
             self._console.note(text)
 

@@ -153,13 +153,20 @@ class Console:
         for line in wrapped or [""]:
             self.print(line, style=style)
 
+    def folded(self, text: str) -> str:
+        """Fold a line between words where it is shown on a terminal, and nowhere else."""
+        if not (self.terminal and self.err_terminal):
+            return text
+        lines = textwrap.wrap(text, self.width, subsequent_indent="  ", break_on_hyphens=False)
+        return "\n".join(lines)
+
     def error(self, text: str) -> None:
         """Write a line to the stream for errors."""
-        _write(self._err, self._rich_err, text, "bad")
+        _write(self._err, self._rich_err, self.folded(text), "bad")
 
     def note(self, text: str) -> None:
         """Write a line about what is going on, which is not output, to the stream for errors."""
-        _write(self._err, self._rich_err, text, "dim")
+        _write(self._err, self._rich_err, self.folded(text), "dim")
 
     def prompt(self) -> None:
         """Show that a line may be typed."""
