@@ -708,6 +708,36 @@ async def test_the_peer_says_why_while_writing_fails(nursery: trio.Nursery) -> N
         await ws.receive()
 
 
+@pytest.mark.parametrize("when", ["before", "behind"])
+async def test_a_ping_hears_why_while_writing_fails(
+    nursery: trio.Nursery, when: str, autojump_clock: MockClock
+) -> None:
+    """A ping that cannot be written, or is sent then, tells what the peer said last, too."""
+    ws, peer = connect(nursery)
+    peer.stream.write_error = trio.BrokenResourceError("EPIPE")
+    if when == "behind":
+        ws.send_nowait("lost")
+        await wait_all_tasks_blocked()
+
+    async def say_why() -> None:
+        await wait_all_tasks_blocked()
+        peer.say(closes(4000, "go away"))
+        peer.hang_up()
+
+    nursery.start_soon(say_why)
+    with pytest.raises(ConnectionLost, match="4000"):
+        await ws.ping()
+
+
+async def test_a_ping_is_not_kept_waiting(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Where the peer says nothing more, a ping fails after a second."""
+    ws, peer = connect(nursery)
+    peer.stream.write_error = trio.BrokenResourceError("EPIPE")
+    with pytest.raises(ConnectionLost, match="1006"):
+        await ws.ping()
+    assert trio.current_time() == 1
+
+
 async def test_the_peer_hangs_up_behind_its_close_frame(nursery: trio.Nursery) -> None:
     """It has closed TCP for its own direction at least, and still gets our close frame."""
     ws, peer = connect(nursery)

@@ -472,8 +472,9 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._writer_idle.ring()
         if self._alarm is not None:
             self._alarm.cancel()
-        for ping in self._pings.values():
-            ping.answered.set()
+        if self._exhausted():  # else what the peer says last is still awaited
+            for ping in self._pings.values():
+                ping.answered.set()
 
     def _end(
         self, kind: type[ConnectionClosed], code: int, reason: str, cause: BaseException | None
@@ -1050,6 +1051,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             raise ValueError(f"a ping carries {MAX_CONTROL_PAYLOAD} bytes at most")
         if payload in self._pings:
             raise ValueError(f"a ping with the payload {payload!r} is already in flight")
+        if self._write_error is not None:
+            await self._finished.wait()  # the reader still looks for why, for a second at most
         ping = self._send_ping(payload)
         try:
             await ping.answered.wait()
