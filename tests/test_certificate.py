@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from trio_wsproxy._certificate import read_certificate
+from trio_wsproxy._evidence import describe
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +55,56 @@ def test_cut_off_anywhere(der: bytes) -> None:
             read_certificate(broken)
         except ValueError as exc:
             assert "not a certificate" in str(exc)  # most are still readable
+
+
+def value(tag: int, *contents: bytes) -> bytes:
+    """Write DER."""
+    content = b"".join(contents)
+    size = len(content)
+    return (
+        bytes((tag,))
+        + (bytes((size,)) if size < 128 else b"\x84" + size.to_bytes(4, "big"))
+        + content
+    )
+
+
+def made_up(name: bytes = b"", not_after: bytes = b"") -> bytes:
+    """Write what has the structure of a certificate."""
+    organisation = value(0x31, value(0x30, value(0x06, b"\x55\x04\x0a"), value(0x0C, name)))
+    names = value(0x30, organisation)
+    times = value(
+        0x30, value(0x18, b"20200101000000Z"), not_after or value(0x18, b"20200101000000Z")
+    )
+    number, algorithm = value(0x02, b"\x01"), value(0x30)
+    return value(0x30, value(0x30, number, algorithm, names, times, names))
+
+
+def test_hostile_name() -> None:
+    """A name commands no terminal, turns no text around and has an end."""
+    certificate = read_certificate(made_up("\x1b]0;x\x07\x9b\u202eevil\n".encode()))
+    assert certificate.issuer == certificate.subject == "O=?]0;x???evil?"
+    assert len(read_certificate(made_up(b"x" * 100_000)).issuer) < 250
+
+
+def test_many_values() -> None:
+    """What has a great many parts is looked through once, or this would take seconds."""
+    with pytest.raises(ValueError, match="not a certificate"):
+        read_certificate(value(0x30, value(0x30, b"\x05\x00" * 1_000_000)))
+
+
+@pytest.mark.parametrize(
+    "time", [b"", b"2020", b"20201301000000Z", b"20200101000060Z", b"202001010000Z0", b"\xff" * 15]
+)
+def test_no_time(time: bytes) -> None:
+    """What is no time, or one that there is not, is a ValueError."""
+    with pytest.raises(ValueError, match="not a certificate"):
+        read_certificate(made_up(not_after=value(0x18, time)))
+
+
+@pytest.mark.parametrize("time", [b"99991231235959Z", b"00010101000000Z"])
+def test_far_times(time: bytes) -> None:
+    """The ends of the calendar can be read and shown."""
+    certificate = read_certificate(made_up(not_after=value(0x18, time)))
+    assert describe(certificate)["expires"].endswith(
+        time[8:10].decode() + ":" + time[10:12].decode()
+    )

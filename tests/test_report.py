@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import socket
+import unicodedata
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -31,7 +33,8 @@ from trio_wsproxy import (
     resolve_proxy,
     wrap_client_stream,
 )
-from trio_wsproxy._evidence import Addresses, Attempt
+from trio_wsproxy._certificate import Certificate
+from trio_wsproxy._evidence import TLS, Addresses, Attempt, SocksAnswer
 from trio_wsproxy._report import reporting
 from trio_wsproxy._stages import StageLog
 from trio_wsproxy.testing import (
@@ -174,6 +177,44 @@ async def test_rows(stages: list[Any], expected: list[str], mock_clock: MockCloc
     lines = text.split("\n")
     for line in expected:
         assert any(shown.startswith(line) for shown in lines), text
+
+
+def columns(line: str) -> int:
+    """How many columns of a terminal a line takes."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+@pytest.mark.parametrize("width", [1, 40, 80, 200])
+async def test_whatever_comes_fits(width: int, mock_clock: MockClock) -> None:
+    """No line is too wide, whatever was found, and however much of it, at any time."""
+    long, wide = "x" * 500, "例え" * 100
+    evidence: list[Any] = [
+        Addresses([f"2001:db8::{n:x}" for n in range(30)]),
+        [Attempt(f"2001:db8::{n:x}", "No route to host") for n in range(30)],
+        Certificate(wide, f"CN={wide}, O={long}", datetime(9999, 12, 31, tzinfo=timezone.utc)),
+        TLS("TLSv1.3", long, wide, b"no certificate"),
+        b"HTTP/1.1 200 " + b"y" * 500 + b"\r\n" + b"Header: a value\r\n" * 30,
+        SocksAnswer(bytes(32)),
+        None,
+    ]
+    log = StageLog()
+    dials = [DialReport("ws://e.test/", None, log)]
+    for number, found in enumerate(evidence):
+        with log.stage("proxy_tls", 10**number, wide, "x") as running:
+            running.evidence = found
+            dials += [
+                DialReport(f"ws://{long}/", None, log, OSError(f"{wide} {long}")),
+                DialReport(f"ws://{wide}/", None, log),
+            ]
+            for report in dials:
+                assert max(map(columns, report.render(width).split("\n"))) <= max(width, 40)
+                json.dumps(report.as_dict())
+            mock_clock.jump(10.0 ** (number - 1))
+        running._ok = bool(number % 2)
+    for report in dials:
+        lines = report.render(width).split("\n")
+        assert max(map(columns, lines)) <= max(width, 40)
+        assert sum(line[2:].startswith("proxy_tls") for line in lines) == len(evidence)
 
 
 async def test_failures_have_reports(certificates: Certificates, others: Certificates) -> None:

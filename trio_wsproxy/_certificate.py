@@ -7,8 +7,11 @@ certificate's structure (RFC 5280 section 4.1) to find the two names and the dat
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from typing import NamedTuple
+
+from ._text import printable
 
 # RFC 4519's short names, by the DER of the object identifiers 2.5.4.x.
 _ATTRIBUTES = {
@@ -19,6 +22,7 @@ _ATTRIBUTES = {
     b"\x55\x04\x0a": "O",
     b"\x55\x04\x0b": "OU",
 }
+_TIME = re.compile(r"\d{14}Z", re.ASCII)  # RFC 5280 section 4.1.2.5
 _VERSION, _UTC_TIME, _BMP_STRING = 0xA0, 0x17, 0x1E
 
 
@@ -26,7 +30,8 @@ class Certificate(NamedTuple):
     """Names in a certificate.
 
     Attributes:
-      subject: Whom it is for, for example ``"CN=example.org"``.
+      subject: Whom it is for, for example ``"CN=example.org"``; may be empty. Fit to be shown,
+        like the other.
       issuer: Who signed it.
       expires: The end of its validity, by the clock of the world.
 
@@ -59,16 +64,16 @@ def read_certificate(der: bytes) -> Certificate:
 def _items(data: bytes) -> list[tuple[int, bytes]]:
     """Cut a sequence of DER values into tags and contents."""
     items = []
-    while data:
-        tag, size, start = data[0], data[1], 2
+    position = 0
+    while position < len(data):
+        tag, size, start = data[position], data[position + 1], position + 2
         if size & 0x80:
-            start = 2 + (size & 0x7F)
-            size = int.from_bytes(data[2:start], "big")
-        content = data[start : start + size]
-        if len(content) != size:
+            end = start + (size & 0x7F)
+            size, start = int.from_bytes(data[start:end], "big"), end
+        position = start + size
+        if position > len(data):
             raise ValueError("it is cut off")
-        items.append((tag, content))
-        data = data[start + size :]
+        items.append((tag, data[start:position]))
     return items
 
 
@@ -79,13 +84,17 @@ def _name(data: bytes) -> str:
             (_, identifier), (tag, value) = _items(pair)[:2]
             if identifier in _ATTRIBUTES:
                 encoding = "utf-16-be" if tag == _BMP_STRING else "utf-8"
-                parts.append((_ATTRIBUTES[identifier], value.decode(encoding, "replace")))
+                parts.append(
+                    (_ATTRIBUTES[identifier], printable(value.decode(encoding, "replace")))
+                )
     # The most specific part first (RFC 4514 section 2.1).
-    return ", ".join(f"{key}={value}" for key, value in reversed(parts))
+    return printable(", ".join(f"{key}={value}" for key, value in reversed(parts)))
 
 
 def _time(tag: int, value: bytes) -> datetime:
     text = value.decode("ascii")
     if tag == _UTC_TIME:  # two digits of the year; below 50 is this century
         text = ("20" if text[:2] < "50" else "19") + text
+    if not _TIME.fullmatch(text):
+        raise ValueError(f"{text[:20]!r} is no time")
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)

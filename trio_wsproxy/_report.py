@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
+from unicodedata import east_asian_width
 
 from ._exceptions import HandshakeError
 from ._routing import Route
 from ._stages import Stage, StageLog
 
 WIDTH = 80  # columns; what mails, tickets and terminals have
+MIN_WIDTH = 40  # columns that a line of the waterfall takes at least
 _INDENT = " " * 4
+_FILLER = "\ue000"  # a private character, which no text that is fit to be shown has
 
 
 class DialReport:
@@ -117,6 +120,7 @@ class DialReport:
         return f"<DialReport {self._url}: {outcome}>"
 
     def _lines(self, width: int) -> Iterator[str]:
+        width = max(width, MIN_WIDTH)
         outcome = "no connection" if self._error else "connected"
         yield from _wrapped(f"{self._url}: {outcome} after {_ms(self.duration)}", "", width)
         if self._route is not None:
@@ -174,9 +178,10 @@ def _row(stage: Stage, total: float, width: int) -> str:
     mark = {True: " ", False: "!", None: "?"}[stage.ok]
     room = width - len(f"{mark} {name:<11}  {took:>9}")
     who = min(room, 24)
-    peer = stage.peer if len(stage.peer) <= who else "…" + stage.peer[1 - who :]
+    peer = _stretched(stage.peer)
+    peer = peer if len(peer) <= who else "…" + peer[1 - who :]
     bar = "  " + _bar(stage, total, room - who - 2) if room - who > 10 else ""
-    return f"{mark} {name:<11} {peer:<{who}} {took:>9}{bar}".rstrip()
+    return _shrunk(f"{mark} {name:<11} {peer:<{who}} {took:>9}{bar}").rstrip()
 
 
 def _bar(stage: Stage, total: float, columns: int) -> str:
@@ -197,8 +202,10 @@ def _details(stage: Stage) -> Iterator[str]:
         words += [f"ALPN {known['alpn']}"] if "alpn" in known else []
         yield ", ".join(word for word in words if word)
     if "issuer" in known:
-        yield f"certificate: {known['subject']}"
-        yield f"issued by {known['issuer']}, valid until {known['expires']} UTC"
+        if known["subject"]:
+            yield f"certificate: {known['subject']}"
+        issuer = known["issuer"] or "an issuer without a name"
+        yield f"issued by {issuer}, valid until {known['expires']} UTC"
     if "status" in known:
         yield known["status"]
         if not stage.ok:
@@ -212,4 +219,18 @@ def _ms(seconds: float) -> str:
 
 
 def _wrapped(text: str, indent: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent + "  ")
+    text = _stretched(text)
+    width -= _FILLER in text  # a wide character may be cut from its filler
+    lines = textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent + "  ")
+    return [_shrunk(line) for line in lines]
+
+
+def _stretched(text: str) -> str:
+    """Make a text as long as the columns that it takes: some characters take two."""
+    if text.isascii():
+        return text
+    return "".join(c + _FILLER if east_asian_width(c) in "WF" else c for c in text)
+
+
+def _shrunk(text: str) -> str:
+    return text.replace(_FILLER, "")

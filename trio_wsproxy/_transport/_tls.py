@@ -179,7 +179,11 @@ def _certificate_hint(code: int, certificate: Certificate | None) -> str:
     if code in _OUT_OF_DATE:
         return "; it has to be renewed, if the clock of this machine is right"
     if code in _UNKNOWN_ISSUER:
-        issuer = f"; it was issued by {certificate.issuer!r}" if certificate else ""
+        issuer = (
+            f"; it was issued by {certificate.issuer!r}"
+            if certificate and certificate.issuer
+            else ""
+        )
         return (
             f"{issuer}; if that is your company's own authority (TLS inspection), trust what the "
             "system trusts with the package truststore, or name the authority's file in "
