@@ -268,3 +268,10 @@ async def test_deadline_is_the_caller_s(autojump_clock: trio.abc.Clock) -> None:
 def test_public() -> None:
     """Both functions are public names."""
     assert {"open_tcp_stream", "open_ssl_over_tcp_stream"} <= set(trio_wsproxy.__all__)
+
+
+@pytest.mark.parametrize("delay", [-1, float("nan")])
+async def test_negative_delay(delay: float) -> None:
+    """A delay that cannot be is refused before anything is dialed, and not in a group."""
+    with pytest.raises(ValueError, match="happy_eyeballs_delay is 0 or more"):
+        await open_tcp_stream("localhost", 1, proxy=None, happy_eyeballs_delay=delay)

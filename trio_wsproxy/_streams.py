@@ -47,10 +47,12 @@ def dial_options(
     """Check the arguments that are the same for streams and for WebSockets.
 
     Raises:
-      ValueError: HTTP does not allow a header.
+      ValueError: HTTP does not allow a header, or a delay is negative.
       TypeError: An argument is of another type.
 
     """
+    if happy_eyeballs_delay is not None and not happy_eyeballs_delay >= 0:
+        raise ValueError(f"happy_eyeballs_delay is 0 or more, not {happy_eyeballs_delay}")
     make = proxy_headers if callable(proxy_headers) else None
     pairs, omitted = proxy_header_pairs(
         None if callable(proxy_headers) else proxy_headers, name="proxy_headers"

@@ -910,3 +910,32 @@ async def test_curiosity_is_cancelled_at_once(certificates: Certificates) -> Non
                     "127.0.0.1", server.port, ssl_context=certificates.client_context()
                 )
             assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize("chain", [(), ("https", "socks5h")])
+async def test_curiosity_cancelled_at_each_checkpoint(
+    certificates: Certificates, chain: Sequence[str]
+) -> None:
+    """Cancelled at any checkpoint of the second handshake, too, a dial leaves no socket."""
+    step = 0
+    finished = False
+    async with town(certificates) as (place, _):
+        server = await place.add_server(echo, ssl_context=Certificates().server_context())
+        for scheme in chain:
+            await place.add_proxy(scheme)
+        ours = certificates.client_context()
+        while not finished:
+            step += 1
+            with trio.CancelScope() as scope:
+                instrument = CancelAt(step, scope)
+                trio.lowlevel.add_instrument(instrument)
+                try:
+                    await place.dial("127.0.0.1", server.port, ssl_context=ours)
+                except ServerUnreachable as exc:
+                    # Cancelled in the last step of all, it has the refusal and not the name.
+                    finished = "issued by" in str(exc)
+                finally:
+                    trio.lowlevel.remove_instrument(instrument)
+            for one in [*place.proxies, server]:
+                await one.wait_for("close", one.connections)
+    assert step > 10

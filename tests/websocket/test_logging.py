@@ -41,13 +41,13 @@ async def test_opened_and_closed(
     _, peer = connect(nursery)
     await trio.sleep(12.5)
     assert lines(log, logging.INFO) == ["opened: wss://the.peer/?… directly"]
-    peer.say_bytes(frame(CLOSE, close_payload(1001, "restart")))
+    peer.say_bytes(frame(CLOSE, close_payload(1001, "restart\n\x1b[2J")))
     peer.hang_up()
     await wait_all_tasks_blocked()
     _, closed = lines(log, logging.INFO)
     assert closed.startswith("closed: ")
     assert "1001" in closed
-    assert "restart" in closed
+    assert "restart??[2J" in closed  # a peer writes no lines of its own
     assert closed.endswith(", after 12.500 s")
 
 

@@ -121,12 +121,12 @@ async def presented_certificates(stream: trio.abc.Stream, host: str) -> list[Cer
       ValueError: There is no certificate that can be read.
 
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing is sent over it
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(incoming, outgoing, server_hostname=host)
     try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # nothing is sent over it
+        tls = context.wrap_bio(incoming, outgoing, server_hostname=host)
         while True:
             try:
                 tls.do_handshake()

@@ -536,8 +536,10 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             finally:
                 self._end(ConnectionClosedLocally, ABNORMAL, "cancelled", None)
                 self._enter(Cause.STREAM_ENDED)
-                seconds = trio.current_time() - self._opened
-                self._log.info("closed: %s, after %.3f s", printable(str(self.closed)), seconds)
+                if logger.isEnabledFor(logging.INFO):
+                    seconds = trio.current_time() - self._opened
+                    end = printable(str(self.closed))  # the peer's words are in there
+                    self._log.info("closed: %s, after %.3f s", end, seconds)
                 try:
                     with contextlib.suppress(Exception):  # it is thrown away, whatever it says
                         await self._close_stream()
