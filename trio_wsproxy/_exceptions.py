@@ -39,7 +39,7 @@ from trio_websocket import (
 )
 
 from ._hints import refused_by_server
-from ._text import masked_reference, printable
+from ._text import masked_reference
 
 __all__ = [
     "ConnectionClosed",
@@ -206,7 +206,9 @@ def _describe(reason: CloseReason | None) -> str:
     if reason is None:
         return "no close code"
     text = f"{reason.code} {reason.name}"
-    return f"{text}: {printable(reason.reason)}" if reason.reason else text
+    # What a peer says is escaped, not cut: it is short, and meant to be read.
+    said = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in reason.reason or "")
+    return f"{text}: {said}" if said else text
 
 
 class ConnectionEnded(ConnectionClosed, trio.EndOfChannel):
