@@ -48,7 +48,7 @@ class Done:
 
 
 async def connect(
-    *arguments: str, stdin: bytes = b"", environ: dict[str, str] | None = None
+    *arguments: str, stdin: bytes | int = b"", environ: dict[str, str] | None = None
 ) -> Done:
     """Run the command to its end."""
     return Done(
@@ -61,6 +61,19 @@ async def connect(
             env={**ENVIRON, **(environ or {})},
         )
     )
+
+
+async def connect_and_say_nothing(*arguments: str) -> Done:
+    """Run the command with an input that does not end, until the server closes.
+
+    At the end of its input it pings, and trio-websocket's server trips over that while it closes.
+    """
+    reading, writing = os.pipe()
+    try:
+        return await connect(*arguments, stdin=reading)
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 async def test_echo() -> None:
@@ -124,9 +137,8 @@ async def sends(request: WebSocketRequest, messages: Sequence[str | bytes]) -> N
 
 async def shown(*messages: str | bytes, option: str = "") -> bytes:
     """What is written to a pipe for these messages."""
-    options = ["--wait", "inf", *filter(None, [option])]
     async with open_echo_server(handler=lambda request: sends(request, messages)) as server:
-        done = await connect(*options, server.url)
+        done = await connect_and_say_nothing(*filter(None, [option]), server.url)
     assert done.code == 0
     assert done.err == "* the peer closed the connection (1000 NORMAL_CLOSURE)\n"
     return done.out
@@ -156,7 +168,7 @@ async def test_closed_by_the_server(code: int, reason: str | None, exit_code: in
         await connection.aclose(code, reason)
 
     async with open_echo_server(handler=handler) as server:
-        done = await connect("--wait", "inf", server.url)
+        done = await connect_and_say_nothing(server.url)
     assert done.code == exit_code
     assert str(code) in done.err
     assert (reason or "").replace("\x1b", "\\x1b") in done.err
