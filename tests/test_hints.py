@@ -118,6 +118,14 @@ def test_refused_by_proxy(
         ("ws://e.test/", 200, [(b"content-type", b"text/html; x")], b"", "a web page came instead"),
         ("ws://e.test/", 200, [(b"content-type", b"application/json")], b"{}", None),
         ("ws://e.test/", 403, [(b"via", b"1.1 cdn")], b"", None),
+        ("wss://e.test/", 400, [(b"via", b"1.1 cdn")], b"", None),
+        (
+            "wss://e.test/",
+            400,
+            [(b"via", b"1.1 corp (squid/5.7)")],
+            b"",
+            "excluded from inspection",
+        ),
     ],
 )
 def test_refused_by_server(

@@ -664,7 +664,6 @@ async def _upgrade(
         local=_address(stream, local=True),
         remote=_address(stream, local=False),
         route=route,
-        description=f"{request.url} by {route.picture}" if route else f"{request.url} by a stream",
         dial_report=report.report(),
     )
     connection = WebSocketConnection(stream, info, settings, shielded=start_soon is None)

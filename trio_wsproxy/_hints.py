@@ -130,6 +130,12 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> s
             f"a proxy answered in its place ({name}), so it does not let WebSocket through as it is: "
             "use wss://, which it cannot look into, or name it with proxy= to be asked for a tunnel"
         )
+    if status == 400 and b"squid" in header(headers, b"via").lower():
+        # With TLS inspection squid passes the request on without what makes it WebSocket.
+        return (
+            "it came by way of a proxy (Via names squid), which may not let WebSocket through: ask "
+            "for this host to be excluded from inspection"
+        )
     title = page_title(body)
     page = f" ({title!r})" if title else ""
     if status == 511:

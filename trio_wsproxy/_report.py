@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from unicodedata import east_asian_width
 
 from ._exceptions import HandshakeError
@@ -51,6 +51,11 @@ class DialReport:
     def route(self) -> Route | None:
         """The :class:`Route`; ``None`` for a stream that was given, or where none was found."""
         return self._route
+
+    @property
+    def way(self) -> Way:
+        """URL and route in one line, for logs; ``str()`` of it makes them."""
+        return Way(self._url, self._route)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -136,6 +141,16 @@ class DialReport:
         if self._error:
             yield ""
             yield from _wrapped(self._error, "", width)
+
+
+class Way(NamedTuple):
+    """A line of the log that is made only if it is really written."""
+
+    url: str
+    route: Route | None
+
+    def __str__(self) -> str:
+        return f"{self.url} by {self.route.picture if self.route else 'a stream'}"
 
 
 class reporting(AbstractContextManager["reporting"]):  # noqa: N801  # used like a function

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import trio
@@ -230,7 +231,7 @@ def connect(
             path="/",
             trailing=trailing,
             remote="the peer",
-            description="wss://the.peer/?… directly",
+            dial_report=SimpleNamespace(way="wss://the.peer/?… directly"),
             extensions=extensions,
         ),
         ConnectionSettings(**{"ping_interval": None, **settings}),

@@ -178,7 +178,6 @@ class ConnectionInfo:
       local: This end of the TCP connection: address, port, whether TLS is spoken; or words.
       remote: Its other end: the first proxy, or the server.
       route: What the client dialed; ``None`` for a stream that was given.
-      description: The way to the server in one line, for logs; masked.
       dial_report: What the opening took and found.
 
     """
@@ -191,7 +190,6 @@ class ConnectionInfo:
     local: Address = ""
     remote: Address = ""
     route: Any = None  # a Route; this room knows nothing of routing
-    description: str = ""
     dial_report: Any = None  # a DialReport; nor of reports
 
 
@@ -521,7 +519,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     async def _run(self) -> None:
         """Own the stream: read and write until the connection ends, then close it."""
         settings = self._settings
-        self._log.info("opened: %s", self._info.description)
+        self._log.info("opened: %s", self._way())
         with self._scope:
             try:
                 async with trio.open_nursery() as nursery:
@@ -545,6 +543,10 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                         await self._close_stream()
                 finally:
                     self._finished.set()
+
+    def _way(self) -> object:
+        report = self._info.dial_report
+        return None if report is None else report.way
 
     async def _close_stream(self) -> None:
         """Close the stream at once."""
