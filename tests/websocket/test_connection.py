@@ -207,6 +207,16 @@ async def test_burst_in_one_write(nursery: trio.Nursery) -> None:
     assert peer.heard() == [TextMessage(data=str(i)) for i in range(100)]
 
 
+async def test_two_connections_share_no_messages(nursery: trio.Nursery) -> None:
+    """What one connection has received is not another's, from the first message on."""
+    (ws, peer), (other, _) = connect(nursery), connect(nursery)
+    peer.say(TextMessage(data="a"))
+    await wait_all_tasks_blocked()
+    with pytest.raises(trio.WouldBlock):
+        other.receive_nowait()
+    assert ws.receive_nowait() == "a"
+
+
 async def test_receive_nowait(nursery: trio.Nursery) -> None:
     """It gives out what is there, and says when there is nothing yet, or never will be."""
     ws, peer = connect(nursery)

@@ -238,6 +238,10 @@ def check_close(code: int, reason: str | None) -> None:
         )
 
 
+# Of all connections that have not received any yet: an empty deque takes more than 600 bytes.
+_NO_MESSAGES: deque[Message] = deque(maxlen=0)
+
+
 def _endpoint(address: Address) -> Endpoint | str:
     # Made when it is asked for: reading the address takes longer than asking the system for it.
     return address if isinstance(address, str) else Endpoint(*address)
@@ -353,7 +357,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         self._write_error: BaseException | None = None  # if it is what ended the connection
         self._senders = trio.lowlevel.ParkingLot()
 
-        self._incoming: deque[Message] = deque()
+        self._incoming: deque[Message] = _NO_MESSAGES
         self._unread = 0  # bytes in _incoming, see MESSAGE_COST
         self._fragments: list[Message] = []  # of the message that is arriving
         self._part_reader: MessageStream | None = None  # has taken a part of a message
@@ -674,6 +678,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     def _deliver(self, message: Message) -> None:
         if isinstance(self._ended, ConnectionClosedLocally):
             return  # nobody will ask for it
+        if self._incoming is _NO_MESSAGES:
+            self._incoming = deque()
         self._incoming.append(message)
         self._unread += len(message) + MESSAGE_COST
         if self._receiving:
