@@ -25,9 +25,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import requests.utils
-import websockets.exceptions
-import websockets.proxy
-import websockets.uri
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -251,6 +248,10 @@ def ask_requests(environ: Environ, url: str) -> Outcome:
 
 def ask_websockets(environ: Environ, url: str) -> Outcome:
     """Where websockets would connect to."""
+    import websockets.exceptions
+    import websockets.proxy
+    import websockets.uri
+
     with mock.patch.dict(os.environ, environ, clear=True):
         chosen = websockets.proxy.get_proxy(websockets.uri.parse_uri(url))
     if chosen is None:
@@ -327,6 +328,7 @@ def test_requests(case: tuple[Environ, str]) -> None:
 @pytest.mark.parametrize("case", CASES, ids=ids)
 def test_websockets(case: tuple[Environ, str]) -> None:
     """The library websockets goes where we say that it goes."""
+    pytest.importorskip("websockets", reason="websockets 17 needs Python 3.11")
     environ, url = case
     assert outcome(_rivals.websockets(parse_target(url), environ)) == ask_websockets(environ, url)
 
