@@ -7,7 +7,7 @@ asks; all that can be read off it is computed then.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ class DialReport:
     @property
     def duration(self) -> float:
         """Seconds from the beginning to the end of the last stage that has ended."""
-        return max((s.start + s.duration for s in self.stages if s.duration is not None), default=0)
+        return _duration(self.stages)
 
     @property
     def error(self) -> str | None:
@@ -81,13 +81,13 @@ class DialReport:
           of objects with the fields of :class:`Stage`.
 
         """
-        route = self._route
+        route, stages = self._route, self.stages
         return {
             "url": self._url,
             "source": route.source if route else None,
             "hops": [hop.url for hop in route.hops] if route else [],
             "looks": [str(look) for look in route.trail] if route else [],
-            "duration": self.duration,
+            "duration": _duration(stages),
             "error": self._error,
             "stages": [
                 {
@@ -99,7 +99,7 @@ class DialReport:
                     "ok": stage.ok,
                     "details": dict(stage.details),
                 }
-                for stage in self.stages
+                for stage in stages
             ],
         }
 
@@ -126,16 +126,17 @@ class DialReport:
 
     def _lines(self, width: int) -> Iterator[str]:
         width = max(width, MIN_WIDTH)
+        stages = self.stages  # once: certificates are read for it
+        total = _duration(stages)
         outcome = "no connection" if self._error else "connected"
-        yield from _wrapped(f"{self._url}: {outcome} after {_ms(self.duration)}", "", width)
+        yield from _wrapped(f"{self._url}: {outcome} after {_ms(total)}", "", width)
         if self._route is not None:
             text = f"route by {self._route.source}: {self._route.picture}"
             yield from _wrapped(text, "  ", width)
-        stages = self.stages
         if stages:
             yield ""
         for stage in stages:
-            yield _row(stage, self.duration or 1, width)
+            yield _row(stage, total or 1, width)
             for line in _details(stage):
                 yield from _wrapped(line, _INDENT, width)
         if self._error:
@@ -184,6 +185,10 @@ class reporting(AbstractContextManager["reporting"]):  # noqa: N801  # used like
     ) -> None:
         if isinstance(error, HandshakeError):
             error.dial_report = self.report(error)  # type: ignore[attr-defined]  # trio-websocket's
+
+
+def _duration(stages: Sequence[Stage]) -> float:
+    return max((s.start + s.duration for s in stages if s.duration is not None), default=0)
 
 
 def _row(stage: Stage, total: float, width: int) -> str:
