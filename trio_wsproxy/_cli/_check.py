@@ -29,7 +29,7 @@ from trio_wsproxy._urls import parse_target
 
 from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console, printable
-from ._words import ARGUMENT, message, route_as_typed
+from ._words import ARGUMENT, message, refuse, route_as_typed
 
 PINGS = 3
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
@@ -112,11 +112,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.error(told)
         raise
     except ValueError as exc:  # ProxyConfigError is one
-        told = message(exc)
-        console.error(told)
-        if arguments.json:
-            console.print(json.dumps({"error": told}, ensure_ascii=False))
-        return 2
+        return refuse(exc, console, as_json=arguments.json)
     if arguments.json:
         console.print(json.dumps(_as_json(findings), ensure_ascii=False, indent=2))
     else:

@@ -16,10 +16,10 @@ from typing import Any
 from trio_wsproxy._routing import Look, Route, resolve_proxy
 from trio_wsproxy._routing._system import environment
 
-from ._arguments import proxy_argument
+from ._arguments import add_proxy_options, proxy_argument
 from ._console import Console, printable
 from ._rivals import Comparison, compare
-from ._words import message, route_as_typed
+from ._words import refuse, route_as_typed
 
 _DESCRIPTION = """\
 Shows the route to a URL without connecting: each place looked at for a proxy,
@@ -53,16 +53,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "url", metavar="URL", help="ws://…, wss://…, tcp://host:port or tls://host:port"
     )
-    choice = command.add_mutually_exclusive_group()
-    choice.add_argument(
-        "--proxy",
-        metavar="URL",
-        action="append",
-        help="a proxy instead of the system's; several of them are a chain, nearest first",
-    )
-    choice.add_argument(
-        "--no-proxy", action="store_true", help="connect directly, whatever the system says"
-    )
+    add_proxy_options(command)
     command.add_argument("--json", action="store_true", help="write one JSON object")
     command.set_defaults(run=run)
 
@@ -81,11 +72,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         route = resolve_proxy(arguments.url, proxy=proxy_argument(arguments))
     except ValueError as exc:  # ProxyConfigError is one
-        told = message(exc)
-        console.error(told)
-        if arguments.json:
-            console.print(json.dumps({"error": told}, ensure_ascii=False))
-        return 2
+        return refuse(exc, console, as_json=arguments.json)
     others = _others(route, arguments)
     route = route_as_typed(route, arguments)
     if arguments.json:

@@ -8,13 +8,14 @@ occur in what a server says.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from dataclasses import replace
 
 from trio_wsproxy import ProxyError
 from trio_wsproxy._routing import Look, Route
 
-from ._console import printable
+from ._console import Console, printable
 
 ARGUMENT = "argument proxy="  # the place that a Route names, where an option was given
 
@@ -65,6 +66,15 @@ def message(error: BaseException) -> str:
     if isinstance(error, ProxyError):  # it is the proxy whose certificate was refused
         text = text.replace("file with --cacert", "file with --proxy-cacert")
     return text
+
+
+def refuse(error: ValueError, console: Console, *, as_json: bool) -> int:
+    """Tell what is malformed, to programs as an object too; give the exit code."""
+    told = message(error)
+    console.error(told)
+    if as_json:
+        console.print(json.dumps({"error": told}, ensure_ascii=False))
+    return 2
 
 
 def route_as_typed(route: Route, arguments: argparse.Namespace) -> Route:
