@@ -523,7 +523,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     async def _run(self) -> None:
         """Own the stream: read and write until the connection ends, then close it."""
         settings = self._settings
-        self._log.info("opened: %s", self._way())
+        self._log.info("opened: %s", self._info.dial_report.way)
         with self._scope:
             try:
                 async with trio.open_nursery() as nursery:
@@ -547,10 +547,6 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                         await self._close_stream()
                 finally:
                     self._finished.set()
-
-    def _way(self) -> object:
-        report = self._info.dial_report
-        return None if report is None else report.way
 
     async def _close_stream(self) -> None:
         """Close the stream at once."""
