@@ -18,26 +18,18 @@ PACKAGE = ROOT.name
 # module gets its place here.
 ORDER = [
     "_version",
-    "_text",
-    "_hints",
-    "_exceptions",
+    "_redaction",
     "_http",
-    "_certificate",
-    "_evidence",
-    "_stages",
-    "_challenge",
+    "_exceptions",
+    "_auth",
     "_urls",
-    "_websocket",
-    "_redirects",
     "_routing",
-    "_transport",
     "_report",
-    "_streams",
+    "_transport",
+    "_websocket",
     "_client",
-    "_reconnect",
     "__init__",
     "testing",
-    "_demo",
     "_cli",
     "__main__",
 ]
@@ -111,14 +103,14 @@ def test_no_servers_in_the_client() -> None:
         for other in own_imports_of(name)
         if place(other) == "testing"
     }
-    assert users <= {"testing", "_demo"}
+    assert users <= {"testing", "_cli"}
 
 
 @pytest.mark.parametrize(
     ("library", "only"),
     [
         ("python_socks", {"trio_wsproxy._transport._socks"}),
-        ("spnego", {"trio_wsproxy._transport._auth"}),
+        ("spnego", {"trio_wsproxy._auth._schemes"}),
         ("trustme", {"trio_wsproxy.testing._certificates"}),
         ("rich", {"trio_wsproxy._cli._console"}),
         ("shtab", {"trio_wsproxy._cli._completion"}),

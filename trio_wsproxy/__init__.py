@@ -11,19 +11,22 @@
 
 from trio_websocket import CloseReason, Endpoint
 
-from ._challenge import (
+from ._auth._scheme import (
     ProxyAuth,
     ProxyAuthConversation,
     ProxyAuthRequest,
     ProxyChallenge,
 )
-from ._client import (
+from ._auth._schemes import BasicAuth, BearerAuth, DigestAuth, NegotiateAuth, NTLMAuth
+from ._client._open import (
     connect_websocket,
     connect_websocket_url,
     open_websocket,
     open_websocket_url,
     wrap_client_stream,
 )
+from ._client._reconnect import Reconnections, is_transient, reconnecting_websocket_url
+from ._client._streams import open_ssl_over_tcp_stream, open_tcp_stream
 from ._exceptions import (
     ConnectionClosed,
     ConnectionClosedLocally,
@@ -42,13 +45,10 @@ from ._exceptions import (
     ServerRejected,
     ServerUnreachable,
 )
-from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
-from ._report import DialReport
+from ._report._dial_report import DialReport
+from ._report._stages import Stage
 from ._routing import Route, resolve_proxy
-from ._stages import Stage
-from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
-from ._transport import BasicAuth, BearerAuth, DigestAuth, NegotiateAuth, NTLMAuth
-from ._urls import Proxy
+from ._urls._proxies import Proxy
 from ._version import VERSION
 from ._websocket import SPEEDUPS, Deflate, MessageStream, WebSocketConnection
 

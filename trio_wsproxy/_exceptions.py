@@ -38,8 +38,8 @@ from trio_websocket import (
     HandshakeError,
 )
 
-from ._hints import refused_by_server
-from ._text import masked_reference
+from ._http._proof import refused_by_server
+from ._redaction import masked_reference
 
 __all__ = [
     "ConnectionClosed",

@@ -12,6 +12,7 @@ import pytest
 
 import trio_wsproxy
 from trio_wsproxy import _cli
+from trio_wsproxy._cli import _demo
 
 
 def test_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +104,7 @@ def test_demo_exit_code(monkeypatch: pytest.MonkeyPatch, good: bool, code: int) 
     async def demo() -> bool:
         return good
 
-    monkeypatch.setattr(_cli, "demo", demo)
+    monkeypatch.setattr(_demo, "demo", demo)
     assert _cli.main(["demo"]) == code
 
 
@@ -122,7 +123,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     async def demo() -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_cli, "demo", demo)
+    monkeypatch.setattr(_demo, "demo", demo)
     assert _cli.main(["demo"]) == 130
 
 

@@ -29,10 +29,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_wsproxy import resolve_proxy
-from trio_wsproxy._cli import _rivals
+from trio_wsproxy._cli._rivals import _rules as _rivals
 from trio_wsproxy._routing import _system
 from trio_wsproxy._routing._system import SystemSettings
-from trio_wsproxy._urls import parse_target
+from trio_wsproxy._urls._proxies import parse_target
 
 SECRET = "sEcReT-77"
 P, Q, R, S, T, U = (f"http://127.0.0.{number}:9" for number in range(11, 17))

@@ -15,7 +15,7 @@ from trio_wsproxy import (
     ProxyRejected,
     __version__,
 )
-from trio_wsproxy._http import MAX_BODY, MAX_HEAD
+from trio_wsproxy._http._head import MAX_BODY, MAX_HEAD
 from trio_wsproxy._transport._http_connect import open_connect_tunnel
 
 AUTHORITY = "echo.test:443"

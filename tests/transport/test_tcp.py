@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_wsproxy._evidence import Attempt
+from trio_wsproxy._report._evidence import Attempt
 from trio_wsproxy._transport._tcp import connect_tcp, look_up, numeric_address
 
 NEVER = float("inf")

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import trio
+from _peer import BINARY, CLOSE, PING, TEXT, CancelAtStep, Peer, close_payload, connect, frame
 from trio.testing import (
     MockClock,
     assert_checkpoints,
@@ -42,8 +43,6 @@ from trio_wsproxy._websocket._connection import (
     Cause,
     State,
 )
-
-from ._peer import BINARY, CLOSE, PING, TEXT, CancelAtStep, Peer, close_payload, connect, frame
 
 # The public methods that talk to the peer. (trio's own ``__anext__`` stands on receive().)
 SENDING: dict[str, Callable[[WebSocketConnection], Awaitable[object]]] = {

@@ -11,6 +11,18 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from _peer import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Wire,
+    close_payload,
+    connect,
+    frame,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType
@@ -31,18 +43,6 @@ from trio_wsproxy._websocket._protocol import (
 )
 from trio_wsproxy._websocket._protocol import Event as OurEvent
 
-from ._peer import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Wire,
-    close_payload,
-    connect,
-    frame,
-)
 from .test_protocol import one_by_one, put_together
 
 RSV1 = 0x40

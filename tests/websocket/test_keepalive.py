@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 import trio
+from _peer import TEXT, Peer, connect, frame
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.events import CloseConnection, Ping, TextMessage
 
 from trio_wsproxy._exceptions import ConnectionLost
 from trio_wsproxy._websocket import _keepalive
 from trio_wsproxy._websocket._keepalive import JITTER, keep_alive
-
-from ._peer import TEXT, Peer, connect, frame
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+from _peer import BINARY, CLOSE, CONTINUATION, TEXT, close_payload, connect, frame
 from trio.testing import MockClock, wait_all_tasks_blocked
 from trio_websocket import WebSocketRequest
 from wsproto.events import BytesMessage, Ping, TextMessage
 
 import trio_wsproxy
 from trio_wsproxy.testing import open_echo_server, open_http_proxy, open_tcp_server
-
-from ._peer import BINARY, CLOSE, CONTINUATION, TEXT, close_payload, connect, frame
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
+from _peer import BINARY, CLOSE, CONTINUATION, PING, TEXT, Peer, close_payload, connect, frame
 from trio.testing import wait_all_tasks_blocked
 from wsproto.events import Ping, Pong, TextMessage
 
@@ -16,8 +17,6 @@ from trio_wsproxy._websocket import WebSocketConnection
 from trio_wsproxy._websocket._connection import READ_AHEAD
 from trio_wsproxy._websocket._deflate import Deflate
 from trio_wsproxy._websocket._message_stream import Message, MessageStream
-
-from ._peer import BINARY, CLOSE, CONTINUATION, PING, TEXT, Peer, close_payload, connect, frame
 
 
 async def parts_of(stream: MessageStream) -> list[Message]:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import trio
+from _peer import Wire
 from wsproto.utilities import generate_accept_token
 
 from trio_wsproxy._exceptions import ConnectionRejected, HandshakeError, ServerRejected
-from trio_wsproxy._http import HeadersArgument
+from trio_wsproxy._http._head import HeadersArgument
 from trio_wsproxy._websocket import OpeningRequest, check_extra_headers, shake_hands
 from trio_wsproxy._websocket._opening import MAX_REFUSAL, OpeningAnswer
-
-from ._peer import Wire
 
 REQUEST = OpeningRequest(
     url="ws://example.org/chat",

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 import pytest
+from _peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType
@@ -22,8 +23,6 @@ from trio_wsproxy._websocket._protocol import (
     PongReceived,
     Protocol,
 )
-
-from ._peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, frame
 
 
 def receive(chunks: Iterable[bytes], max_message_size: int | None = None) -> list[Event]:

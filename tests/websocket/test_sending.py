@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from _peer import CLOSE, PING, Peer, close_payload, connect, frame
 from trio.testing import wait_all_tasks_blocked
 from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
@@ -14,8 +15,6 @@ from trio_wsproxy._exceptions import ConnectionClosedLocally, ConnectionEnded, C
 from trio_wsproxy._websocket import WebSocketConnection
 from trio_wsproxy._websocket._connection import HIGH_WATER
 from trio_wsproxy._websocket._deflate import Deflate
-
-from ._peer import CLOSE, PING, Peer, close_payload, connect, frame
 
 ABANDONED = CloseConnection(code=1011, reason="a message in fragments was abandoned")
 

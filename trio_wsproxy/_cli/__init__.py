@@ -22,12 +22,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import trio
-
 from trio_wsproxy import __version__
-from trio_wsproxy._demo import demo
 
-from . import _check, _completion, _connect, _explain
+from . import _check, _completion, _connect, _demo, _explain
 from ._console import Console
 
 SCRIPT = "trio-wsproxy"  # as pyproject.toml names it
@@ -78,26 +75,5 @@ def _parser(name: str) -> argparse.ArgumentParser:
     _connect.add_parser(commands)
     _explain.add_parser(commands)
     _check.add_parser(commands)
-    _add_demo_parser(commands)
+    _demo.add_parser(commands)
     return parser
-
-
-def _add_demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser(
-        "demo",
-        help="echo a message through every kind of proxy; needs no network",
-        description=(
-            "Starts echo servers and proxies on loopback and echoes a message over each kind of "
-            "route, with ws:// and wss://. Exits with 1 if one of them failed."
-        ),
-    )
-    command.set_defaults(run=_demo)
-
-
-def _demo(arguments: argparse.Namespace, console: Console) -> int:
-    del arguments  # there are none
-    try:
-        return 0 if trio.run(demo) else 1
-    except ImportError as exc:  # trustme comes with an extra
-        console.error(f"the demo cannot run: {exc}")
-        return 2

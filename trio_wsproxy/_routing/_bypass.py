@@ -2,7 +2,7 @@
 
 A list becomes entries, an entry becomes a rule and maybe a port, and a rule answers one question:
 does it cover this host? One small class per kind of rule. Hosts come in the one spelling that
-:func:`~trio_wsproxy._urls.normalise_host` makes, so case, trailing dot and IDNA are settled
+:func:`~trio_wsproxy._urls._proxies.normalise_host` makes, so case, trailing dot and IDNA are settled
 before. Nothing is ever resolved: a rule about addresses covers IP literals only.
 
 An IPv4-mapped IPv6 address (``::ffff:10.0.0.1``, RFC 4291 section 2.5.5.2) is the IPv4 address
@@ -21,7 +21,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import NoReturn, Protocol
 
 from trio_wsproxy._exceptions import ProxyConfigError
-from trio_wsproxy._urls import (
+from trio_wsproxy._urls._proxies import (
     Fail,
     Target,
     ip_literal,

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from trio_wsproxy._urls import (
+from trio_wsproxy._urls._proxies import (
     Proxy,
     ProxyScheme,
     Target,

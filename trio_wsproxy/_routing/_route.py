@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trio_wsproxy._urls import Proxy, Target
+from trio_wsproxy._urls._proxies import Proxy, Target
 
 __all__ = ["Look", "Route"]
 

@@ -24,21 +24,21 @@ from typing import TypeAlias
 
 import trio
 
-from trio_wsproxy._certificate import Certificate
-from trio_wsproxy._challenge import CheckedProxyAuth, ProxyAuth, ProxyAuthRequest
-from trio_wsproxy._evidence import TLS, Addresses, Attempt
+from trio_wsproxy._auth._scheme import CheckedProxyAuth, ProxyAuth, ProxyAuthRequest
+from trio_wsproxy._auth._schemes import Authentication, from_url
 from trio_wsproxy._exceptions import (
     ProxyAuthenticationError,
     ProxyConfigError,
     ProxyRejected,
     ServerUnreachable,
 )
-from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._http._head import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._report._certificates import Certificate
+from trio_wsproxy._report._evidence import TLS, Addresses, Attempt
+from trio_wsproxy._report._stages import StageLog
 from trio_wsproxy._routing import Route, netrc_credentials
-from trio_wsproxy._stages import StageLog
-from trio_wsproxy._urls import Proxy, Target
+from trio_wsproxy._urls._proxies import Proxy, Target
 
-from ._auth import Authentication, from_url
 from ._hop import Hop
 from ._http_connect import DialAgain, open_connect_tunnel
 from ._tcp import AddressInfo, connect_tcp, look_up, numeric_address

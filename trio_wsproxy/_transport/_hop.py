@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import trio
 
 from trio_wsproxy._exceptions import ProxyProtocolError, ProxyUnreachable
-from trio_wsproxy._urls import Proxy
+from trio_wsproxy._urls._proxies import Proxy
 
 from ._tls import client_certificate_hint, tls_failure
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import h11
 import trio
 
-from trio_wsproxy._challenge import ProxyAuthRequest, ProxyChallenge, parse_challenges
+from trio_wsproxy._auth._scheme import ProxyAuthRequest, ProxyChallenge, parse_challenges
+from trio_wsproxy._auth._schemes import Authentication, from_url
 from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyProtocolError, ProxyRejected
-from trio_wsproxy._hints import refused_by_proxy
-from trio_wsproxy._http import (
+from trio_wsproxy._http._head import (
     FRAMING,
     MAX_BODY,
     MAX_HEAD,
@@ -35,13 +35,13 @@ from trio_wsproxy._http import (
     status_code,
     without_framing,
 )
-from trio_wsproxy._stages import Running
-from trio_wsproxy._text import printable
+from trio_wsproxy._http._proof import refused_by_proxy
+from trio_wsproxy._redaction import printable
+from trio_wsproxy._report._stages import Running
 from trio_wsproxy._version import VERSION
 
-from ._auth import Authentication, from_url
-from ._endpoints import with_prefix
 from ._hop import Hop
+from ._prefixed_stream import with_prefix
 
 logger = logging.getLogger("trio_wsproxy")
 

@@ -24,12 +24,12 @@ from python_socks import ProxyError as SocksError
 from python_socks import ProxyType
 from python_socks.async_.trio.v2 import Proxy as SocksClient
 
-from trio_wsproxy._evidence import SocksAnswer
 from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
-from trio_wsproxy._stages import Running
+from trio_wsproxy._report._evidence import SocksAnswer
+from trio_wsproxy._report._stages import Running
 
-from ._endpoints import with_prefix
 from ._hop import Hop
+from ._prefixed_stream import with_prefix
 
 RECEIVE_SIZE = 4096  # bytes; an answer has some hundred at most
 MAX_EVIDENCE = 32  # bytes of an answer that a report shows

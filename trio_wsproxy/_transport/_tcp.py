@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import trio
 
-from trio_wsproxy._evidence import Attempt
+from trio_wsproxy._report._evidence import Attempt
 
 HEAD_START = 0.25  # seconds; RFC 8305 section 5 recommends it, and it is trio's default
 

@@ -11,7 +11,7 @@ import ssl
 
 import trio
 
-from trio_wsproxy._certificate import Certificate, read_certificate
+from trio_wsproxy._report._certificates import Certificate, read_certificate
 
 HTTP_1_1 = ("http/1.1",)  # RFC 7301; CONNECT and the upgrade are HTTP/1.1 here, never h2
 

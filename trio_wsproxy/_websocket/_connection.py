@@ -79,7 +79,7 @@ from trio_wsproxy._exceptions import (
     DisconnectionTimeout,
     Headers,
 )
-from trio_wsproxy._text import printable
+from trio_wsproxy._redaction import printable
 
 from ._doorbell import Doorbell
 from ._keepalive import keep_alive

@@ -20,7 +20,7 @@ from wsproto.extensions import Extension
 from wsproto.utilities import ProtocolError
 
 from trio_wsproxy._exceptions import HandshakeError, Headers, ServerRejected
-from trio_wsproxy._http import (
+from trio_wsproxy._http._head import (
     FRAMING,
     Head,
     HeaderPairs,
@@ -32,7 +32,7 @@ from trio_wsproxy._http import (
     status_code,
     without_framing,
 )
-from trio_wsproxy._stages import Running
+from trio_wsproxy._report._stages import Running
 
 logger = logging.getLogger("trio_wsproxy")
 

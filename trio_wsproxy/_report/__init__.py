@@ -1,0 +1,1 @@
+"""What a connection did and found: stages, evidence, certificates, the dial report."""

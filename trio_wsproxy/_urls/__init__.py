@@ -1,0 +1,1 @@
+"""URLs in, frozen values out: hosts, targets, proxies."""
