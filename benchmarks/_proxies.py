@@ -46,7 +46,7 @@ class End(asyncio.Protocol):
         if self.other is not None:
             self.other.transport.resume_reading()
 
-    def connection_lost(self, exc: BaseException | None) -> None:
+    def connection_lost(self, _exc: BaseException | None) -> None:
         """Close the other end."""
         if self.other is not None:
             self.other.transport.close()

@@ -11,7 +11,7 @@ import trio
 from trio_wsproxy import ConnectionClosed, HandshakeError, ProxyError, open_websocket_url
 
 
-async def main(url: str, *proxies: str) -> int:
+async def main(url: str, proxies: list[str]) -> int:
     try:
         async with open_websocket_url(url, proxy=proxies or True) as ws:
             async for message in ws:
@@ -27,4 +27,5 @@ async def main(url: str, *proxies: str) -> int:
     return 1
 
 
-sys.exit(trio.run(main, *sys.argv[1:]))
+url, *proxies = sys.argv[1:]
+sys.exit(trio.run(main, url, proxies))

@@ -23,4 +23,5 @@ async def main(host: str, port: str, proxy: str) -> None:
     print(line.partition(b"\n")[0].decode().rstrip())
 
 
-trio.run(main, *sys.argv[1:])
+host, port, proxy = sys.argv[1:]
+trio.run(main, host, port, proxy)

@@ -1,4 +1,4 @@
-"""Say hello to a WebSocket server: python hello.py ws://…
+"""Say hello to a WebSocket server, whose URL is the argument: python hello.py ws://host:port/.
 
 The proxy, if one is needed, is the system's.
 """
