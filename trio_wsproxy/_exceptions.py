@@ -27,19 +27,37 @@ passes masked URLs only.
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio
-from trio_websocket import (
-    CloseReason,
-    ConnectionClosed,
-    ConnectionRejected,
-    ConnectionTimeout,
-    DisconnectionTimeout,
-    HandshakeError,
-)
+import trio_websocket
+from trio_websocket import CloseReason, ConnectionClosed
 
+from ._failures import Failure, Kind, StageName, Topic, Vocabulary, Words, words
 from ._http._proof import refused_by_server
 from ._redaction import masked_reference
+
+if TYPE_CHECKING:
+    from ._report import DialReport
+
+    # trio-websocket's own, with what those have that leave this package: a checker sees that, and
+    # nothing else tells it.
+    class HandshakeError(trio_websocket.HandshakeError):
+        dial_report: DialReport
+
+    class ConnectionTimeout(HandshakeError, trio_websocket.ConnectionTimeout): ...
+
+    class DisconnectionTimeout(HandshakeError, trio_websocket.DisconnectionTimeout): ...
+
+    class ConnectionRejected(HandshakeError, trio_websocket.ConnectionRejected): ...
+
+else:
+    from trio_websocket import (
+        ConnectionRejected,
+        ConnectionTimeout,
+        DisconnectionTimeout,
+        HandshakeError,
+    )
 
 __all__ = [
     "ConnectionClosed",
@@ -61,6 +79,50 @@ __all__ = [
 ]
 
 Headers = tuple[tuple[bytes, bytes], ...]
+ABNORMAL_CLOSURE = 1006  # RFC 6455 section 7.4.1: no close frame came
+ErrorT = TypeVar("ErrorT", bound=HandshakeError)
+
+
+def failed(kind: type[ErrorT], failure: Failure, **more: Any) -> ErrorT:
+    """Make an error out of a failure, which it carries from then on.
+
+    Args:
+      kind: Its class.
+      failure: What happened.
+      **more: Other attributes that the class takes, such as ``status_code``.
+
+    """
+    if issubclass(kind, ProxyError):
+        more |= {"proxy": failure.place.url, "hop": failure.place.hop, "stage": failure.stage}
+    elif issubclass(kind, ServerUnreachable):
+        more["stage"] = failure.stage
+    error = kind(str(failure.words), **more)
+    vars(error)["_failure"] = failure  # trio-websocket's classes declare no such attribute
+    return error
+
+
+def failure_of(error: BaseException) -> Failure | None:
+    """Give the failure that an error carries; ``None`` where somebody else has made it."""
+    return cast("Failure | None", getattr(error, "_failure", None))
+
+
+def told(error: BaseException, vocabulary: Vocabulary) -> str:
+    """Give the message of any error to a reader with this vocabulary.
+
+    An error that knows no words of ours, says what ``str()`` does.
+    """
+    known = _words_of(error)
+    return str(error) if known is None else known.render(vocabulary)
+
+
+def _words_of(error: BaseException) -> Words | None:
+    failure = failure_of(error)
+    if failure is not None:
+        return failure.words
+    if isinstance(error, ConnectionLost):
+        return _lost(error.reason)
+    first = error.args[0] if error.args else None
+    return first if isinstance(first, Words) else None
 
 
 class ServerUnreachable(HandshakeError, OSError):
@@ -74,9 +136,12 @@ class ServerUnreachable(HandshakeError, OSError):
 
     """
 
-    def __init__(self, message: str, *, stage: str) -> None:
+    def __init__(self, message: str, *, stage: StageName) -> None:
         super().__init__(message)
         self.stage = stage
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, {"stage": self.stage}), vars(self)
 
 
 class ServerRejected(ConnectionRejected):
@@ -97,31 +162,56 @@ class ServerRejected(ConnectionRejected):
         self._url = url
 
     def __str__(self) -> str:
+        return str(self._failure.words)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, {"url": self._url}), vars(self)
+
+    @property
+    def _failure(self) -> Failure:
+        """Made when somebody asks: a redirect that is followed is never told."""
         try:
             phrase = f" {HTTPStatus(self.status_code).phrase}"
         except ValueError:
             phrase = ""
-        return (
-            f"the server {self._url} answered {self.status_code}{phrase} to the WebSocket "
-            f"request{self._remedy()}"
+        what = words(
+            "the server {url} answered {status}{phrase} to the WebSocket request",
+            url=self._url,
+            status=self.status_code,
+            phrase=phrase,
         )
+        return Failure(Kind.REFUSED, "upgrade", what, self._remedy())
 
-    def _remedy(self) -> str:
+    def _remedy(self) -> Words | None:
         status = self.status_code
         hint = refused_by_server(self._url, status, self.headers or (), self.body or b"")
         if hint is not None:
-            return f"; {hint}"
+            return hint
         if 300 <= status < 400:
             location = dict(self.headers).get(b"location", b"").decode("latin-1")
             location = masked_reference(location)
-            return f"; it redirects to {location}" if location else ""
-        return {
-            400: "; it did not like the request: are path, Host, Origin and subprotocols right?",
-            401: "; it wants an Authorization header: use extra_headers=",
-            403: "; it forbids it: are the credentials, the Origin header and the path right?",
-            404: "; it knows no such path",
-            426: "; it wants another protocol version",
-        }.get(status, "; see the error's .headers and .body for what it says")
+            return words("it redirects to {location}", location=location) if location else None
+        if status == 401:
+            use = Topic.BY_EXTRA_HEADERS
+            return words("it wants an Authorization header: use {headers}", headers=use)
+        if status in _REMEDIES:
+            return Words(_REMEDIES[status])
+        return words("{see}", see=Topic.SEE_ANSWER)
+
+
+_REMEDIES = {
+    400: "it did not like the request: are path, Host, Origin and subprotocols right?",
+    403: "it forbids it: are the credentials, the Origin header and the path right?",
+    404: "it knows no such path",
+    426: "it wants another protocol version",
+}
+
+
+def _rebuilt(
+    kind: type[Exception], arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> Exception:
+    """Make a copy of an error, whose class takes keywords that pickle knows nothing of."""
+    return kind(*arguments, **keywords)
 
 
 class ProxyError(HandshakeError, OSError):
@@ -143,7 +233,7 @@ class ProxyError(HandshakeError, OSError):
         *,
         proxy: str | None = None,
         hop: int | None = None,
-        stage: str = "config",
+        stage: StageName = "config",
     ) -> None:
         super().__init__(message)
         self.proxy = proxy
@@ -181,7 +271,7 @@ class ProxyRejected(ProxyError):
         *,
         proxy: str | None = None,
         hop: int | None = None,
-        stage: str = "connect",
+        stage: StageName = "connect",
         status_code: int | None = None,
         headers: Headers = (),
         body: bytes = b"",
@@ -200,6 +290,12 @@ class ProxyAuthenticationError(ProxyRejected):
 
 class ProxyProtocolError(ProxyError):
     """The proxy does not speak the protocol of its scheme, or was cut off half-way."""
+
+
+def _lost(reason: CloseReason | None) -> Words:
+    if reason is not None and reason.code == ABNORMAL_CLOSURE and not reason.reason:
+        return words("the connection is lost {end}", end=Topic.LOST)
+    return words("the connection is lost ({reason})", reason=_describe(reason))
 
 
 def _describe(reason: CloseReason | None) -> str:
@@ -237,7 +333,7 @@ class ConnectionLost(ConnectionClosed, trio.BrokenResourceError):
     """
 
     def __str__(self) -> str:
-        return f"the connection is lost ({_describe(self.reason)})"
+        return str(_lost(self.reason))
 
 
 class ConnectionClosedLocally(ConnectionClosed, trio.ClosedResourceError):

@@ -41,6 +41,7 @@ from trio_wsproxy import (
     reconnecting_websocket_url,
 )
 from trio_wsproxy._client import _open as _client
+from trio_wsproxy._failures import StageName
 
 if sys.version_info < (3, 11):
     # trio brings it along there
@@ -178,13 +179,13 @@ def caused(exc: Exception, *causes: Exception) -> Exception:
     return exc
 
 
-def server(stage: str, *causes: Exception) -> Exception:
+def server(stage: StageName, *causes: Exception) -> Exception:
     """An error of the server's, with its causes."""
     """Make what a server that is not reached raises."""
     return caused(ServerUnreachable("x", stage=stage), *causes)
 
 
-def proxy(stage: str, *causes: Exception) -> Exception:
+def proxy(stage: StageName, *causes: Exception) -> Exception:
     """An error of the first proxy's, with its causes."""
     """Make what a proxy that is not reached raises."""
     return caused(ProxyUnreachable("x", stage=stage), *causes)

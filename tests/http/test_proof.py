@@ -73,7 +73,7 @@ def test_refused_by_proxy(
     status: int, authority: str, headers: list[tuple[bytes, bytes]], body: bytes, hint: str
 ) -> None:
     """What a proxy's refusal proves becomes what to try."""
-    assert hint in refused_by_proxy(status, authority, headers, body)
+    assert hint in str(refused_by_proxy(status, authority, headers, body))
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,6 @@ def test_refused_by_server(
         assert told is None
     else:
         assert told is not None
-        assert hint in told
+        assert hint in str(told)
         error = ServerRejected(status, tuple(headers), body, url=url)
-        assert told in str(error)
+        assert str(told) in str(error)

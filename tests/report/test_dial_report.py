@@ -236,7 +236,7 @@ async def test_failures_have_reports(certificates: Certificates, others: Certifi
             with pytest.raises(kind) as caught:
                 async with open_websocket_url(url, proxy=hops):
                     pass
-            report = caught.value.dial_report  # type: ignore[attr-defined]
+            report = caught.value.dial_report
             assert [stage.name for stage in report.stages] == stages
             assert [stage.ok for stage in report.stages] == [True] * (len(stages) - 1) + [False]
             assert report.error == f"{kind.__name__}: {caught.value}"
@@ -250,7 +250,7 @@ async def test_refused_upgrade_has_a_report() -> None:
         with pytest.raises(ServerRejected) as caught:
             async with open_websocket_url(f"ws://{proxy.authority}/x?t={SECRET}", proxy=None):
                 pass
-    report = caught.value.dial_report  # type: ignore[attr-defined]
+    report = caught.value.dial_report
     (stage,) = [stage for stage in report.stages if not stage.ok]
     assert stage.name == "upgrade"
     assert stage.details["status"].startswith("HTTP/1.1 4")
@@ -264,7 +264,7 @@ async def test_timeout_has_a_report(autojump_clock: MockClock) -> None:
         with pytest.raises(ConnectionTimeout) as caught:
             async with open_websocket_url("ws://e.test/", proxy=proxy.url, connect_timeout=5):
                 pass
-    report = caught.value.dial_report  # type: ignore[attr-defined]
+    report = caught.value.dial_report
     assert [(stage.name, stage.ok) for stage in report.stages] == [
         ("tcp", True),
         ("connect", False),
@@ -298,7 +298,7 @@ async def test_malformed_setting_has_a_report(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ProxyError) as caught:
         async with open_websocket_url("wss://example.org/"):
             pass
-    report = caught.value.dial_report  # type: ignore[attr-defined]
+    report = caught.value.dial_report
     assert (report.route, report.stages) == (None, ())
     assert "environment variable https_proxy" in str(report)
     assert SECRET not in texts(report)
@@ -315,7 +315,7 @@ async def test_streams_have_reports(function: Any) -> None:
             proxy=None,
             trace=lambda event, stage: told.append((event, stage.name)),
         )
-    report = caught.value.dial_report  # type: ignore[attr-defined]
+    report = caught.value.dial_report
     assert [stage.name for stage in report.stages] == ["tcp"]
     assert told == [("begin", "tcp"), ("end", "tcp")]
 
@@ -369,7 +369,7 @@ async def test_interception_names_the_issuer(
         assert "it was issued by 'O" in str(caught.value)
         assert "truststore" in str(caught.value)
         assert "SSL_CERT_FILE" in str(caught.value)
-        report = caught.value.dial_report  # type: ignore[attr-defined]
+        report = caught.value.dial_report
         failed = report.stages[-1]
         assert failed.name == f"{where}_tls"
         assert "trustme" in failed.details["issuer"]
@@ -430,9 +430,9 @@ async def test_failure_leaves_no_garbage(
                 async with open_websocket_url(url, context, proxy=hops):
                     pass
             except HandshakeError as exc:
-                assert len(str(exc.dial_report).split("\n")) > 3  # type: ignore[attr-defined]
+                assert len(str(exc.dial_report).split("\n")) > 3
                 if race:
-                    (_, tcp) = exc.dial_report.stages  # type: ignore[attr-defined]
+                    (_, tcp) = exc.dial_report.stages
                     assert len(tcp.details["attempts"]) == 2
                 alive = weakref.ref(exc)
             assert alive is not None

@@ -13,11 +13,37 @@ import re
 from dataclasses import replace
 
 from trio_wsproxy import ProxyError
+from trio_wsproxy._exceptions import told
+from trio_wsproxy._failures import Topic, Vocabulary
 from trio_wsproxy._routing import Look, Route
 
 from ._console import Console, printable
 
 ARGUMENT = "argument proxy="  # the place that a Route names, where an option was given
+
+#: What options are called on the command line.
+OPTIONS: Vocabulary = {
+    Topic.ARGUMENT: "--proxy",
+    Topic.PROXY: "--proxy",
+    Topic.BY_PROXY: "with --proxy",
+    Topic.WAY: "the way",
+    Topic.DIRECT: "--no-proxy",
+    Topic.EXTRA_HEADERS: "--header",
+    Topic.BY_EXTRA_HEADERS: "--header",
+    Topic.SUBPROTOCOLS: "--subprotocol",
+    Topic.BY_SUBPROTOCOLS: "--subprotocol",
+    Topic.OR_PROXY_HEADERS: "",
+    Topic.CONNECT_TIMEOUT: "--connect-timeout",
+    Topic.SSL_CONTEXT: "--cacert",
+    Topic.PROXY_SSL_CONTEXT: "--proxy-cacert",
+    Topic.TRUST_SERVER: "name the authority's file with --cacert or in SSL_CERT_FILE",
+    Topic.TRUST_PROXY: "name the authority's file with --proxy-cacert or in SSL_CERT_FILE",
+    Topic.CLIENT_CERTIFICATE: "only programs can give one, with a context's load_cert_chain",
+    Topic.GIVE_CREDENTIALS: "only programs can give them, with proxy_auth=",
+    Topic.OTHER_CREDENTIALS: "only programs can give others, with proxy_auth=",
+    Topic.SEE_ANSWER: "trio-wsproxy check shows the headers of its answer",
+    Topic.LOST: "(1006): it ended without a close; the server or a proxy has gone",
+}
 
 # What the client says → what the command line says.
 PHRASES = {
@@ -62,7 +88,7 @@ def as_options(text: str) -> str:
 
 def message(error: BaseException) -> str:
     """Give an error's message in these words, fit for a terminal."""
-    text = as_options(printable(str(error)))
+    text = as_options(printable(told(error, OPTIONS)))
     if isinstance(error, ProxyError):  # it is the proxy whose certificate was refused
         text = text.replace("file with --cacert", "file with --proxy-cacert")
     return text

@@ -1,7 +1,7 @@
 """What an unexpected HTTP answer proves about who sent it, and what to try.
 
 From evidence only: a header, a status, a phrase of a well-known program. Where there is none,
-there is no hint. Pure functions; the texts end up behind a semicolon in an error's message.
+there is no hint. Pure functions; the words end up behind a semicolon in an error's message.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+
+from trio_wsproxy._failures import Topic, Words, words
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -28,15 +30,15 @@ _WANTS_TLS = re.compile(
 # Headers that only proxies send; Via is not one of them, for CDNs do.
 _PROXYS_OWN = (b"x-squid-error", b"proxy-authenticate", b"proxy-agent")
 
-# squid's names for its error pages → what they mean; {0} is the authority, {1} its host.
+# squid's names for its error pages → what they mean.
 _SQUID = {
-    b"ERR_ACCESS_DENIED": "its rules forbid {0}: ask for this host and port to be allowed",
+    b"ERR_ACCESS_DENIED": "its rules forbid {authority}: ask for this host and port to be allowed",
     b"ERR_DNS_FAIL": (
-        "its name service found no address of {1}: names are looked up by the proxy, not here; is it "
+        "its name service found no address of {host}: names are looked up by the proxy, not here; is it "
         "right, or known on this side only?"
     ),
-    b"ERR_CONNECT_FAIL": "it could not reach {0}: is that server up, and its port right?",
-    b"ERR_CANNOT_FORWARD": "it has no way to {0}, for example because its own proxy is down",
+    b"ERR_CONNECT_FAIL": "it could not reach {authority}: is that server up, and its port right?",
+    b"ERR_CANNOT_FORWARD": "it has no way to {authority}, for example because its own proxy is down",
 }
 
 
@@ -56,7 +58,9 @@ def header(headers: Headers, name: bytes) -> bytes:
     return next((value for key, value in headers if key.lower() == name), b"")
 
 
-def refused_by_proxy(status: int, authority: str, headers: Headers = (), body: bytes = b"") -> str:
+def refused_by_proxy(
+    status: int, authority: str, headers: Headers = (), body: bytes = b""
+) -> Words:
     """Say what to try where a proxy answered ``CONNECT`` with a refusal.
 
     Args:
@@ -71,34 +75,42 @@ def refused_by_proxy(status: int, authority: str, headers: Headers = (), body: b
     title = page_title(body)
     said = [re.sub(r"[^ -~]", "?", name)[:_MAX_TITLE]] if name else []
     said += [f"page {title!r}"] if title else []
-    return f"{remedy} ({', '.join(said)})" if said else remedy
+    return words("{remedy} ({said})", remedy=remedy, said=", ".join(said)) if said else remedy
 
 
-def _proxy_remedy(status: int, authority: str, headers: Headers) -> str:
+def _proxy_remedy(status: int, authority: str, headers: Headers) -> Words:
     name = header(headers, b"x-squid-error").split(b" ")[0]
     host, _, port = authority.rpartition(":")
     forbidden = status == 403 or name == b"ERR_ACCESS_DENIED"
     if forbidden and port != "443":
-        return (
-            f"its rules forbid {authority}: many proxies let nothing but port 443 through; ask for "
-            "this host and port to be allowed"
+        return words(
+            "its rules forbid {authority}: many proxies let nothing but port 443 through; ask for "
+            "this host and port to be allowed",
+            authority=authority,
         )
-    if name in _SQUID:
-        return _SQUID[name].format(authority, host)
-    if forbidden:
-        return _SQUID[b"ERR_ACCESS_DENIED"].format(authority)
+    if name in _SQUID or forbidden:
+        template = _SQUID[name if name in _SQUID else b"ERR_ACCESS_DENIED"]
+        return Words(template, (("authority", authority), ("host", host)))
     if status == 511 or 300 <= status < 400:
-        return "it wants a login first, in a browser: a captive portal?"
+        return words("it wants a login first, in a browser: a captive portal?")
     if status == 503:
-        return f"it could not reach {authority}, or is too busy: is that server up?"
+        return words(
+            "it could not reach {authority}, or is too busy: is that server up?",
+            authority=authority,
+        )
     if status in (502, 504):
-        return f"it could not reach {authority}: is that server up, and its name known there?"
+        return words(
+            "it could not reach {authority}: is that server up, and its name known there?",
+            authority=authority,
+        )
     if status in (400, 405, 501):
-        return "it may not be a proxy, or not allow CONNECT: check the proxy URL's host and port"
-    return "see the error's .headers and .body for what it says"
+        return words(
+            "it may not be a proxy, or not allow CONNECT: check the proxy URL's host and port"
+        )
+    return words("{see}", see=Topic.SEE_ANSWER)
 
 
-def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> str | None:
+def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> Words | None:
     """Say who answered a WebSocket request, where it was not the server that was meant.
 
     Args:
@@ -113,37 +125,44 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> s
     """
     plain = url.startswith("ws://")
     if plain and 400 <= status < 500 and _WANTS_TLS.search(body):
-        return "it wants TLS: use wss://"
+        return words("it wants TLS: use wss://")
     if plain and 300 <= status < 400:
         port = _port_with_tls(url, header(headers, b"location"))
         if port is not None:
-            return f"it wants TLS: use wss://{port}"
+            return words("it wants TLS: use wss://{port}", port=port)
     proxys_own = next((name for name in _PROXYS_OWN if header(headers, name)), None)
     if status == 407 or proxys_own:
         name = proxys_own.decode().title() if proxys_own else "status 407"
         if not plain:
-            return (
-                f"a proxy answered in its place ({name}), one that stands before the server or "
-                "inspects TLS, and does not let WebSocket through"
+            return words(
+                "a proxy answered in its place ({name}), one that stands before the server or "
+                "inspects TLS, and does not let WebSocket through",
+                name=name,
             )
-        return (
-            f"a proxy answered in its place ({name}), so it does not let WebSocket through as it is: "
-            "use wss://, which it cannot look into, or name it with proxy= to be asked for a tunnel"
+        return words(
+            "a proxy answered in its place ({name}), so it does not let WebSocket through as it is: "
+            "use wss://, which it cannot look into, or name it with {proxy} to be asked for a tunnel",
+            name=name,
+            proxy=Topic.PROXY,
         )
     if status == 400 and b"squid" in header(headers, b"via").lower():
         # With TLS inspection squid passes the request on without what makes it WebSocket.
-        return (
+        return words(
             "it came by way of a proxy (Via names squid), which may not let WebSocket through: ask "
             "for this host to be excluded from inspection"
         )
     title = page_title(body)
     page = f" ({title!r})" if title else ""
     if status == 511:
-        return f"the network wants a login first, in a browser: a captive portal{page}"
+        return words(
+            "the network wants a login first, in a browser: a captive portal{page}", page=page
+        )
     if status == 200 and (title or header(headers, b"content-type").startswith(b"text/html")):
-        return (
-            f"a web page{page} came instead of a WebSocket: another service on that path or port"
-            + (", or a captive portal that wants a login in a browser" if plain else "")
+        portal = ", or a captive portal that wants a login in a browser" if plain else ""
+        return words(
+            "a web page{page} came instead of a WebSocket: another service on that path or port{portal}",
+            page=page,
+            portal=portal,
         )
     return None
 

@@ -185,7 +185,7 @@ class reporting(AbstractContextManager["reporting"]):  # noqa: N801  # used like
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(error, HandshakeError):
-            error.dial_report = self.report(error)  # type: ignore[attr-defined]  # trio-websocket's
+            error.dial_report = self.report(error)
 
 
 def _duration(stages: Sequence[Stage]) -> float:

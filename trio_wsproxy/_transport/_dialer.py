@@ -32,6 +32,7 @@ from trio_wsproxy._exceptions import (
     ProxyRejected,
     ServerUnreachable,
 )
+from trio_wsproxy._failures import StageName
 from trio_wsproxy._http._head import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report._certificates import Certificate
 from trio_wsproxy._report._evidence import TLS, Addresses, Attempt
@@ -383,7 +384,9 @@ class _Dial:
             stage.evidence = Addresses(dict.fromkeys(str(info[4][0]) for info in infos))
         return infos
 
-    def _unreachable(self, stage: str, hop: Hop | None, host: str, port: int, why: str) -> OSError:
+    def _unreachable(
+        self, stage: StageName, hop: Hop | None, host: str, port: int, why: str
+    ) -> OSError:
         if hop is None:
             return ServerUnreachable(
                 f"the server {_authority(host, port)} cannot be reached: {why}", stage=stage

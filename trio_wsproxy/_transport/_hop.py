@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import trio
 
 from trio_wsproxy._exceptions import ProxyProtocolError, ProxyUnreachable
+from trio_wsproxy._failures import StageName
 from trio_wsproxy._urls._proxies import Proxy
 
 from ._tls import client_certificate_hint, tls_failure
@@ -36,13 +37,13 @@ class Hop:
         place = f"hop {self.number} of {self.count}, " if self.count > 1 else ""
         return f"proxy {self.proxy.url} ({place}from {self.source})"
 
-    def unreachable(self, stage: str, text: str) -> ProxyUnreachable:
+    def unreachable(self, stage: StageName, text: str) -> ProxyUnreachable:
         """Make the error for a proxy that no connection could be made to."""
         return ProxyUnreachable(
             f"{self} {text}", proxy=self.proxy.url, hop=self.number, stage=stage
         )
 
-    def broke_protocol(self, stage: str, text: str) -> ProxyProtocolError:
+    def broke_protocol(self, stage: StageName, text: str) -> ProxyProtocolError:
         """Make the error for a proxy that answered something else, or half an answer."""
         return ProxyProtocolError(
             f"{self} {text}", proxy=self.proxy.url, hop=self.number, stage=stage
@@ -56,7 +57,7 @@ class Hop:
         return f"does it speak {self.proxy.scheme} on that port?"
 
     @contextmanager
-    def conversation(self, stage: str, doing: str) -> Iterator[None]:
+    def conversation(self, stage: StageName, doing: str) -> Iterator[None]:
         """Turn a stream that breaks into an error that says at what."""
         try:
             yield

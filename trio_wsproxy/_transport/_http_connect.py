@@ -315,7 +315,7 @@ def _refusal(  # all of it goes into the message
     status = answer.status_code
     reason = printable(bytes(answer.reason).decode("latin-1").strip(), MAX_REASON)
     said = f"{hop} answered {status} {reason}".rstrip() + f" to CONNECT {authority}"
-    remedy = refused_by_proxy(status, authority, _pairs(answer), body)
+    remedy = str(refused_by_proxy(status, authority, _pairs(answer), body))
     kind = ProxyRejected
     if status in _AUTHENTICATION:
         kind = ProxyAuthenticationError

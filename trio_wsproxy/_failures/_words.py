@@ -1,0 +1,137 @@
+"""Words that are put together when somebody reads them.
+
+Theory of operation
+-------------------
+
+What went wrong is told to a program's author, who has parameters (``proxy=``), and to a shell's user,
+who has options (``--proxy``). So a message is kept as a template with named slots, a literal of our
+own, and the values of the slots. Where a message names an option, or says how to set one, the value
+is a :class:`Topic`; a vocabulary has a phrase for each topic. A value may be other words.
+
+Only templates are parsed. A value is put in as it is, whatever braces a server or a setting has in
+it, and nobody searches the finished text for anything.
+
+``str()`` of words speaks to programs, so that any exception may be raised with words as its
+argument: ``raise ValueError(words("{option}: …", option=Topic.SUBPROTOCOLS))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import TypeAlias
+
+
+class Topic(Enum):
+    """What is called differently in programs and on the command line; ``PARAMETERS`` shows how."""
+
+    ARGUMENT = "the place of a setting that was given to us"
+    PROXY = "the option for the proxy"
+    BY_PROXY = "… behind a verb: by which means"
+    WAY = "the proxies that were given"
+    DIRECT = "what to give for a direct connection"
+    EXTRA_HEADERS = "the option for headers of the request"
+    BY_EXTRA_HEADERS = "… behind a verb"
+    SUBPROTOCOLS = "the option for subprotocols"
+    BY_SUBPROTOCOLS = "… behind a verb, too"
+    OR_PROXY_HEADERS = "the other way to send a header to proxies, if there is one"
+    CONNECT_TIMEOUT = "the option for the longest wait"
+    SSL_CONTEXT = "the option for TLS with the server"
+    PROXY_SSL_CONTEXT = "the option for TLS with the proxy"
+    TRUST_SERVER = "how to trust an authority that signs for servers"
+    TRUST_PROXY = "… for proxies"
+    CLIENT_CERTIFICATE = "how to give a certificate of one's own"
+    GIVE_CREDENTIALS = "how to give credentials that a URL cannot carry"
+    OTHER_CREDENTIALS = "how to give others"
+    SEE_ANSWER = "where to see all of an answer"
+    LOST = "an end without a close frame: the code, and what that means"
+
+
+Vocabulary: TypeAlias = Mapping[Topic, str]
+
+_TRUST = (
+    "trust what the system trusts with the package truststore, or name the authority's file in "
+    "SSL_CERT_FILE or a context's load_verify_locations"
+)
+
+#: What options are called in a program.
+PARAMETERS: Vocabulary = MappingProxyType(
+    {
+        Topic.ARGUMENT: "argument proxy=",
+        Topic.PROXY: "proxy=",
+        Topic.BY_PROXY: "in proxy=",
+        Topic.WAY: "proxy=",
+        Topic.DIRECT: "None",
+        Topic.EXTRA_HEADERS: "extra_headers",
+        Topic.BY_EXTRA_HEADERS: "extra_headers=",
+        Topic.SUBPROTOCOLS: "subprotocols",
+        Topic.BY_SUBPROTOCOLS: "subprotocols=",
+        Topic.OR_PROXY_HEADERS: ", or use proxy_headers=",
+        Topic.CONNECT_TIMEOUT: "connect_timeout",
+        Topic.SSL_CONTEXT: "ssl_context",
+        Topic.PROXY_SSL_CONTEXT: "proxy_ssl_context",
+        Topic.TRUST_SERVER: _TRUST,
+        Topic.TRUST_PROXY: _TRUST,
+        Topic.CLIENT_CERTIFICATE: "load one into the context (load_cert_chain)",
+        Topic.GIVE_CREDENTIALS: "give them with proxy_auth=",
+        Topic.OTHER_CREDENTIALS: "see proxy_auth=",
+        Topic.SEE_ANSWER: "see the error's .headers and .body for what it says",
+        Topic.LOST: "(1006 ABNORMAL_CLOSURE)",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Words:
+    """A message that is not worded yet; make it with :func:`words`.
+
+    Attributes:
+      template: As for :meth:`str.format`, with named slots.
+      values: What fills the slots, by name.
+
+    """
+
+    template: str
+    values: tuple[tuple[str, Value], ...] = ()
+
+    def render(self, vocabulary: Vocabulary) -> str:
+        """Put the words together.
+
+        Args:
+          vocabulary: What the reader calls our options.
+
+        """
+        return self.template.format(
+            **{name: render(value, vocabulary) for name, value in self.values}
+        )
+
+    def __str__(self) -> str:
+        return self.render(PARAMETERS)
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+
+Value: TypeAlias = "str | int | float | Topic | Words"
+
+
+def words(template: str, /, **values: Value) -> Words:
+    """Make words.
+
+    Args:
+      template: A literal, as for :meth:`str.format`; what others wrote is a value, never a part of it.
+      values: For each slot: text that is fit to be shown, a number, a topic, or other words.
+
+    """
+    return Words(template, tuple(values.items()))
+
+
+def render(value: Value, vocabulary: Vocabulary) -> str | int | float:
+    """Say a value to a reader with this vocabulary; numbers are left for the template to format."""
+    if isinstance(value, Words):
+        return value.render(vocabulary)
+    if isinstance(value, Topic):
+        return vocabulary[value]
+    return value
