@@ -43,6 +43,7 @@ from trio_wsproxy import (
     wrap_client_stream,
 )
 from trio_wsproxy._client import _open as _client
+from trio_wsproxy._websocket import Attendant
 from trio_wsproxy.testing import open_echo_server
 
 if sys.version_info < (3, 11):
@@ -755,7 +756,7 @@ def test_ctrl_c_while_leaving(peer: Peer) -> None:
 
 def test_ctrl_c_in_a_background_task(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C that hits a task of the connection's is delivered to the user's block, in no group."""
-    monkeypatch.setattr(WebSocketConnection, "_send_keepalive_ping", lambda _: press_ctrl_c())
+    monkeypatch.setattr(Attendant, "_send_keepalive_ping", lambda _: press_ctrl_c())
 
     async def main() -> None:
         async with open_websocket_url(URL):
@@ -779,7 +780,7 @@ def test_ctrl_c_between_two_lines(where: str, peer: Peer, monkeypatch: pytest.Mo
 
     def start(self: trio.Nursery, function: Any, *args: Any, **options: Any) -> None:
         start_soon(self, function, *args, **options)
-        if getattr(function, "__name__", "") == "_run":
+        if getattr(function, "__name__", "") == "run":
             press_ctrl_c()
 
     if where == "_upgrade":
@@ -787,13 +788,13 @@ def test_ctrl_c_between_two_lines(where: str, peer: Peer, monkeypatch: pytest.Mo
     elif where == "before the block":
         monkeypatch.setattr(trio.Nursery, "start_soon", start)
     else:
-        leave = WebSocketConnection._leave
+        leave = Attendant.leave
 
-        def leave_after_ctrl_c(ws: WebSocketConnection, error: BaseException | None) -> Any:
+        def leave_after_ctrl_c(attendant: Attendant, error: BaseException | None) -> Any:
             press_ctrl_c()
-            return leave(ws, error)
+            return leave(attendant, error)
 
-        monkeypatch.setattr(WebSocketConnection, "_leave", leave_after_ctrl_c)
+        monkeypatch.setattr(Attendant, "leave", leave_after_ctrl_c)
 
     async def main() -> None:
         try:

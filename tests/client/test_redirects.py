@@ -174,6 +174,7 @@ async def test_followed_to_its_end() -> None:
         async with open_websocket_url(one.url + "/1", proxy=None, max_redirects=3) as ws:
             assert await ws.receive() == "you are at /4?t=1"
             assert ws.path == "/4?t=1"
+            assert ws.route is not None
             assert ws.route.target.port == two.port
         for server in (one, two):
             await server.wait_for("close", 2)
@@ -269,6 +270,7 @@ async def test_the_proxy_is_resolved_anew(monkeypatch: pytest.MonkeyPatch) -> No
             }
             async with open_websocket_url("ws://one.test/1", max_redirects=2) as ws:
                 assert await ws.receive() == "you are at /3"
+                assert ws.route is not None
                 assert ws.route.hops == ()
             assert [r.authority for r in proxy.requests] == ["one.test:80", "two.test:80"]
             assert resolver.asked == ["direct.test"]

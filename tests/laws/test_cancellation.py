@@ -124,7 +124,7 @@ class Scene:
     async def opened(self) -> AsyncIterator[WebSocketConnection]:
         """Open one that is compressed if it should be."""
         async with self.open() as ws:
-            assert bool(ws._info.extensions) == (self.compression is not None)
+            assert bool(ws._attendant.info.extensions) == (self.compression is not None)
             yield ws
         await self.hung_up()
 
@@ -215,7 +215,7 @@ async def test_ping(scene: Scene) -> None:
         for steps in itertools.count():
             with cancelled_after(steps) as scope:
                 await ws.ping()
-            assert ws._pings == {}
+            assert ws._pings.in_flight == {}
             if not scope.cancelled_caught:
                 break
         await ws.send("after?")
@@ -232,7 +232,7 @@ async def test_aclose(scene: Scene) -> None:
             await ws.send(b"x" * 2**20)
             with cancelled_after(steps) as scope:
                 await ws.aclose()
-            assert ws._finished.is_set()
+            assert ws._attendant.finished.is_set()
             with pytest.raises(ConnectionClosedLocally):
                 await ws.send("never")
         expected = ["one", b"x" * 2**20]

@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
 from trio_wsproxy import ConnectionEnded, ConnectionLost
-from trio_wsproxy._websocket._connection import MESSAGE_COST, READ_AHEAD
+from trio_wsproxy._websocket._inbox import MESSAGE_COST, READ_AHEAD
 
 
 async def be_good(peer: Peer) -> None:

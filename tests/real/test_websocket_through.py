@@ -258,6 +258,7 @@ async def test_the_environment_chooses_the_proxy(
         async with open_websocket_url(server.url) as ws:
             await ws.send("x")
             assert await ws.receive() == "x"
+        assert ws.route is not None
         assert ws.route.source == f"environment variable {environment}"
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import trio
@@ -21,7 +20,14 @@ from wsproto.events import AcceptConnection, Event, Request
 from wsproto.extensions import Extension
 from wsproto.extensions import PerMessageDeflate as ServerDeflate
 
-from trio_wsproxy._websocket import ConnectionInfo, ConnectionSettings, WebSocketConnection
+from trio_wsproxy._report._dial_report import DialReport
+from trio_wsproxy._report._stages import StageLog
+from trio_wsproxy._websocket import (
+    Attendant,
+    ConnectionInfo,
+    ConnectionSettings,
+    WebSocketConnection,
+)
 from trio_wsproxy._websocket._deflate import Deflate, PerMessageDeflate
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -225,20 +231,20 @@ def connect(
         server = ServerDeflate()
         extensions[0].finalize(f"x; {server.accept(f'x; {extensions[0].offer()}')}")
         peer = Peer(extensions=[server])
-    connection = WebSocketConnection(
+    attendant = Attendant(
         peer.stream,
         ConnectionInfo(
             path="/",
             trailing=trailing,
             remote="the peer",
-            dial_report=SimpleNamespace(way="wss://the.peer/?… directly"),
+            dial_report=DialReport("wss://the.peer/?…", None, StageLog()),
             extensions=extensions,
         ),
         ConnectionSettings(**{"ping_interval": None, **settings}),
         shielded=False,
     )
-    nursery.start_soon(connection._run)
-    return connection, peer
+    nursery.start_soon(attendant.run)
+    return WebSocketConnection(attendant), peer
 
 
 class CancelAtStep(trio.abc.Instrument):

@@ -34,15 +34,10 @@ from trio_wsproxy._exceptions import (
     ConnectionLost,
     DisconnectionTimeout,
 )
-from trio_wsproxy._websocket import ConnectionInfo, ConnectionSettings, WebSocketConnection
-from trio_wsproxy._websocket._connection import (
-    HIGH_WATER,
-    MAX_PONGS,
-    MESSAGE_COST,
-    READ_AHEAD,
-    Cause,
-    State,
-)
+from trio_wsproxy._websocket import ConnectionSettings, WebSocketConnection
+from trio_wsproxy._websocket._inbox import MESSAGE_COST, READ_AHEAD, Inbox
+from trio_wsproxy._websocket._outbox import HIGH_WATER, MAX_PONGS
+from trio_wsproxy._websocket._state import State
 
 # The public methods that talk to the peer. (trio's own ``__anext__`` stands on receive().)
 SENDING: dict[str, Callable[[WebSocketConnection], Awaitable[object]]] = {
@@ -70,30 +65,6 @@ async def error_of(
 def closes(code: int, reason: str | None = None) -> CloseConnection:
     """The event of a close frame; wsproto has "" where there is no text."""
     return CloseConnection(code=code, reason=reason or "")
-
-
-# --- the state table ------------------------------------------------------------------------
-
-NEXT = {
-    #                           OPEN             CLOSING          LEAVING          CLOSED
-    Cause.CLOSE_SENT:          (State.CLOSING,   State.CLOSING,   State.LEAVING,   State.CLOSED),
-    Cause.CLOSE_RECEIVED:      (State.LEAVING,   State.LEAVING,   State.LEAVING,   State.CLOSED),
-    Cause.PEER_BROKE_PROTOCOL: (State.LEAVING,   State.LEAVING,   State.LEAVING,   State.CLOSED),
-    Cause.WRITING_FAILED:      (State.LEAVING,   State.LEAVING,   State.LEAVING,   State.CLOSED),
-    Cause.STREAM_ENDED:        (State.CLOSED,    State.CLOSED,    State.CLOSED,    State.CLOSED),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("cause", Cause)
-@pytest.mark.parametrize("state", State)
-async def test_next_state(state: State, cause: Cause) -> None:
-    """Each cause leads from each state to the one in the table."""
-    ws = WebSocketConnection(
-        Peer().stream, ConnectionInfo(path="/"), ConnectionSettings(), shielded=False
-    )
-    ws._state = state
-    ws._enter(cause)
-    assert ws._state is NEXT[cause][list(State).index(state)]
 
 
 # --- messages -------------------------------------------------------------------------------
@@ -268,7 +239,7 @@ async def test_receivers_and_receive_nowait(nursery: trio.Nursery) -> None:
 
     nursery.start_soon(receiver)
     await wait_all_tasks_blocked()
-    ws._handle("snatched")
+    ws._attendant.handle("snatched")
     assert ws.receive_nowait() == "snatched"
     await wait_all_tasks_blocked()
     assert got == []
@@ -313,7 +284,7 @@ async def test_empty_fragments_take_no_memory(nursery: trio.Nursery) -> None:
     ws, peer = connect(nursery, max_message_size=10)
     peer.say_bytes(frame(TEXT, fin=False) + frame(0, fin=False) * 2000)
     await wait_all_tasks_blocked()
-    assert len(ws._fragments) < 10
+    assert len(ws._inbox._fragments) < 10
     peer.say_bytes(frame(0, b"end"))
     assert await ws.receive() == "end"
 
@@ -339,7 +310,7 @@ async def test_pong_flood(nursery: trio.Nursery) -> None:
     await wait_all_tasks_blocked()
     peer.say(*(Ping(payload=b"%d" % i) for i in range(2000)))
     await wait_all_tasks_blocked()
-    assert len(ws._outgoing) <= MAX_PONGS
+    assert len(ws._outbox) <= MAX_PONGS
     peer.read_on()
     await wait_all_tasks_blocked()
     assert peer.heard() == [
@@ -422,7 +393,7 @@ async def test_ping_and_pong_refuse(
         for _ in range(2):
             with pytest.raises(error):
                 await method(payload)
-    assert ws._pings == {}
+    assert ws._pings.in_flight == {}
     await ws.pong(b"fine")
     await wait_all_tasks_blocked()
     assert peer.heard() == [Pong(payload=b"fine")]
@@ -447,10 +418,10 @@ async def test_a_ping_takes_only_itself_away(nursery: trio.Nursery) -> None:
     ws, _ = connect(nursery)
     nursery.start_soon(ws.ping, b"same")
     await wait_all_tasks_blocked()
-    ws._match_pong(b"same")
-    second = ws._send_ping(b"same")
+    ws._pings.match(b"same")
+    second = ws._attendant.send_ping(b"same")
     await wait_all_tasks_blocked()  # the first ping() returns
-    assert ws._pings == {b"same": second}
+    assert ws._pings.in_flight == {b"same": second}
 
 
 async def test_a_cancelled_ping_leaves_nothing(nursery: trio.Nursery) -> None:
@@ -460,7 +431,7 @@ async def test_a_cancelled_ping_leaves_nothing(nursery: trio.Nursery) -> None:
         nursery.start_soon(after_all_are_blocked, scope.cancel)
         await ws.ping(b"1")
     assert scope.cancelled_caught
-    assert ws._pings == {}
+    assert ws._pings.in_flight == {}
     assert peer.heard() == [Ping(payload=b"1")]
     peer.say(Pong(payload=b"1"))
     await wait_all_tasks_blocked()
@@ -568,11 +539,11 @@ async def test_reading_stops_for_a_slow_consumer(
     for i in range(50):
         peer.say_bytes(frame(BINARY, bytes([i]) * size))
     await wait_all_tasks_blocked()
-    assert len(ws._incoming) == unread
+    assert len(ws._inbox.messages) == unread
     assert len(peer.stream.chunks) == 50 - unread
     received = [await ws.receive() for _ in range(50)]
     assert received == [bytes([i]) * size for i in range(50)]
-    assert ws._unread == 0
+    assert ws._inbox.unread == 0
 
 
 async def test_tiny_messages_count_with_their_cost(nursery: trio.Nursery) -> None:
@@ -581,7 +552,7 @@ async def test_tiny_messages_count_with_their_cost(nursery: trio.Nursery) -> Non
     for _ in range(20):
         peer.say_bytes(frame(TEXT) * 1000)
     await wait_all_tasks_blocked()
-    assert len(ws._incoming) <= READ_AHEAD // MESSAGE_COST + 1000
+    assert len(ws._inbox.messages) <= READ_AHEAD // MESSAGE_COST + 1000
 
 
 async def test_the_end_is_noticed_behind_a_backlog(nursery: trio.Nursery) -> None:
@@ -593,7 +564,7 @@ async def test_the_end_is_noticed_behind_a_backlog(nursery: trio.Nursery) -> Non
     peer.reset()
     ws.send_nowait("x")
     with trio.fail_after(5):
-        await ws._finished.wait()
+        await ws._attendant.finished.wait()
     assert [await ws.receive(), await ws.receive()] == ["1", "2"]
     with pytest.raises(ConnectionLost):
         await ws.receive()
@@ -753,7 +724,7 @@ async def test_the_peer_hangs_up_behind_its_close_frame(nursery: trio.Nursery) -
     await wait_all_tasks_blocked()
     peer.stream.put(frame(CLOSE, close_payload(1000)))
     peer.hang_up()
-    await ws._finished.wait()
+    await ws._attendant.finished.wait()
     assert peer.heard() == [closes(1000)]
 
 
@@ -768,7 +739,7 @@ async def test_writing_fails_and_nothing_can_be_read(
         await ws.receive()
     assert caught.value.__cause__ is peer.stream.write_error
     assert trio.current_time() == 1
-    await ws._finished.wait()
+    await ws._attendant.finished.wait()
     assert peer.stream.closed
 
 
@@ -816,7 +787,7 @@ async def test_a_stream_that_raises_anything(
         peer.stream.close_error = problem
         peer.hang_up()
     else:
-        monkeypatch.setattr(WebSocketConnection, "_deliver", None)
+        monkeypatch.setattr(Inbox, "deliver", None)
         peer.say(TextMessage(data="x"))
     with pytest.raises(ConnectionLost) as caught:
         await ws.receive()
@@ -974,7 +945,7 @@ async def test_nobody_has_to_call_aclose(
     """A connection that the peer closed goes away by itself."""
     ws, peer = connect(nursery)
     peer.say(closes(code))
-    await ws._finished.wait()
+    await ws._attendant.finished.wait()
     assert trio.current_time() == 1
     assert peer.stream.closed
 
@@ -1023,7 +994,7 @@ async def test_a_peer_that_floods(
         with pytest.raises(DisconnectionTimeout):
             await ws.aclose()
     assert trio.current_time() == 1 + (1 if answers else 5)
-    assert len(ws._incoming) == 0
+    assert len(ws._inbox.messages) == 0
     assert peer.stream.closed
 
 
@@ -1286,13 +1257,13 @@ async def test_operations_can_be_cancelled(nursery: trio.Nursery, name: str, sta
     elif state is State.CLOSED:
         peer.hang_up()
     await wait_all_tasks_blocked()
-    assert ws._state is state
-    unread = len(ws._incoming)
+    assert ws._life.state is state
+    unread = len(ws._inbox.messages)
     with trio.CancelScope() as scope:
         scope.cancel()
         await (ws.aclose() if name == "aclose" else OPERATIONS[name](ws))
     assert scope.cancelled_caught
-    assert len(ws._incoming) == (0 if name == "aclose" and state is State.OPEN else unread)
+    assert len(ws._inbox.messages) == (0 if name == "aclose" and state is State.OPEN else unread)
 
 
 # --- Ctrl-C ---------------------------------------------------------------------------------
@@ -1317,7 +1288,7 @@ def test_ctrl_c_loses_no_message(method: str) -> None:
             ws, peer = connect(nursery)
             peer.say(TextMessage(data="a"))
             await wait_all_tasks_blocked()
-            ws._incoming = InterruptedDeque(ws._incoming)
+            ws._inbox.messages = InterruptedDeque(ws._inbox.messages)
             got.append(await ws.receive() if method == "receive" else ws.receive_nowait())
             nursery.cancel_scope.cancel()
 
@@ -1345,7 +1316,7 @@ def test_ctrl_c_sends_whole_messages(method: str) -> None:
             sent = getattr(ws, method)("x")
             if sent is not None:
                 await sent
-            queued.extend(ws._outgoing)
+            queued.extend(ws._outbox._frames)
             nursery.cancel_scope.cancel()
 
     with pytest.raises(KeyboardInterrupt):

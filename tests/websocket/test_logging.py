@@ -39,7 +39,7 @@ async def test_opened_and_closed(
     """INFO has the way, and when it is over the code, the reason and the duration."""
     _, peer = connect(nursery)
     await trio.sleep(12.5)
-    assert lines(log, logging.INFO) == ["opened: wss://the.peer/?… directly"]
+    assert lines(log, logging.INFO) == ["opened: wss://the.peer/?… by a stream"]
     peer.say_bytes(frame(CLOSE, close_payload(1001, "restart\n\x1b[2J")))
     peer.hang_up()
     await wait_all_tasks_blocked()

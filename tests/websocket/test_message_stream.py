@@ -14,8 +14,8 @@ from trio_wsproxy._exceptions import (
     ConnectionLost,
 )
 from trio_wsproxy._websocket import WebSocketConnection
-from trio_wsproxy._websocket._connection import READ_AHEAD
 from trio_wsproxy._websocket._deflate import Deflate
+from trio_wsproxy._websocket._inbox import READ_AHEAD
 from trio_wsproxy._websocket._message_stream import Message, MessageStream
 
 
@@ -170,7 +170,7 @@ async def test_aclose_discards_the_rest(nursery: trio.Nursery) -> None:
     with pytest.raises(trio.ClosedResourceError):
         await stream.receive()
     await stream.aclose()  # any number of times
-    assert ws._unread == 0
+    assert ws._inbox.unread == 0
 
 
 async def test_aclose_when_all_is_there(nursery: trio.Nursery) -> None:
@@ -184,7 +184,7 @@ async def test_aclose_when_all_is_there(nursery: trio.Nursery) -> None:
     assert ws.receive_nowait() == "a"
     peer.say_bytes(frame(CONTINUATION, b"c"))
     assert await ws.receive() == "bc"
-    assert ws._unread == 0
+    assert ws._inbox.unread == 0
 
 
 async def test_aclose_before_the_first_part(nursery: trio.Nursery) -> None:
@@ -329,7 +329,7 @@ async def test_closed_here(nursery: trio.Nursery) -> None:
     for _ in range(3):
         peer.say_bytes(frame(CONTINUATION, b"x" * 10_000, fin=False))
     await wait_all_tasks_blocked()
-    assert ws._unread == 0
+    assert ws._inbox.unread == 0
     with pytest.raises(ConnectionClosedLocally):
         await stream.receive()
     with pytest.raises(ConnectionClosedLocally):
@@ -347,7 +347,7 @@ async def test_a_flood_of_fragments_after_aclose(nursery: trio.Nursery) -> None:
     for _ in range(50):
         peer.say_bytes(frame(CONTINUATION, b"x" * 10_000, fin=False))
     await wait_all_tasks_blocked()
-    assert not ws._fragments
+    assert not ws._inbox._fragments
     peer.hang_up()
 
 
@@ -370,7 +370,7 @@ async def test_back_pressure(nursery: trio.Nursery) -> None:
     assert 0 < len(peer.stream.chunks) < left
     size += sum(map(len, await parts_of(stream)))
     assert size == count * 100_000 + len("end")
-    assert ws._unread == 0
+    assert ws._inbox.unread == 0
 
 
 async def test_back_pressure_ends_with_aclose(nursery: trio.Nursery) -> None:

@@ -13,8 +13,8 @@ from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
 from trio_wsproxy._exceptions import ConnectionClosedLocally, ConnectionEnded, ConnectionLost
 from trio_wsproxy._websocket import WebSocketConnection
-from trio_wsproxy._websocket._connection import HIGH_WATER
 from trio_wsproxy._websocket._deflate import Deflate
+from trio_wsproxy._websocket._outbox import HIGH_WATER
 
 ABANDONED = CloseConnection(code=1011, reason="a message in fragments was abandoned")
 

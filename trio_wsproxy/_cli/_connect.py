@@ -256,7 +256,8 @@ class Screen:
         """Tell the way to the server."""
         if self.interactive or self._verbose:
             subprotocol = f", subprotocol {ws.subprotocol}" if ws.subprotocol else ""
-            self.note(f"connected: {self._console.drawn(ws.route.picture)}{subprotocol}")
+            picture = ws.route.picture if ws.route else "a stream"
+            self.note(f"connected: {self._console.drawn(picture)}{subprotocol}")
 
     def refused(self, text: str) -> None:
         """Tell why the line that was just typed or read was not sent."""

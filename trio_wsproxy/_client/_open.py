@@ -29,11 +29,11 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, TypeVar
 
 import trio
 
@@ -48,12 +48,14 @@ from trio_wsproxy._transport import HTTP_1_1, DialOptions, default_context, dial
 from trio_wsproxy._urls._proxies import Target, make_target, parse_target
 from trio_wsproxy._websocket import (
     Address,
+    Attendant,
     ConnectionInfo,
     ConnectionSettings,
     Deflate,
     OpeningRequest,
     PerMessageDeflate,
     WebSocketConnection,
+    attendant_of,
     check_extra_headers,
     shake_hands,
 )
@@ -513,43 +515,38 @@ def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
     return ((b"Authorization", value.encode("ascii")),)
 
 
-class Hosted(Protocol):
-    """What :class:`hosted` hosts."""
-
-    async def _leave(self, error: BaseException | None) -> None:
-        """End, now that the block has ended by ``error``, or normally."""
-
-
-HostedT = TypeVar("HostedT", bound=Hosted)
+GuestT = TypeVar("GuestT")
+Leave: TypeAlias = Callable[[BaseException | None], Awaitable[None]]
 
 
 # Ctrl-C between two lines of this would leave a task that nothing can stop. It is kept off
 # here, and not off the user's block; where this waits, trio delivers it.
-class hosted(AbstractAsyncContextManager[HostedT]):  # noqa: N801  # used like a function
+class hosted(AbstractAsyncContextManager[GuestT]):  # noqa: N801  # used like a function
     """Give something a nursery of its own for the length of a block, and no exception group.
 
     See the table at the head of this file. A class, for two generators, one around the other,
     would cost each connection a kilobyte.
 
     Args:
-      begin: Makes it, in the nursery.
+      begin: Makes it, in the nursery; gives it, and what ends it when the block has ended, by an
+        exception or normally.
 
     """
 
-    __slots__ = ("_begin", "_guest", "_nursery_manager")
+    __slots__ = ("_begin", "_leave", "_nursery_manager")
 
-    def __init__(self, begin: Callable[[trio.Nursery], HostedT]) -> None:
-        self._begin: Callable[[trio.Nursery], HostedT] | None = begin
+    def __init__(self, begin: Callable[[trio.Nursery], tuple[GuestT, Leave]]) -> None:
+        self._begin: Callable[[trio.Nursery], tuple[GuestT, Leave]] | None = begin
 
     @trio.lowlevel.enable_ki_protection
-    async def __aenter__(self) -> HostedT:
+    async def __aenter__(self) -> GuestT:
         begin, self._begin = self._begin, None
         if begin is None:
             raise _entered_already()
         self._nursery_manager = trio.open_nursery()
         nursery = await self._nursery_manager.__aenter__()
-        self._guest = begin(nursery)
-        return self._guest
+        guest, self._leave = begin(nursery)
+        return guest
 
     @trio.lowlevel.enable_ki_protection
     async def __aexit__(
@@ -562,7 +559,7 @@ class hosted(AbstractAsyncContextManager[HostedT]):  # noqa: N801  # used like a
         try:
             # Whatever is raised here is kept, for the nursery would wrap it in a group.
             try:
-                await self._guest._leave(error)  # noqa: SLF001
+                await self._leave(error)
             except BaseException as exc:
                 leaving = exc
             await self._nursery_manager.__aexit__(None, None, None)
@@ -592,9 +589,11 @@ class _open(hosted[WebSocketConnection]):  # noqa: N801
             raise _entered_already()
         connection = await connect(plan)
 
-        def begin(nursery: trio.Nursery) -> WebSocketConnection:
-            nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
-            return connection
+        attendant = attendant_of(connection)
+
+        def begin(nursery: trio.Nursery) -> tuple[WebSocketConnection, Leave]:
+            nursery.start_soon(attendant.run)
+            return connection, attendant.leave
 
         self._begin = begin
         return await super().__aenter__()
@@ -668,10 +667,10 @@ async def _upgrade(
         route=route,
         dial_report=report.report(),
     )
-    connection = WebSocketConnection(stream, info, settings, shielded=start_soon is None)
+    attendant = Attendant(stream, info, settings, shielded=start_soon is None)
     if start_soon is not None:
-        start_soon(connection._run)  # noqa: SLF001  # raises where the nursery is closed already
-    return connection
+        start_soon(attendant.run)  # raises where the nursery is closed already
+    return WebSocketConnection(attendant)
 
 
 def _address(stream: trio.abc.Stream, *, local: bool) -> Address:

@@ -29,9 +29,9 @@ from trio_wsproxy._exceptions import (
     ServerRejected,
 )
 from trio_wsproxy._urls._proxies import parse_target
-from trio_wsproxy._websocket import WebSocketConnection
+from trio_wsproxy._websocket import WebSocketConnection, attendant_of
 
-from ._open import Options, Plan, connect, hosted, make_plan
+from ._open import Leave, Options, Plan, connect, hosted, make_plan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
@@ -127,7 +127,12 @@ def reconnecting_websocket_url(
     if not 0 < first_delay <= max_delay:
         raise ValueError(f"first_delay must be above 0 and at most max_delay, not {first_delay}")
     backoff = _Backoff(first_delay, max_delay)
-    return hosted(lambda nursery: Reconnections(nursery, plan, backoff, retry))
+
+    def begin(nursery: trio.Nursery) -> tuple[Reconnections, Leave]:
+        reconnections = Reconnections(nursery, plan, backoff, retry)
+        return reconnections, reconnections._leave  # noqa: SLF001  # hidden from users, not from us
+
+    return hosted(begin)
 
 
 @dataclass
@@ -179,7 +184,7 @@ class Reconnections:
             except Exception as exc:
                 await self._wait_after(exc)
                 continue
-            self._nursery.start_soon(connection._run)  # noqa: SLF001  # hidden from users, not from us
+            self._nursery.start_soon(attendant_of(connection).run)
             self._current = connection
             self._opened = trio.current_time()
             return connection
@@ -213,7 +218,7 @@ class Reconnections:
 
     async def _leave(self, error: BaseException | None) -> None:
         if self._current is not None:
-            await self._current._leave(error)  # noqa: SLF001  # hidden from users, not from us
+            await attendant_of(self._current).leave(error)
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:

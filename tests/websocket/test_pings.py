@@ -12,14 +12,14 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.events import CloseConnection, Ping, TextMessage
 
 from trio_wsproxy._exceptions import ConnectionLost
-from trio_wsproxy._websocket import _keepalive
-from trio_wsproxy._websocket._keepalive import JITTER, keep_alive
+from trio_wsproxy._websocket import _pings
+from trio_wsproxy._websocket._pings import JITTER, keep_alive
 
 
 @pytest.fixture
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every pause take the whole interval."""
-    monkeypatch.setattr(_keepalive, "JITTER", 0)
+    monkeypatch.setattr(_pings, "JITTER", 0)
 
 
 class Line:
@@ -143,7 +143,7 @@ async def test_a_silent_peer(
     ping, close = peer.heard()
     assert isinstance(ping, Ping)
     assert isinstance(close, CloseConnection)
-    await ws._finished.wait()
+    await ws._attendant.finished.wait()
     assert trio.current_time() == 31
     assert peer.stream.closed
 
@@ -158,7 +158,7 @@ async def test_a_peer_that_neither_reads_nor_writes(
     with pytest.raises(ConnectionLost):
         await ws.receive()
     assert trio.current_time() == 30
-    await ws._finished.wait()
+    await ws._attendant.finished.wait()
     assert peer.stream.closed
 
 
@@ -239,7 +239,7 @@ async def test_switched_off(
     heard = peer.heard()
     assert pings <= len(heard) <= pings / 0.9
     assert all(isinstance(event, Ping) for event in heard)
-    assert len(ws._pings) <= 1, "unanswered pings do not pile up"
+    assert len(ws._pings.in_flight) <= 1, "unanswered pings do not pile up"
 
 
 async def test_the_keepalive_ends_with_the_connection(

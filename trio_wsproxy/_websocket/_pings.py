@@ -1,0 +1,139 @@
+"""Pings that wait for their pongs, and the keepalive.
+
+The keepalive is a ping after silence, and an end to a connection that stays silent.
+
+Any byte from the peer proves that it lives, not only a pong: behind a long message a pong
+has to wait its turn. And silence that this side has asked for, because it does not read
+while too much waits unread, proves nothing; the caller's ``quiet_since`` then says "now".
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import trio
+
+JITTER = 0.1  # of the interval, taken off at random, so that many connections do not ping at once
+
+
+@dataclass(slots=True)
+class PingInFlight:
+    """A ping that was sent.
+
+    Attributes:
+      sent: When, by trio's clock.
+      answered: Set by the pong, or by the end of the connection.
+      round_trip: Seconds; ``None`` where there was no pong.
+
+    """
+
+    sent: float
+    answered: trio.Event = field(default_factory=trio.Event)
+    round_trip: float | None = None
+
+
+class Pings:
+    """The pings of one connection that were not answered yet.
+
+    Attributes:
+      in_flight (dict[bytes, PingInFlight]): By payload, in the order in which they were sent.
+      latency (float | None): The last round trip in seconds.
+
+    """
+
+    __slots__ = ("_of_keepalive", "in_flight", "latency")
+
+    def __init__(self) -> None:
+        self.in_flight: dict[bytes, PingInFlight] = {}
+        self.latency: float | None = None
+        self._of_keepalive = b""
+
+    def fresh_payload(self) -> bytes:
+        """Make a payload that no ping in flight has."""
+        while True:
+            payload = random.randbytes(4)  # noqa: S311  # a label, not a secret
+            if payload not in self.in_flight:
+                return payload
+
+    def fresh_payload_of_keepalive(self) -> bytes:
+        """Make one for the keepalive, which forgets its last ping: one at a time is enough."""
+        self.in_flight.pop(self._of_keepalive, None)
+        self._of_keepalive = self.fresh_payload()
+        return self._of_keepalive
+
+    def sent(self, payload: bytes) -> PingInFlight:
+        """Note that a ping leaves."""
+        ping = self.in_flight[payload] = PingInFlight(trio.current_time())
+        return ping
+
+    def forget(self, payload: bytes, ping: PingInFlight) -> None:
+        """Let a late pong be ignored."""
+        if self.in_flight.get(payload) is ping:
+            del self.in_flight[payload]
+
+    def match(self, payload: bytes) -> None:
+        """Wake the ping with this payload, and those before it (RFC 6455 section 5.5.3)."""
+        if payload not in self.in_flight:
+            return  # unsolicited, which is allowed
+        now = trio.current_time()
+        for sent_payload in list(self.in_flight):
+            ping = self.in_flight.pop(sent_payload)
+            ping.round_trip = now - ping.sent
+            ping.answered.set()
+            if sent_payload == payload:
+                self.latency = ping.round_trip
+                return
+
+    def give_up(self) -> None:
+        """Wake all who wait: no pong will come."""
+        for ping in self.in_flight.values():
+            ping.answered.set()
+
+
+async def keep_alive(
+    interval: float,
+    timeout: float | None,
+    *,
+    quiet_since: Callable[[], float],
+    send_ping: Callable[[], None],
+    give_up: Callable[[], None],
+    pause_until: Callable[[float], Awaitable[bool]],
+) -> None:
+    """Watch a connection until it is given up or over, or this is cancelled.
+
+    Args:
+      interval: Seconds of silence after which a ping is sent, and sent again.
+      timeout: Seconds of silence after a ping after which the connection is given up;
+        ``None`` never gives up.
+      quiet_since: Tells the time of the last byte from the peer.
+      send_ping: Queues a ping.
+      give_up: Ends the connection.
+      pause_until: Sleeps until a time; tells whether there is still something to watch.
+
+    """
+    pinged: float | None = None  # the first ping that nothing has followed yet
+    last_ping = quiet_since()
+    pause = _with_jitter(interval)
+    while True:
+        now, quiet = trio.current_time(), quiet_since()
+        if pinged is not None and quiet >= pinged:
+            pinged = None
+        if pinged is not None and timeout is not None and now >= pinged + timeout:
+            give_up()
+            return
+        due = max(quiet, last_ping) + pause
+        if now >= due:
+            send_ping()
+            last_ping, pause = now, _with_jitter(interval)
+            pinged = now if pinged is None else pinged
+        else:
+            if pinged is not None and timeout is not None:
+                due = min(due, pinged + timeout)
+            if not await pause_until(due):
+                return
+
+
+def _with_jitter(interval: float) -> float:
+    return interval * (1 - JITTER * random.random())  # noqa: S311  # not a secret

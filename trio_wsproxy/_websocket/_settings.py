@@ -1,0 +1,85 @@
+"""What a connection is made with: what its opening found out, and how it is to behave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from trio_websocket import Endpoint
+from wsproto.extensions import Extension
+
+from trio_wsproxy._exceptions import Headers
+
+if TYPE_CHECKING:  # this room knows nothing of routing, and of reports only that there is one
+    from trio_wsproxy._report._dial_report import DialReport
+    from trio_wsproxy._routing import Route
+
+Address: TypeAlias = tuple[str, int, bool] | str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """What the opening of a connection found out.
+
+    Attributes:
+      path: The resource that was asked for.
+      dial_report: What the opening took and found.
+      subprotocol: The subprotocol agreed on.
+      headers: The headers of the server's answer.
+      extensions: The extensions agreed on.
+      trailing: Bytes behind the server's answer.
+      local: This end of the TCP connection: address, port, whether TLS is spoken; or words.
+      remote: Its other end: the first proxy, or the server.
+      route: What the client dialed; ``None`` for a stream that was given.
+
+    """
+
+    path: str
+    dial_report: DialReport
+    subprotocol: str | None = None
+    headers: Headers = ()
+    extensions: Sequence[Extension] = ()
+    trailing: bytes = b""
+    local: Address = ""
+    remote: Address = ""
+    route: Route | None = None
+
+    # Made when they are asked for: reading an address takes longer than asking the system for it.
+
+    @property
+    def local_endpoint(self) -> Endpoint | str:
+        """See :attr:`WebSocketConnection.local`."""
+        return self.local if isinstance(self.local, str) else Endpoint(*self.local)
+
+    @property
+    def remote_endpoint(self) -> Endpoint | str:
+        """See :attr:`WebSocketConnection.remote`."""
+        return self.remote if isinstance(self.remote, str) else Endpoint(*self.remote)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """How a connection behaves; each is a parameter of :func:`open_websocket_url`."""
+
+    ping_interval: float | None = 20
+    ping_timeout: float | None = 20
+    disconnect_timeout: float = 60
+    max_message_size: int | None = 2**20
+    message_queue_size: int | None = None
+    receive_buffer_size: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse, with a ValueError, what would only be noticed much later, or never."""
+        for name, zero_will_do in (
+            ("ping_interval", False),
+            ("ping_timeout", False),
+            ("disconnect_timeout", True),
+            ("max_message_size", True),
+            ("message_queue_size", True),
+            ("receive_buffer_size", False),
+        ):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 or (value == 0 and zero_will_do)):
+                least = "0 or more" if zero_will_do else "more than 0"
+                raise ValueError(f"{name} must be {least}, not {value!r}")

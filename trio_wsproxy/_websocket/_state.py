@@ -1,0 +1,125 @@
+"""The state of a connection, and why it ended.
+
+=========  ======================================================  =======================
+state      meaning                                                 left by
+=========  ======================================================  =======================
+OPEN       messages go both ways                                   see ``NEXT_STATE``
+CLOSING    our close frame is queued; the peer's is awaited        its close frame, an error
+LEAVING    nothing more will come: both close frames are there,    the TCP end, or the
+           the peer broke the protocol, or writing failed          linger of the attendant
+CLOSED     the stream is closed, or about to be                    —
+=========  ======================================================  =======================
+
+The end is recorded once, by whoever notices it first, and raised by every operation from then
+on. What is recorded is a template: each operation gets an exception of its own, with its own
+traceback.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from trio_websocket import CloseReason
+
+from trio_wsproxy._exceptions import ConnectionClosed, ConnectionEnded, ConnectionLost
+
+from ._protocol import NO_CODE, CloseReceived
+
+NORMAL_CODES = (1000, 1001, NO_CODE)  # the peer is done or going away: no error
+ABNORMAL = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
+
+
+class State(enum.Enum):
+    """See the table at the head of this file."""
+
+    OPEN = "open"
+    CLOSING = "closing"
+    LEAVING = "leaving"
+    CLOSED = "closed"
+
+
+class Cause(enum.Enum):
+    """What changes the state."""
+
+    CLOSE_SENT = "our close frame is queued"
+    CLOSE_RECEIVED = "the peer's close frame is there"
+    PEER_BROKE_PROTOCOL = "nothing behind this can be understood"
+    WRITING_FAILED = "nothing more can be sent"
+    STREAM_ENDED = "nothing more can be received"
+
+
+# RFC 6455 section 7. A pair that is absent changes nothing.
+NEXT_STATE = {
+    (State.OPEN, Cause.CLOSE_SENT): State.CLOSING,
+    (State.OPEN, Cause.CLOSE_RECEIVED): State.LEAVING,
+    (State.OPEN, Cause.PEER_BROKE_PROTOCOL): State.LEAVING,
+    (State.OPEN, Cause.WRITING_FAILED): State.LEAVING,
+    (State.CLOSING, Cause.CLOSE_RECEIVED): State.LEAVING,
+    (State.CLOSING, Cause.PEER_BROKE_PROTOCOL): State.LEAVING,
+    (State.CLOSING, Cause.WRITING_FAILED): State.LEAVING,
+    (State.OPEN, Cause.STREAM_ENDED): State.CLOSED,
+    (State.CLOSING, Cause.STREAM_ENDED): State.CLOSED,
+    (State.LEAVING, Cause.STREAM_ENDED): State.CLOSED,
+}
+
+
+class Life:
+    """The state of one connection, and why it ended.
+
+    Attributes:
+      state (State): Now.
+      end (ConnectionClosed | None): The first end; a template, never raised.
+      write_error (BaseException | None): What made writing fail, if that is what ended the
+        connection: the peer may have said why before it went, and what it said is still looked at.
+
+    """
+
+    __slots__ = ("end", "state", "write_error")
+
+    def __init__(self) -> None:
+        self.state = State.OPEN
+        self.end: ConnectionClosed | None = None
+        self.write_error: BaseException | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages go both ways."""
+        return self.state is State.OPEN
+
+    def enter(self, cause: Cause) -> bool:
+        """Change the state; tell whether it changed."""
+        state = NEXT_STATE.get((self.state, cause), self.state)
+        changed = state is not self.state
+        self.state = state
+        return changed
+
+    def record(
+        self, kind: type[ConnectionClosed], code: int, reason: str, cause: BaseException | None
+    ) -> None:
+        """Record why the connection is over; the first reason stays."""
+        if self.end is not None:
+            return
+        self.end = kind(CloseReason(code, reason or None))
+        if cause is not None and cause.__traceback__ is not None:
+            # Its outermost frame is one of ours, through which the connection would keep itself alive.
+            cause.__traceback__ = cause.__traceback__.tb_next
+        self.end.__cause__ = cause
+
+    def record_close_of_peer(self, event: CloseReceived) -> None:
+        """Record what the peer says; it explains a failure to write."""
+        if self.write_error is not None:
+            self.end = self.write_error = None
+        kind = ConnectionEnded if event.code in NORMAL_CODES else ConnectionLost
+        self.record(kind, event.code, event.reason, None)
+
+    def error(self) -> ConnectionClosed:
+        """Make the exception to raise; each operation gets its own, with its own traceback."""
+        assert self.end is not None
+        error = type(self.end)(self.end.reason)
+        error.__cause__ = self.end.__cause__
+        return error
+
+    def exhausted(self) -> bool:
+        """Tell whether no message can arrive any more."""
+        # After a failed write the reader still looks for what the peer had sent.
+        return self.end is not None and (self.write_error is None or self.state is State.CLOSED)
