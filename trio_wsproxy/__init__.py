@@ -18,15 +18,20 @@ from ._auth._scheme import (
     ProxyChallenge,
 )
 from ._auth._schemes import BasicAuth, BearerAuth, DigestAuth, NegotiateAuth, NTLMAuth
-from ._client._open import (
+from ._client import (
+    Options,
+    Reconnections,
+    StreamOptions,
     connect_websocket,
     connect_websocket_url,
+    is_transient,
+    open_ssl_over_tcp_stream,
+    open_tcp_stream,
     open_websocket,
     open_websocket_url,
+    reconnecting_websocket_url,
     wrap_client_stream,
 )
-from ._client._reconnect import Reconnections, is_transient, reconnecting_websocket_url
-from ._client._streams import open_ssl_over_tcp_stream, open_tcp_stream
 from ._exceptions import (
     ConnectionClosed,
     ConnectionClosedLocally,
@@ -74,6 +79,7 @@ __all__ = [
     "MessageStream",
     "NTLMAuth",
     "NegotiateAuth",
+    "Options",
     "Proxy",
     "ProxyAuth",
     "ProxyAuthConversation",
@@ -90,6 +96,7 @@ __all__ = [
     "ServerRejected",
     "ServerUnreachable",
     "Stage",
+    "StreamOptions",
     "WebSocketConnection",
     "connect_websocket",
     "connect_websocket_url",

@@ -6,14 +6,14 @@ import pytest
 from _network import Network
 from _peer import Peer
 
-from trio_wsproxy._client import _open
+from trio_wsproxy._client import _attempt
 
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     """Put a :class:`Network` in the place of the real one."""
     network = Network()
-    monkeypatch.setattr(_open, "dial", network.dial)
+    monkeypatch.setattr(_attempt, "dial", network.dial)
     for name in ("ws_proxy", "wss_proxy", "http_proxy", "https_proxy", "socks_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

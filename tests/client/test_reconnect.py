@@ -40,7 +40,7 @@ from trio_wsproxy import (
     is_transient,
     reconnecting_websocket_url,
 )
-from trio_wsproxy._client import _open as _client
+from trio_wsproxy._client import _attempt
 from trio_wsproxy._failures import StageName
 
 if sys.version_info < (3, 11):
@@ -132,7 +132,7 @@ class Network:
 def network(monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery) -> Network:
     """Put a :class:`Network` in the place of the real one."""
     network = Network(nursery)
-    monkeypatch.setattr(_client, "dial", network.dial)
+    monkeypatch.setattr(_attempt, "dial", network.dial)
     for name in ("ws_proxy", "wss_proxy", "http_proxy", "https_proxy", "socks_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -575,7 +575,7 @@ async def test_connect_timeout_is_for_one_attempt(
         return stream
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_client, "dial", stall_once)
+        patch.setattr(_attempt, "dial", stall_once)
         async with reconnecting_websocket_url(URL, connect_timeout=5) as connections:
             async for _ in connections:
                 break
@@ -810,7 +810,7 @@ def test_ctrl_c(moment: float, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             network = Network(nursery)
-            monkeypatch.setattr(_client, "dial", network.dial)
+            monkeypatch.setattr(_attempt, "dial", network.dial)
             monkeypatch.setattr("random.random", lambda: 1.0)
             network.script = [DOWN, hang_up, be_good]
             trio.lowlevel.spawn_system_task(press_at, moment)

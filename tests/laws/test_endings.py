@@ -1,4 +1,4 @@
-"""How blocks end: the rows of the table in ``_client.py`` that ``test_client.py`` leaves.
+"""How blocks end: the rows of the table in ``_hosting.py`` that ``test_hosting.py`` leaves.
 
 Those with two things happening at the same time, and where blocks stand within each other.
 """
@@ -24,7 +24,7 @@ from trio_wsproxy import (
     open_websocket_url,
     reconnecting_websocket_url,
 )
-from trio_wsproxy._client import _open as _client
+from trio_wsproxy._client import _attempt
 
 if sys.version_info < (3, 11):
     # trio brings them along there
@@ -40,7 +40,7 @@ URL = "ws://example.org/chat"
 def peer(monkeypatch: pytest.MonkeyPatch) -> Peer:
     """Put one peer in the place of the network."""
     network = Network()
-    monkeypatch.setattr(_client, "dial", network.dial)
+    monkeypatch.setattr(_attempt, "dial", network.dial)
     monkeypatch.setenv("no_proxy", "*")
     return network.peer
 
@@ -196,7 +196,7 @@ async def test_blocks_within_blocks(
 ) -> None:
     """An exception leaves two blocks as itself, and each takes its second at most."""
     network = Network()
-    monkeypatch.setattr(_client, "dial", network.dial)
+    monkeypatch.setattr(_attempt, "dial", network.dial)
     outer = network.peer
     error = with_a_history(UserError("mine"))
     with pytest.raises(UserError) as caught:

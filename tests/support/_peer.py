@@ -20,12 +20,12 @@ from wsproto.events import AcceptConnection, Event, Request
 from wsproto.extensions import Extension
 from wsproto.extensions import PerMessageDeflate as ServerDeflate
 
+from trio_wsproxy._client._options import checked, connection_settings
 from trio_wsproxy._report._dial_report import DialReport
 from trio_wsproxy._report._stages import StageLog
 from trio_wsproxy._websocket import (
     Attendant,
     ConnectionInfo,
-    ConnectionSettings,
     WebSocketConnection,
 )
 from trio_wsproxy._websocket._deflate import Deflate, PerMessageDeflate
@@ -240,7 +240,7 @@ def connect(
             dial_report=DialReport("wss://the.peer/?…", None, StageLog()),
             extensions=extensions,
         ),
-        ConnectionSettings(**{"ping_interval": None, **settings}),
+        connection_settings(checked({"ping_interval": None, **settings})),
         shielded=False,
     )
     nursery.start_soon(attendant.run)

@@ -34,7 +34,7 @@ from trio_wsproxy._exceptions import (
     ConnectionLost,
     DisconnectionTimeout,
 )
-from trio_wsproxy._websocket import ConnectionSettings, WebSocketConnection
+from trio_wsproxy._websocket import WebSocketConnection
 from trio_wsproxy._websocket._inbox import MESSAGE_COST, READ_AHEAD, Inbox
 from trio_wsproxy._websocket._outbox import HIGH_WATER, MAX_PONGS
 from trio_wsproxy._websocket._state import State
@@ -1345,26 +1345,6 @@ async def test_repr(nursery: trio.Nursery) -> None:
     peer.say(closes(1001, "bye"))
     await wait_all_tasks_blocked()
     assert repr(ws).startswith("<WebSocketConnection leaving to the peer CloseReason<code=1001")
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"ping_interval": 0},
-        {"ping_interval": -1},
-        {"ping_timeout": 0},
-        {"disconnect_timeout": -1},
-        {"max_message_size": -1},
-        {"message_queue_size": -1},
-        {"receive_buffer_size": 0},
-        {"ping_interval": float("nan")},
-    ],
-)
-def test_settings_refused(settings: dict[str, Any]) -> None:
-    """A number that no connection could live with is refused, by name."""
-    (name,) = settings
-    with pytest.raises(ValueError, match=name):
-        ConnectionSettings(**settings)
 
 
 # From about Python 3.12 on the frames of an error's traceback hold those below them, down to ours.

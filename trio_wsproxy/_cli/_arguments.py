@@ -6,9 +6,8 @@ import argparse
 import ssl
 from typing import Any
 
+from trio_wsproxy._client import CONNECT_TIMEOUT
 from trio_wsproxy._routing import ProxyArgument
-
-CONNECT_TIMEOUT = 60  # seconds; the client's own default
 
 
 def add_url(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,7 @@ from trio_wsproxy import (
     WebSocketConnection,
     open_websocket_url,
 )
+from trio_wsproxy._client import MAX_MESSAGE_SIZE
 
 from ._arguments import add_connection_options, add_url, connection_arguments, seconds_or_more
 from ._console import Console, printable
@@ -38,7 +39,6 @@ from ._stdin import each_line
 from ._words import as_options, message
 
 WAIT = 1.0  # seconds; much longer than a server takes for an answer, short enough to wait for
-MAX_SIZE = 2**20  # bytes; the client's own default
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
 
 EXAMPLES = """\
@@ -78,7 +78,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--max-size",
         type=_size,
-        default=MAX_SIZE,
+        default=MAX_MESSAGE_SIZE,
         metavar="BYTES",
         help="end at a longer message; 0 is no limit (default: %(default)s)",
     )

@@ -1,1 +1,35 @@
-"""From a URL to a connection; the one room that knows all others."""
+"""How does a URL become a connection? The one room that knows all others.
+
+``_options`` declares each option once, ``_open`` has the public functions, ``_attempt`` does
+what they ask for, ``_hosting`` gives the connection a nursery. ``_reconnect`` makes attempt
+after attempt, ``_redirects`` has the rules for following a server elsewhere, and ``_streams``
+opens streams for other protocols.
+"""
+
+from ._open import (
+    connect_websocket,
+    connect_websocket_url,
+    open_websocket,
+    open_websocket_url,
+    wrap_client_stream,
+)
+from ._options import CONNECT_TIMEOUT, MAX_MESSAGE_SIZE, Options, StreamOptions
+from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
+from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
+
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "MAX_MESSAGE_SIZE",
+    "Options",
+    "Reconnections",
+    "StreamOptions",
+    "connect_websocket",
+    "connect_websocket_url",
+    "is_transient",
+    "open_ssl_over_tcp_stream",
+    "open_tcp_stream",
+    "open_websocket",
+    "open_websocket_url",
+    "reconnecting_websocket_url",
+    "wrap_client_stream",
+]

@@ -31,7 +31,9 @@ from trio_wsproxy._exceptions import (
 from trio_wsproxy._urls._proxies import parse_target
 from trio_wsproxy._websocket import WebSocketConnection, attendant_of
 
-from ._open import Leave, Options, Plan, connect, hosted, make_plan
+from ._attempt import Plan, connect, make_plan
+from ._hosting import Leave, hosted
+from ._options import Options
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
@@ -123,7 +125,7 @@ def reconnecting_websocket_url(
     A cancelled call, or a cancelled turn of the loop, leaves no connection behind.
 
     """
-    plan = make_plan(parse_target(url), ssl_context, **options)
+    plan = make_plan(parse_target(url), ssl_context, options)
     if not 0 < first_delay <= max_delay:
         raise ValueError(f"first_delay must be above 0 and at most max_delay, not {first_delay}")
     backoff = _Backoff(first_delay, max_delay)

@@ -3,69 +3,24 @@
 from __future__ import annotations
 
 import ssl
-from typing import TypeAlias
 
 import trio
 
-from trio_wsproxy._auth._scheme import ProxyAuthArgument, check_proxy_auth
-from trio_wsproxy._http._head import ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._auth._scheme import ProxyAuthArgument
+from trio_wsproxy._http._head import ProxyHeadersArgument
 from trio_wsproxy._report._dial_report import reporting
 from trio_wsproxy._report._stages import StageLog, Trace
-from trio_wsproxy._routing import ProxyArgument, Route, resolve_target
-from trio_wsproxy._transport import DialOptions, MakeProxyHeaders, default_context, dial
-from trio_wsproxy._urls._proxies import make_target
+from trio_wsproxy._routing import ProxyArgument, resolve_target
+from trio_wsproxy._transport import MakeProxyHeaders, default_context, dial
+from trio_wsproxy._urls._proxies import Target, make_target
 
-ProxyHeadersOption: TypeAlias = ProxyHeadersArgument | MakeProxyHeaders | None
-
-
-def check_proxy_ssl_context(
-    context: ssl.SSLContext | None, proxy: ProxyArgument, route: Route
-) -> None:
-    """Refuse a context that nothing would use.
-
-    Where the system chooses the proxy, a program cannot know whether that will be an
-    ``https://`` one, and may bring the context in any case.
-
-    Raises:
-      ValueError: The proxies were given explicitly, and none of them is ``https://``.
-
-    """
-    if context is None or proxy is True or any(hop.scheme == "https" for hop in route.hops):
-        return
-    hops = ", ".join(hop.url for hop in route.hops) or "a direct connection"
-    raise ValueError(f"proxy_ssl_context needs an https:// proxy, but proxy= is {hops}")
-
-
-def dial_options(
-    *,
-    proxy_ssl_context: ssl.SSLContext | None,
-    proxy_auth: ProxyAuthArgument,
-    proxy_headers: ProxyHeadersOption,
-    local_address: str | None,
-    happy_eyeballs_delay: float | None,
-) -> DialOptions:
-    """Check the arguments that are the same for streams and for WebSockets.
-
-    Raises:
-      ValueError: HTTP does not allow a header, or a delay is negative.
-      TypeError: An argument is of another type.
-
-    """
-    if happy_eyeballs_delay is not None and not happy_eyeballs_delay >= 0:
-        raise ValueError(f"happy_eyeballs_delay is 0 or more, not {happy_eyeballs_delay}")
-    make = proxy_headers if callable(proxy_headers) else None
-    pairs, omitted = proxy_header_pairs(
-        None if callable(proxy_headers) else proxy_headers, name="proxy_headers"
-    )
-    return DialOptions(
-        proxy_ssl_context=proxy_ssl_context,
-        proxy_auth=check_proxy_auth(proxy_auth, name="proxy_auth"),
-        proxy_headers=pairs,
-        omitted_headers=omitted,
-        make_headers=make,
-        local_address=local_address,
-        happy_eyeballs_delay=happy_eyeballs_delay,
-    )
+from ._options import (
+    FOR_DIALING,
+    DialingOptions,
+    check_proxy_ssl_context,
+    checked,
+    dial_options,
+)
 
 
 async def open_tcp_stream(
@@ -75,7 +30,7 @@ async def open_tcp_stream(
     proxy: ProxyArgument = True,
     proxy_ssl_context: ssl.SSLContext | None = None,
     proxy_auth: ProxyAuthArgument = None,
-    proxy_headers: ProxyHeadersOption = None,
+    proxy_headers: ProxyHeadersArgument | MakeProxyHeaders | None = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
     trace: Trace | None = None,
@@ -117,19 +72,16 @@ async def open_tcp_stream(
     nothing behind.
 
     """
-    route = resolve_target(make_target("tcp", host, port), proxy=proxy)
-    check_proxy_ssl_context(proxy_ssl_context, proxy, route)
-    options = dial_options(
+    options = DialingOptions(
+        proxy=proxy,
         proxy_ssl_context=proxy_ssl_context,
         proxy_auth=proxy_auth,
         proxy_headers=proxy_headers,
         local_address=local_address,
         happy_eyeballs_delay=happy_eyeballs_delay,
+        trace=trace,
     )
-    log = StageLog(trace)
-    with reporting(route.target.url, log) as report:
-        report.route = route
-        return await dial(route, options, log)
+    return await _open_stream(make_target("tcp", host, port), options)
 
 
 async def open_ssl_over_tcp_stream(
@@ -141,7 +93,7 @@ async def open_ssl_over_tcp_stream(
     https_compatible: bool = False,
     proxy_ssl_context: ssl.SSLContext | None = None,
     proxy_auth: ProxyAuthArgument = None,
-    proxy_headers: ProxyHeadersOption = None,
+    proxy_headers: ProxyHeadersArgument | MakeProxyHeaders | None = None,
     local_address: str | None = None,
     happy_eyeballs_delay: float | None = None,
     trace: Trace | None = None,
@@ -177,24 +129,43 @@ async def open_ssl_over_tcp_stream(
     nothing behind.
 
     """
-    route = resolve_target(make_target("tls", host, port), proxy=proxy)
-    check_proxy_ssl_context(proxy_ssl_context, proxy, route)
-    options = dial_options(
+    options = DialingOptions(
+        proxy=proxy,
         proxy_ssl_context=proxy_ssl_context,
         proxy_auth=proxy_auth,
         proxy_headers=proxy_headers,
         local_address=local_address,
         happy_eyeballs_delay=happy_eyeballs_delay,
+        trace=trace,
     )
-    log = StageLog(trace)
-    with reporting(route.target.url, log) as report:
-        report.route = route
-        stream = await dial(
-            route,
-            options,
-            log,
-            ssl_context=ssl_context or default_context(),
-            https_compatible=https_compatible,
-        )
+    stream = await _open_stream(
+        make_target("tls", host, port),
+        options,
+        ssl_context=ssl_context or default_context(),
+        https_compatible=https_compatible,
+    )
     assert isinstance(stream, trio.SSLStream)  # dial() puts TLS on top where it gets a context
     return stream
+
+
+async def _open_stream(
+    target: Target,
+    options: DialingOptions,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+    https_compatible: bool = False,
+) -> trio.abc.Stream:
+    values = checked(options, FOR_DIALING)
+    proxy: ProxyArgument = values["proxy"]
+    route = resolve_target(target, proxy=proxy)
+    check_proxy_ssl_context(values["proxy_ssl_context"], proxy, route)
+    log = StageLog(values["trace"])
+    with reporting(target.url, log) as report:
+        report.route = route
+        return await dial(
+            route,
+            dial_options(values),
+            log,
+            ssl_context=ssl_context,
+            https_compatible=https_compatible,
+        )

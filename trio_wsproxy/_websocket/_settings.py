@@ -60,26 +60,11 @@ class ConnectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """How a connection behaves; each is a parameter of :func:`open_websocket_url`."""
+    """How a connection behaves: checked options of :func:`open_websocket_url`."""
 
-    ping_interval: float | None = 20
-    ping_timeout: float | None = 20
-    disconnect_timeout: float = 60
-    max_message_size: int | None = 2**20
-    message_queue_size: int | None = None
-    receive_buffer_size: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse, with a ValueError, what would only be noticed much later, or never."""
-        for name, zero_will_do in (
-            ("ping_interval", False),
-            ("ping_timeout", False),
-            ("disconnect_timeout", True),
-            ("max_message_size", True),
-            ("message_queue_size", True),
-            ("receive_buffer_size", False),
-        ):
-            value = getattr(self, name)
-            if value is not None and not (value > 0 or (value == 0 and zero_will_do)):
-                least = "0 or more" if zero_will_do else "more than 0"
-                raise ValueError(f"{name} must be {least}, not {value!r}")
+    ping_interval: float | None
+    ping_timeout: float | None
+    disconnect_timeout: float
+    max_message_size: int | None
+    message_queue_size: int | None
+    receive_buffer_size: int | None

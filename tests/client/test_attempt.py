@@ -1,0 +1,196 @@
+"""What is asked for on the way to a connection, and how an attempt fails."""
+
+from __future__ import annotations
+
+import signal
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+from _network import Network, assert_nothing_left, be_good, our_tasks
+from _peer import Peer, Wire
+from trio.testing import MockClock
+
+from trio_wsproxy import (
+    ConnectionRejected,
+    ConnectionTimeout,
+    HandshakeError,
+    ServerRejected,
+    connect_websocket_url,
+    open_websocket_url,
+    wrap_client_stream,
+)
+from trio_wsproxy._client import _attempt
+
+URL = "ws://example.org/chat"
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "host"),
+    [
+        ("ws://example.org/", None, "example.org"),
+        ("ws://example.org:80/", None, "example.org"),
+        ("ws://example.org:443/", None, "example.org:443"),
+        ("wss://example.org/", None, "example.org"),
+        ("wss://example.org:443/", None, "example.org"),
+        ("wss://example.org:80/", None, "example.org:80"),
+        ("WS://EXAMPLE.org./", None, "example.org"),
+        ("ws://[::1]:81/", None, "[::1]:81"),
+        ("ws://b\xfccher.example/", None, "xn--bcher-kva.example"),
+        ("ws://example.org/", {"Host": "other.example"}, "other.example"),
+        ("ws://example.org/", {"host": "other.example:1"}, "other.example:1"),
+    ],
+)
+async def test_host(
+    url: str, headers: dict[str, str] | None, host: str, peer: Peer, nursery: trio.Nursery
+) -> None:
+    """Host is the server's name, with the port unless it is the scheme's; the user's own wins."""
+    nursery.start_soon(be_good, peer)
+    async with open_websocket_url(url, extra_headers=headers):
+        pass
+    request = peer.stream.writes[0].split(b"\r\n")
+    assert [x for x in request if x.lower().startswith(b"host:")] == [b"Host: " + host.encode()]
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "headers", "sent"),
+    [
+        ("", None, None),
+        ("user:pass@", None, "Basic dXNlcjpwYXNz"),
+        ("user@", None, "Basic dXNlcjo="),
+        ("us%C3%A9r:p%40ss@", None, "Basic dXPDqXI6cEBzcw=="),
+        ("user:pass@", {"Authorization": "Bearer x"}, "Bearer x"),
+        ("user:pass@", {"authorization": "Bearer x"}, "Bearer x"),
+        ("", {"Authorization": "Bearer x"}, "Bearer x"),
+    ],
+)
+async def test_authorization(
+    userinfo: str,
+    headers: dict[str, str] | None,
+    sent: str | None,
+    peer: Peer,
+    nursery: trio.Nursery,
+) -> None:
+    """User name and password of the URL become Basic credentials, unless the user brings others."""
+    nursery.start_soon(be_good, peer)
+    async with open_websocket_url(f"ws://{userinfo}example.org/", extra_headers=headers) as ws:
+        assert "pass" not in repr(ws)
+    assert peer.request is not None
+    found = [v for k, v in peer.request.extra_headers if k.lower() == b"authorization"]
+    assert found == ([] if sent is None else [sent.encode()])
+
+
+async def test_tls_context(network: Network, nursery: trio.Nursery) -> None:
+    """wss:// brings TLS, with the caller's context where there is one; ws:// brings none."""
+    mine = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for url, context in (("ws://x/", None), ("wss://x/", None), ("wss://x/", mine)):
+        nursery.start_soon(be_good, network.replace_peer())
+        async with open_websocket_url(url, context):
+            pass
+    without, default, given = network.contexts
+    assert without is None
+    assert isinstance(default, ssl.SSLContext)
+    assert given is mine
+
+
+# --- opening fails --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stall", "waiting_for"),
+    [
+        (True, "the TCP connection to the server example.org:80"),
+        (False, "the answer of ws://example.org/chat?… to the WebSocket request"),
+    ],
+)
+async def test_connect_timeout(
+    stall: bool, waiting_for: str, network: Network, autojump_clock: MockClock
+) -> None:
+    """The message says what was being waited for."""
+    network.stall = stall
+    network.peer.stream.on_write = lambda: None
+    with pytest.raises(ConnectionTimeout) as caught:
+        async with open_websocket_url(
+            "ws://user:pw@example.org/chat?token=secret", connect_timeout=7
+        ):
+            pass
+    assert str(caught.value) == (
+        f"no connection to ws://example.org/chat?… within 7 s; was waiting for {waiting_for}; "
+        "does that one answer at all, or is connect_timeout too short?"
+    )
+    assert trio.current_time() == 7
+    assert our_tasks() == []
+    assert network.peer.stream.closed is not stall
+
+
+async def test_a_refusal_closes_the_stream(peer: Peer, nursery: trio.Nursery) -> None:
+    """A refusal is told with its body, and no stream is left, whichever way was taken."""
+    refusal = b"HTTP/1.1 503 Busy\r\nContent-Length: 5\r\n\r\nlater"
+    peer.stream.on_write = lambda: peer.stream.put(refusal)
+    with pytest.raises(ConnectionRejected) as caught:
+        async with open_websocket_url(URL):
+            pass
+    assert isinstance(caught.value, ServerRejected)
+    assert (caught.value.status_code, caught.value.body) == (503, b"later")
+    assert_nothing_left(peer)
+
+
+async def test_a_refusal_in_a_users_nursery(peer: Peer, nursery: trio.Nursery) -> None:
+    """It comes as it is, and the nursery runs nothing."""
+    peer.stream.on_write = lambda: peer.stream.put(b"HTTP/1.1 404 \r\n\r\n")
+    peer.stream.put(b"")
+    with pytest.raises(HandshakeError):
+        await connect_websocket_url(nursery, URL)
+    assert nursery.child_tasks == frozenset()
+    assert peer.stream.closed
+
+
+@pytest.mark.parametrize("connect", [connect_websocket_url, wrap_client_stream])
+async def test_a_nursery_that_is_closed(connect: Any, peer: Peer) -> None:
+    """Where the nursery takes no tasks any more, the stream is closed."""
+    async with trio.open_nursery() as nursery:
+        pass
+    arguments = [URL] if connect is connect_websocket_url else [peer.stream, "example.org", "/"]
+    with pytest.raises(RuntimeError, match="closed"):
+        await connect(nursery, *arguments)
+    assert_nothing_left(peer)
+
+
+async def test_wrap_client_stream_timeout(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """The deadline holds for the opening handshake, and the stream is closed."""
+    wire = Wire()
+    with pytest.raises(ConnectionTimeout, match=r"example.org within 3 s; .* WebSocket request"):
+        await wrap_client_stream(nursery, wire, "example.org", "/", connect_timeout=3)
+    assert trio.current_time() == 3
+    assert wire.closed
+
+
+def press_ctrl_c() -> None:
+    """Do what the terminal does."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a program of the user's, who may press Ctrl-C."""
+    trio.run(main, clock=MockClock(autojump_threshold=0), strict_exception_groups=True)
+
+
+def test_ctrl_c_behind_dialing(network: Network) -> None:
+    """Nor is one left where the connection is for a nursery of the user's."""
+
+    async def dial(*args: Any, **options: Any) -> trio.abc.Stream:
+        stream = await network.dial(*args, **options)
+        press_ctrl_c()
+        return stream
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            with pytest.raises(KeyboardInterrupt):
+                await connect_websocket_url(nursery, URL)
+            assert_nothing_left(network.peer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_attempt, "dial", dial)
+        run(main)

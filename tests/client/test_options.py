@@ -1,0 +1,259 @@
+"""The options: what signatures, docs and command line say is what is declared, and is checked."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import ssl
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from _network import Network
+from _peer import Wire
+
+from trio_wsproxy import (
+    Options,
+    ProxyConfigError,
+    StreamOptions,
+    connect_websocket,
+    connect_websocket_url,
+    open_ssl_over_tcp_stream,
+    open_tcp_stream,
+    open_websocket,
+    open_websocket_url,
+    reconnecting_websocket_url,
+    wrap_client_stream,
+)
+from trio_wsproxy._cli import _connect
+from trio_wsproxy._cli._arguments import connection_arguments
+from trio_wsproxy._client._options import ALL, FOR_DIALING, FOR_STREAMS, DialingOptions, checked
+from trio_wsproxy._transport import DialOptions
+from trio_wsproxy._websocket import ConnectionSettings
+
+URL = "ws://example.org/chat"
+
+# In the order of the design, topic by topic.
+TOPICS = {
+    "target": ["subprotocols", "extra_headers"],
+    "proxy": ["proxy", "proxy_ssl_context", "proxy_auth", "proxy_headers"],
+    "transport": ["local_address", "happy_eyeballs_delay", "trace"],
+    "WebSocket": ["compression", "max_redirects"],
+    "keepalive": ["ping_interval", "ping_timeout"],
+    "timeouts": ["connect_timeout", "disconnect_timeout"],
+    "limits": ["max_message_size", "message_queue_size", "receive_buffer_size"],
+}
+
+
+# --- each option once -----------------------------------------------------------------------
+
+
+def documented(function: Callable[..., Any]) -> dict[str, str]:
+    """What a docstring says of each argument, in order and in one line each."""
+    text = inspect.getdoc(function) or ""
+    args = text.partition("\nArgs:\n")[2].partition("\n\n")[0]
+    entries = re.split(r"^  (?=\w+: )", args, flags=re.MULTILINE)[1:]
+    pairs = (" ".join(entry.split()).partition(": ") for entry in entries)
+    return {name: said for name, _, said in pairs}
+
+
+def own_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters that may only be given by name."""
+    parameters = inspect.signature(function).parameters.values()
+    return [x for x in parameters if x.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def test_order() -> None:
+    """The options are declared topic by topic."""
+    assert list(ALL) == [name for names in TOPICS.values() for name in names]
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "more"),
+    [
+        (open_websocket_url, Options, ()),
+        (open_tcp_stream, DialingOptions, ()),
+        (open_ssl_over_tcp_stream, DialingOptions, ("ssl_context", "https_compatible")),
+    ],
+)
+def test_signatures(function: Callable[..., Any], kind: type, more: tuple[str, ...]) -> None:
+    """A signature that is written out has the names, order, defaults and types declared."""
+    parameters = [x for x in own_parameters(function) if x.name not in more]
+    declared = {
+        name: option.default for name, option in ALL.items() if name in kind.__annotations__
+    }
+    assert {x.name: x.default for x in parameters} == declared
+    assert [x.name for x in parameters] == list(declared)
+    types = typing.get_type_hints(function)
+    assert {name: types[name] for name in declared} == typing.get_type_hints(kind)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (open_websocket, "Options"),
+        (connect_websocket, "Options"),
+        (connect_websocket_url, "Options"),
+        (reconnecting_websocket_url, "Options"),
+        (wrap_client_stream, "StreamOptions"),
+    ],
+)
+def test_other_signatures(function: Callable[..., Any], kind: str) -> None:
+    """All others take the same as ``**options``."""
+    options = inspect.signature(function).parameters["options"]
+    assert options.kind is inspect.Parameter.VAR_KEYWORD
+    assert options.annotation == f"Unpack[{kind}]"
+    assert "options" in documented(function)
+
+
+@pytest.mark.parametrize(
+    "function", [open_websocket_url, open_tcp_stream, open_ssl_over_tcp_stream]
+)
+def test_documented(function: Callable[..., Any]) -> None:
+    """A docstring has each parameter, in the order of the signature."""
+    assert list(documented(function)) == list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_documented_as_declared(name: str) -> None:
+    """A docstring begins with the declared line, and names the default unless that is nothing."""
+    said = documented(open_websocket_url)[name]
+    assert said.startswith(ALL[name].text)
+    default = ALL[name].default
+    if isinstance(default, int) and not isinstance(default, bool):
+        assert f"{default} by default" in said.replace("1 MiB", str(2**20))
+
+
+def test_subset_for_streams() -> None:
+    """A stream that was given takes all that does not concern the way, and says what that is."""
+    way = [*TOPICS["proxy"], "local_address", "happy_eyeballs_delay", "max_redirects"]
+    assert list(FOR_STREAMS) == [name for name in ALL if name not in way]
+    said = documented(wrap_client_stream)["options"].partition("the way:")[2]
+    assert re.findall(r"``(\w+)``", said) == list(FOR_STREAMS)
+    assert FOR_STREAMS.items() <= ALL.items()
+    assert FOR_DIALING.items() <= ALL.items()
+    assert StreamOptions.__annotations__.keys() == FOR_STREAMS.keys()
+
+
+@pytest.mark.parametrize("kind", [ConnectionSettings, DialOptions])
+def test_settings(kind: Any) -> None:
+    """The rooms below know each setting by its option's name, and a default of none but None."""
+    translated = {"omitted_headers", "make_headers"}  # parts of proxy_headers
+    fields = [field for field in dataclasses.fields(kind) if field.name not in translated]
+    assert {field.name for field in fields} <= set(ALL)
+    defaults = {field.default for field in fields} - {dataclasses.MISSING}
+    assert defaults <= {None, ()}
+
+
+def command_line(*more: str) -> argparse.Namespace:
+    """What ``trio-wsproxy connect`` makes of its arguments."""
+    parser = argparse.ArgumentParser()
+    _connect.add_parser(parser.add_subparsers())
+    return parser.parse_args(["connect", URL, *more])
+
+
+def test_command_line() -> None:
+    """The command line's defaults are the declared ones."""
+    given = {
+        **connection_arguments(command_line()),
+        "max_message_size": command_line().max_size,
+    }
+    assert given.pop("ssl_context") is None
+    assert checked(given) == checked({})
+    assert "proxy" in given
+    assert "connect_timeout" in given
+
+
+@pytest.mark.parametrize("way", [open_websocket_url, connect_websocket_url])
+async def test_no_such_option(way: Callable[..., Any]) -> None:
+    """A name that is not declared is refused as Python does it."""
+    arguments = (URL,) if way is open_websocket_url else (None, URL)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'pings'"):
+        await way(*arguments, pings=1)
+
+
+async def test_no_such_option_for_a_stream(nursery: Any) -> None:
+    """So is one that concerns the way where there is a stream already; the stream is closed."""
+    wire = Wire()
+    options: Any = {"proxy": None}
+    with pytest.raises(TypeError, match="unexpected keyword argument 'proxy'"):
+        await wrap_client_stream(nursery, wire, "example.org", "/", **options)
+    assert wire.closed
+
+
+# --- bad values -----------------------------------------------------------------------------
+
+
+BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"ssl_context": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}, ValueError, "wss://"),
+    ({"proxy": "ftp://user:secret@proxy"}, ProxyConfigError, "'ftp'"),
+    ({"proxy": "http://user:secret@proxy:99999"}, ProxyConfigError, "99999"),
+    ({"proxy": "socks4://user:secret@proxy"}, ProxyConfigError, "SOCKS4"),
+    ({"proxy": ["http://proxy", "gopher://proxy"]}, ProxyConfigError, "'gopher'"),
+    ({"proxy": False}, TypeError, "None"),
+    (
+        {"proxy": "http://proxy", "proxy_ssl_context": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)},
+        ValueError,
+        "https:// proxy",
+    ),
+    ({"proxy_headers": {"A B": "secret"}}, ValueError, "proxy_headers"),
+    ({"proxy_headers": {"Host": "x"}}, ValueError, "proxy_headers"),
+    ({"extra_headers": {"A B": "secret"}}, ValueError, "extra_headers"),
+    ({"extra_headers": {"A": "secret\r\nB: 1"}}, ValueError, "extra_headers"),
+    ({"extra_headers": {"Proxy-Authorization": "secret"}}, ValueError, "proxy URL"),
+    ({"extra_headers": {"Sec-WebSocket-Protocol": "x"}}, ValueError, "subprotocols="),
+    ({"extra_headers": {"Host": "a..b"}}, ValueError, "host 'a..b'"),
+    ({"subprotocols": "chat"}, TypeError, r"\['chat'\]"),
+    ({"subprotocols": ["a b"]}, ValueError, "token"),
+    ({"subprotocols": [""]}, ValueError, "token"),
+    ({"subprotocols": ["a", "b", "a"]}, ValueError, "once"),
+    ({"ping_interval": 0}, ValueError, "ping_interval"),
+    ({"ping_timeout": -1}, ValueError, "ping_timeout"),
+    ({"disconnect_timeout": -1}, ValueError, "disconnect_timeout"),
+    ({"connect_timeout": -1}, ValueError, "connect_timeout must be 0 or more"),
+    ({"message_queue_size": -1}, ValueError, "message_queue_size"),
+    ({"max_redirects": -1}, ValueError, "max_redirects"),
+    ({"happy_eyeballs_delay": -1}, ValueError, "happy_eyeballs_delay"),
+    ({"max_message_size": -1}, ValueError, "max_message_size"),
+    ({"receive_buffer_size": 0}, ValueError, "receive_buffer_size"),
+    ({"compression": "gzip"}, ValueError, "compression"),
+    ({"proxy_auth": "secret"}, TypeError, "proxy_auth"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "says"), BAD)
+async def test_bad_options(
+    options: dict[str, Any], error: type[Exception], says: str, network: Network
+) -> None:
+    """A bad value is refused by name before anything is dialed, and secrets are not repeated."""
+    with pytest.raises(error, match=says) as caught:
+        async with open_websocket_url(URL, **options):
+            pass
+    assert type(caught.value) is error
+    assert "secret" not in f"{caught.value} {caught.value!r}"
+    assert network.routes == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ping_interval": 0},
+        {"ping_interval": -1},
+        {"ping_timeout": 0},
+        {"disconnect_timeout": -1},
+        {"max_message_size": -1},
+        {"message_queue_size": -1},
+        {"receive_buffer_size": 0},
+        {"ping_interval": float("nan")},
+        {"connect_timeout": float("nan")},
+        {"happy_eyeballs_delay": float("nan")},
+    ],
+)
+def test_settings_refused(settings: dict[str, Any]) -> None:
+    """A number that no connection could live with is refused, by name."""
+    (name,) = settings
+    with pytest.raises(ValueError, match=name):
+        checked(settings)

@@ -1,0 +1,265 @@
+"""One attempt to connect: deadline, route, dial, upgrade, redirects.
+
+What a call asks for is checked and frozen in a :class:`Plan` first; nothing has been sent then.
+:func:`connect` carries it out: it resolves the route, has it dialed, shakes hands, and makes
+the connection, everything in the caller's task and under one deadline. Only then is a nursery
+needed: the caller's, for the ``connect_…`` functions, or one of our own (:class:`opened`), for
+the ``open_…`` context managers. Whoever fails while holding the stream closes it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import trio
+
+from trio_wsproxy._auth._schemes import basic
+from trio_wsproxy._exceptions import ConnectionTimeout, HandshakeError, ServerRejected
+from trio_wsproxy._http._head import HeaderPairs
+from trio_wsproxy._report._dial_report import reporting
+from trio_wsproxy._report._stages import StageLog, Trace
+from trio_wsproxy._routing import ProxyArgument, resolve_target
+from trio_wsproxy._transport import HTTP_1_1, DialOptions, default_context, dial, socket_of
+from trio_wsproxy._urls._proxies import Target
+from trio_wsproxy._websocket import (
+    Address,
+    Attendant,
+    ConnectionInfo,
+    ConnectionSettings,
+    Deflate,
+    OpeningRequest,
+    PerMessageDeflate,
+    WebSocketConnection,
+    attendant_of,
+    shake_hands,
+)
+
+from ._hosting import Leave, entered_already, hosted
+from ._options import (
+    FOR_STREAMS,
+    Options,
+    StreamOptions,
+    check_proxy_ssl_context,
+    checked,
+    connection_settings,
+    dial_options,
+)
+from ._redirects import headers_for, redirect_target
+
+StartSoon: TypeAlias = Callable[..., object]  # a nursery's
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked call of one of the public functions."""
+
+    target: Target
+    ssl_context: ssl.SSLContext | None
+    subprotocols: tuple[str, ...]
+    headers: HeaderPairs
+    deflate: Deflate | None
+    max_redirects: int
+    trace: Trace | None
+    proxy: ProxyArgument
+    dial_options: DialOptions
+    connect_timeout: float
+    settings: ConnectionSettings
+
+
+def make_plan(target: Target, ssl_context: ssl.SSLContext | None, options: Options) -> Plan:
+    """Check all arguments; nothing has been sent yet."""
+    if ssl_context is not None and not target.secure:
+        raise ValueError(f"ssl_context needs a wss:// URL, but this is {target.url}")
+    values = checked(options)
+    return Plan(
+        target=target,
+        ssl_context=ssl_context,
+        subprotocols=values["subprotocols"],
+        headers=values["extra_headers"],
+        deflate=values["compression"],
+        max_redirects=values["max_redirects"],
+        trace=values["trace"],
+        proxy=values["proxy"],
+        dial_options=dial_options(values),
+        connect_timeout=values["connect_timeout"],
+        settings=connection_settings(values),
+    )
+
+
+class opened(hosted[WebSocketConnection]):  # noqa: N801  # used like a function
+    """Dial, then host the connection."""
+
+    __slots__ = ("_plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan: Plan | None = plan
+
+    @trio.lowlevel.enable_ki_protection
+    async def __aenter__(self) -> WebSocketConnection:
+        plan, self._plan = self._plan, None  # nobody needs it later, and that may be long
+        if plan is None:
+            raise entered_already()
+        connection = await connect(plan)
+        attendant = attendant_of(connection)
+
+        def begin(nursery: trio.Nursery) -> tuple[WebSocketConnection, Leave]:
+            nursery.start_soon(attendant.run)
+            return connection, attendant.leave
+
+        self._begin = begin
+        return await super().__aenter__()
+
+
+@trio.lowlevel.enable_ki_protection
+async def connect(plan: Plan, start_soon: StartSoon | None = None) -> WebSocketConnection:
+    """Do everything that comes before the nursery: dial and upgrade, following redirects.
+
+    Args:
+      plan: What to do.
+      start_soon: Of the user's nursery, if there is one; else the caller starts the
+        connection's task, which is then shielded from cancellation.
+
+    """
+    with reporting(plan.target.url, StageLog(plan.trace)) as report:
+        with trio.move_on_after(plan.connect_timeout):
+            for _ in range(plan.max_redirects):
+                try:
+                    return await _attempt(plan, report, start_soon)
+                except ServerRejected as exc:
+                    target = redirect_target(plan.target, exc)
+                    if target is None:
+                        raise
+                    headers = headers_for(plan.headers, plan.target, target)
+                    plan = replace(plan, target=target, headers=headers)
+            return await _attempt(plan, report, start_soon)
+        raise _timed_out(plan.target.url, plan.connect_timeout, report.log)
+
+
+async def wrap(
+    stream: trio.abc.Stream,
+    host: str,
+    resource: str,
+    options: StreamOptions,
+    start_soon: StartSoon,
+) -> WebSocketConnection:
+    """Do what is left where there is a stream already: upgrade it, or close it.
+
+    Args:
+      stream: Connected to the server.
+      host: The value of the ``Host`` header.
+      resource: Path and query.
+      options: Not checked yet.
+      start_soon: Of the user's nursery.
+
+    """
+    try:
+        values = checked(options, FOR_STREAMS)
+        request = _request(host, host, resource, values["subprotocols"], values["extra_headers"])
+        settings, deflate = connection_settings(values), values["compression"]
+        timeout: float = values["connect_timeout"]
+        with reporting(host, StageLog(values["trace"])) as report:
+            with trio.move_on_after(timeout):
+                return await _upgrade(stream, request, deflate, settings, report, start_soon)
+            raise _timed_out(request.url, timeout, report.log)  # noqa: TRY301  # closes, too
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+
+
+async def _attempt(
+    plan: Plan, report: reporting, start_soon: StartSoon | None
+) -> WebSocketConnection:
+    target = plan.target
+    report.url, report.route = target.url, None
+    report.route = route = resolve_target(target, proxy=plan.proxy)
+    check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
+    context = (plan.ssl_context or default_context(HTTP_1_1)) if target.secure else None
+    headers = plan.headers + _credentials(target, plan.headers)
+    request = _request(target.url, target.host_header, target.resource, plan.subprotocols, headers)
+    stream = await dial(route, plan.dial_options, report.log, ssl_context=context)
+    try:
+        return await _upgrade(stream, request, plan.deflate, plan.settings, report, start_soon)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+
+
+def _request(
+    url: str, host: str, resource: str, subprotocols: tuple[str, ...], headers: HeaderPairs
+) -> OpeningRequest:
+    """Put the WebSocket request together; a Host header of the user's replaces ours."""
+    hosts = [value.decode("latin-1") for name, value in headers if name.lower() == b"host"]
+    return OpeningRequest(
+        url=url,
+        host=hosts[-1] if hosts else host,
+        resource=resource,
+        subprotocols=subprotocols,
+        headers=tuple(pair for pair in headers if pair[0].lower() != b"host"),
+    )
+
+
+def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
+    """Turn the URL's user name and password into a header, as curl and browsers do."""
+    if target.username is None or any(name.lower() == b"authorization" for name, _ in headers):
+        return ()
+    value = basic(target.username, target.password or "")
+    return ((b"Authorization", value.encode("ascii")),)
+
+
+async def _upgrade(
+    stream: trio.abc.Stream,
+    request: OpeningRequest,
+    deflate: Deflate | None,
+    settings: ConnectionSettings,
+    report: reporting,
+    start_soon: StartSoon | None,
+) -> WebSocketConnection:
+    """Shake hands, make the connection, and start it in the user's nursery if there is one."""
+    waiting_for = f"the answer of {request.url} to the WebSocket request"
+    with report.log.stage("upgrade", None, request.host, waiting_for) as stage:
+        extensions = [PerMessageDeflate(deflate, settings.max_message_size)] if deflate else []
+        answer = await shake_hands(stream, request, extensions, stage)
+    route = report.route
+    info = ConnectionInfo(
+        path=request.resource,
+        subprotocol=answer.subprotocol,
+        headers=answer.headers,
+        extensions=answer.extensions,
+        trailing=answer.trailing,
+        local=_address(stream, local=True),
+        remote=_address(stream, local=False),
+        route=route,
+        dial_report=report.report(),
+    )
+    attendant = Attendant(stream, info, settings, shielded=start_soon is None)
+    if start_soon is not None:
+        start_soon(attendant.run)  # raises where the nursery is closed already
+    return WebSocketConnection(attendant)
+
+
+def _address(stream: trio.abc.Stream, *, local: bool) -> Address:
+    socket = socket_of(stream)
+    if socket is None:
+        return repr(stream)
+    try:
+        address, port, *_ = socket.getsockname() if local else socket.getpeername()
+    except (OSError, ValueError):  # reset already; or a Unix socket, which has neither
+        return repr(stream)
+    return address, port, isinstance(stream, trio.SSLStream)
+
+
+def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:
+    question = "does that one answer at all, or is connect_timeout too short?"
+    silent = log.stages[-1:]
+    if silent and silent[0].name == "socks" and "reply" not in silent[0].details:
+        # squid and tinyproxy, for example, take a SOCKS greeting for the beginning of a request.
+        question = (
+            "it has not sent a byte; if it is an HTTP proxy, use http:// for its scheme; "
+            "or is connect_timeout too short?"
+        )
+    return ConnectionTimeout(
+        f"no connection to {url} within {timeout:g} s; was waiting for {log.waiting_for}; {question}"
+    )

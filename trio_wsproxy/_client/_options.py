@@ -1,0 +1,396 @@
+"""The options of a connection, each declared once.
+
+Name and type of an option stand in a ``TypedDict``, so that editors and type checkers know it
+wherever a function takes ``**options: Unpack[Options]``; the :class:`Option` beside the type
+has the rest: one line of documentation, the default, and the check. :func:`checked` reads them,
+once for each call, before anything is sent.
+
+The order, by topic, is that of signatures, docstrings and documentation. Python cannot make a
+signature that a type checker sees, so :func:`open_websocket_url` writes this one out, and
+``tests/client/test_options.py`` holds it, its docstring, the settings of a connection and the
+command line to what stands here. Who adds an option adds it to a topic here, to that signature
+and docstring, and to what uses it: :class:`Plan`, or one of the two functions at the end.
+"""
+# No "from __future__ import annotations": these annotations are read when the file is loaded.
+
+import re
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+
+from trio_wsproxy._auth._scheme import ProxyAuthArgument, check_proxy_auth
+from trio_wsproxy._http._head import (
+    HeaderPairs,
+    HeadersArgument,
+    ProxyHeadersArgument,
+    proxy_header_pairs,
+)
+from trio_wsproxy._report._stages import Trace
+from trio_wsproxy._routing import ProxyArgument, Route
+from trio_wsproxy._transport import DialOptions, MakeProxyHeaders
+from trio_wsproxy._websocket import ConnectionSettings, Deflate, check_extra_headers
+
+CONNECT_TIMEOUT = 60  # seconds; trio-websocket's
+DISCONNECT_TIMEOUT = 60  # seconds; trio-websocket's
+MAX_MESSAGE_SIZE = 2**20  # bytes; trio-websocket's
+PING_INTERVAL = 20  # seconds; below the idle timeouts of common proxies (nginx 60, ELB 60)
+PING_TIMEOUT = 20  # seconds
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+
+
+# --- checks: each takes the option's name and a value, and gives what the rooms below want --
+
+
+def _as_it_is(_name: str, value: object) -> object:
+    """Leave the check to whoever has the rest of what it takes: the target, or the route."""
+    return value
+
+
+def _tokens(name: str, value: Iterable[str] | None) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise TypeError(f"{name} is a sequence of str: [{value!r}]")
+    tokens = tuple(value or ())
+    for token in tokens:
+        if not TOKEN.fullmatch(token):
+            raise ValueError(f"{name}: {token!r} is not a token (RFC 6455 section 4.1)")
+    if len(set(tokens)) != len(tokens):
+        raise ValueError(f"{name}: each must be offered once (RFC 6455 section 4.1): {tokens}")
+    return tokens
+
+
+def _headers(_name: str, value: HeadersArgument | None) -> HeaderPairs:
+    return check_extra_headers(value)
+
+
+def _schemes(name: str, value: ProxyAuthArgument) -> tuple[object, ...] | Literal["netrc"]:
+    return check_proxy_auth(value, name=name)
+
+
+class _ProxyHeaders(NamedTuple):
+    """What ``proxy_headers`` comes to: what to send, what not to send, whom to ask for more."""
+
+    pairs: HeaderPairs
+    omitted: frozenset[bytes]
+    make: MakeProxyHeaders | None
+
+
+def _proxy_headers(
+    name: str, value: ProxyHeadersArgument | MakeProxyHeaders | None
+) -> _ProxyHeaders:
+    if callable(value):
+        return _ProxyHeaders((), frozenset(), value)
+    return _ProxyHeaders(*proxy_header_pairs(value, name=name), None)
+
+
+def _delay(name: str, value: float | None) -> float | None:
+    if value is not None and not value >= 0:
+        raise ValueError(f"{name} is 0 or more, not {value}")
+    return value
+
+
+def _deflate(name: str, value: Literal["deflate"] | Deflate | None) -> Deflate | None:
+    if value is None or isinstance(value, Deflate):
+        return value
+    if value == "deflate":
+        return Deflate()
+    raise ValueError(f'{name} is None, "deflate" or a Deflate, not {value!r}')
+
+
+def _count(name: str, value: int) -> int:
+    if value < 0:
+        raise ValueError(f"{name} cannot be negative, but is {value}")
+    return value
+
+
+def _above_zero(name: str, value: float | None) -> float | None:
+    if value is not None and not value > 0:  # "not", for NaN is neither
+        raise ValueError(f"{name} must be more than 0, not {value!r}")
+    return value
+
+
+def _not_below_zero(name: str, value: float | None) -> float | None:
+    if value is not None and not value >= 0:
+        raise ValueError(f"{name} must be 0 or more, not {value!r}")
+    return value
+
+
+# --- the options, topic by topic ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What there is to say of an option beside its name and type.
+
+    Attributes:
+      text: One line of documentation; the docstring of :func:`open_websocket_url` begins with
+        it, and may say more.
+      default: What it is where it is not given.
+      check: Is called with its name and its value, the default too, and gives what is used.
+        It raises :exc:`ValueError` or :exc:`TypeError` with the name in the message.
+
+    """
+
+    text: str
+    default: object = None
+    check: Callable[[str, Any], object] = _as_it_is
+
+
+class TargetOptions(TypedDict, total=False):
+    """What is asked for."""
+
+    subprotocols: Annotated[
+        Iterable[str] | None,
+        Option(
+            "The subprotocols to offer, in order of preference; none by default.", check=_tokens
+        ),
+    ]
+    extra_headers: Annotated[
+        HeadersArgument | None,
+        Option(
+            "Additional headers of the WebSocket request, as pairs or a mapping.", check=_headers
+        ),
+    ]
+
+
+class ProxyOptions(TypedDict, total=False):
+    """The way there."""
+
+    proxy: Annotated[
+        ProxyArgument,
+        Option("``True`` (default) for what the system says, see :func:`resolve_proxy`;", True),
+    ]
+    proxy_ssl_context: Annotated[
+        ssl.SSLContext | None,
+        Option("For TLS with ``https://`` proxies; by default the platform's trust store."),
+    ]
+    proxy_auth: Annotated[
+        ProxyAuthArgument,
+        Option(
+            "How to authenticate with each HTTP proxy whose URL has no credentials:",
+            check=_schemes,
+        ),
+    ]
+    proxy_headers: Annotated[
+        ProxyHeadersArgument | MakeProxyHeaders | None,
+        Option("Additional headers of each ``CONNECT`` request,", check=_proxy_headers),
+    ]
+
+
+class TransportOptions(TypedDict, total=False):
+    """The TCP connection to the first hop."""
+
+    local_address: Annotated[
+        str | None, Option("The address of this machine to connect from; any by default.")
+    ]
+    happy_eyeballs_delay: Annotated[
+        float | None,
+        Option(
+            "Seconds after which another address of the first hop is tried beside the first",
+            check=_delay,
+        ),
+    ]
+
+
+class TraceOptions(TypedDict, total=False):
+    """Who is told."""
+
+    trace: Annotated[
+        Trace | None, Option('Called with ``"begin"`` or ``"end"`` and the :class:`Stage`')
+    ]
+
+
+class MessageOptions(TypedDict, total=False):
+    """How messages are sent."""
+
+    compression: Annotated[
+        Literal["deflate"] | Deflate | None,
+        Option(
+            '``"deflate"`` or a :class:`Deflate` offers permessage-deflate (RFC 7692);',
+            check=_deflate,
+        ),
+    ]
+
+
+class RedirectOptions(TypedDict, total=False):
+    """What becomes of a server's redirects."""
+
+    max_redirects: Annotated[
+        int,
+        Option("Redirects (301, 302, 303, 307, 308) to follow, 0 by default.", 0, _count),
+    ]
+
+
+class KeepaliveOptions(TypedDict, total=False):
+    """How a dead connection is noticed."""
+
+    ping_interval: Annotated[
+        float | None,
+        Option(
+            "Seconds of silence after which a ping is sent, 20 by default;",
+            PING_INTERVAL,
+            _above_zero,
+        ),
+    ]
+    ping_timeout: Annotated[
+        float | None,
+        Option(
+            "Seconds of silence after a ping after which the connection is lost, 20 by default;",
+            PING_TIMEOUT,
+            _above_zero,
+        ),
+    ]
+
+
+class TimeoutOptions(TypedDict, total=False):
+    """How long opening and closing may take."""
+
+    connect_timeout: Annotated[
+        float,
+        Option(
+            "Seconds for everything until the connection is open, 60 by default.",
+            CONNECT_TIMEOUT,
+            _not_below_zero,
+        ),
+    ]
+    disconnect_timeout: Annotated[
+        float,
+        Option(
+            "Seconds for the closing handshake, 60 by default.",
+            DISCONNECT_TIMEOUT,
+            _not_below_zero,
+        ),
+    ]
+
+
+class LimitOptions(TypedDict, total=False):
+    """How much memory a peer may take."""
+
+    max_message_size: Annotated[
+        int | None,
+        Option(
+            "Bytes of a message beyond which the connection is closed with code 1009, 1 MiB by "
+            "default;",
+            MAX_MESSAGE_SIZE,
+            _not_below_zero,
+        ),
+    ]
+    message_queue_size: Annotated[
+        int | None,
+        Option("Unread messages above which reading stops;", check=_not_below_zero),
+    ]
+    receive_buffer_size: Annotated[
+        int | None,
+        Option("Bytes to ask the stream for at once;", check=_above_zero),
+    ]
+
+
+class Options(
+    TargetOptions,
+    ProxyOptions,
+    TransportOptions,
+    TraceOptions,
+    MessageOptions,
+    RedirectOptions,
+    KeepaliveOptions,
+    TimeoutOptions,
+    LimitOptions,
+    total=False,
+):
+    """The keyword arguments of :func:`open_websocket_url`, for ``**options: Unpack[Options]``."""
+
+
+class StreamOptions(
+    TargetOptions,
+    TraceOptions,
+    MessageOptions,
+    KeepaliveOptions,
+    TimeoutOptions,
+    LimitOptions,
+    total=False,
+):
+    """Those that :func:`wrap_client_stream` takes: all that do not concern the way."""
+
+
+class DialingOptions(ProxyOptions, TransportOptions, TraceOptions, total=False):
+    """Those that :func:`open_tcp_stream` takes: all that concern nothing but the way."""
+
+
+# --- reading them ---------------------------------------------------------------------------
+
+
+def declared(kind: type) -> dict[str, Option]:
+    """Give the declarations of one of the classes above, by name and in order."""
+    return {name: hint.__metadata__[0] for name, hint in kind.__annotations__.items()}
+
+
+ALL = declared(Options)
+FOR_STREAMS = declared(StreamOptions)
+FOR_DIALING = declared(DialingOptions)
+
+
+def checked(
+    options: Mapping[str, object], declarations: Mapping[str, Option] = ALL
+) -> dict[str, Any]:
+    """Check what was given, and add what was not.
+
+    Args:
+      options: What was given.
+      declarations: What may be given.
+
+    Returns:
+      Each option's value as its check gives it.
+
+    Raises:
+      ValueError: A value makes no sense.
+      TypeError: A value is of another type, or there is no such option.
+
+    """
+    for name in options:
+        if name not in declarations:
+            raise TypeError(f"got an unexpected keyword argument {name!r}")
+    return {
+        name: option.check(name, options.get(name, option.default))
+        for name, option in declarations.items()
+    }
+
+
+def check_proxy_ssl_context(
+    context: ssl.SSLContext | None, proxy: ProxyArgument, route: Route
+) -> None:
+    """Refuse a context that nothing would use.
+
+    Where the system chooses the proxy, a program cannot know whether that will be an
+    ``https://`` one, and may bring the context in any case.
+
+    Raises:
+      ValueError: The proxies were given explicitly, and none of them is ``https://``.
+
+    """
+    if context is None or proxy is True or any(hop.scheme == "https" for hop in route.hops):
+        return
+    hops = ", ".join(hop.url for hop in route.hops) or "a direct connection"
+    raise ValueError(f"proxy_ssl_context needs an https:// proxy, but proxy= is {hops}")
+
+
+_SETTINGS = tuple(field.name for field in fields(ConnectionSettings))
+
+
+def connection_settings(values: Mapping[str, Any]) -> ConnectionSettings:
+    """Pick what an open connection wants to know out of checked options."""
+    return ConnectionSettings(**{name: values[name] for name in _SETTINGS})
+
+
+def dial_options(values: Mapping[str, Any]) -> DialOptions:
+    """Pick what the dialer wants to know out of checked options."""
+    headers: _ProxyHeaders = values["proxy_headers"]
+    return DialOptions(
+        proxy_ssl_context=values["proxy_ssl_context"],
+        proxy_auth=values["proxy_auth"],
+        proxy_headers=headers.pairs,
+        omitted_headers=headers.omitted,
+        make_headers=headers.make,
+        local_address=values["local_address"],
+        happy_eyeballs_delay=values["happy_eyeballs_delay"],
+    )
