@@ -9,6 +9,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 
+sys.path.insert(0, str(Path(__file__).parent))  # the extension house
 sys.path.insert(0, str(Path(__file__).parent.parent))  # build what stands here, installed or not
 
 import trio_wsproxy
@@ -22,12 +23,13 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinxcontrib_trio",  # marks what is awaited and what goes behind "async with"
+    "house",  # the picture of the rooms, in architecture.rst
 ]
 
 html_theme = "furo"
 html_title = f"trio_wsproxy {release}"
 html_static_path = ["_static"]
-html_css_files = ["wrap.css"]
+html_css_files = ["wrap.css", "house.css"]
 
 add_module_names = False  # the head of a page says where its names are imported from
 autodoc_member_order = "bysource"
