@@ -104,10 +104,18 @@ def _first_sentence(path: Path) -> str:
     return " ".join(text.partition("\n\n")[0].split())
 
 
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """All of a module but what only type checkers read: annotations may look upward."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from _running(child)
+
+
 def _imports(module: str, path: Path) -> Iterator[str]:
     """All that a module imports, and the modules that its names may be."""
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _running(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
