@@ -7,7 +7,8 @@ stream has one owner, the dialer, so ``close`` does nothing here.
 
 Four things python-socks does that would hurt are met at this boundary:
 
-* it encodes credentials as ASCII and drops a user name without a password: :class:`_Credential`;
+* it encodes credentials as ASCII and drops a user name without a password: it never gets them,
+  and :class:`_Borrowed` writes them where they belong;
 * it waits for the rest of a refusal, which some proxies never send: :class:`_Borrowed` reads
   the code as soon as it is there;
 * it decodes the bound name, which nobody needs, as UTF-8 and fails on others;
@@ -27,11 +28,13 @@ from python_socks.async_.trio.v2 import Proxy as SocksClient
 from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
 from trio_wsproxy._report._evidence import SocksAnswer
 from trio_wsproxy._report._stages import Running
+from trio_wsproxy._urls._proxies import Proxy
 
 from ._hop import Hop
 from ._prefixed_stream import with_prefix
 
 RECEIVE_SIZE = 4096  # bytes; an answer has some hundred at most
+USER_ID_AT = 8  # in a SOCKS4 request: behind version, command, port and address
 MAX_EVIDENCE = 32  # bytes of an answer that a report shows
 
 # RFC 1928 section 6; above 90: the SOCKS4 memo.
@@ -86,13 +89,15 @@ async def open_socks_tunnel(
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     borrowed = _Borrowed(stream, hop, authority)
     proxy = hop.proxy
-    version = ProxyType.SOCKS4 if proxy.scheme.startswith("socks4") else ProxyType.SOCKS5
+    version = ProxyType.SOCKS4 if borrowed.socks4 else ProxyType.SOCKS5
+    # Makes python-socks offer a login, which _Borrowed then writes; SOCKS4 has none to offer.
+    stand_in = None if borrowed.socks4 or proxy.username is None else "-"
     client = SocksClient(
         version,
         proxy.host,
         proxy.port,
-        username=_credential(proxy.username),
-        password=None if proxy.username is None else _credential(proxy.password or ""),
+        username=stand_in,
+        password=stand_in,
         rdns=True,  # what is to be resolved here has been resolved by the dialer
         forward=cast("Any", borrowed),  # documented as any object of that shape
     )
@@ -113,27 +118,17 @@ async def open_socks_tunnel(
     return with_prefix(borrowed.rest, stream)
 
 
-class _Credential(str):
-    """A user name or password that python-socks sends as UTF-8, even when it is empty.
+def _login(proxy: Proxy) -> bytes:
+    """Make the message of RFC 1929 section 2.
 
-    python-socks takes ``len()`` for the length byte, ``encode("ascii")`` for the bytes and
-    truth for "there is one"; RFC 1929 names no encoding, and servers compare bytes.
+    The RFC names no encoding, and servers compare bytes. A password may be empty; that neither
+    is longer than 255 bytes, :class:`~trio_wsproxy.Proxy` has seen to.
     """
-
-    __slots__ = ()
-
-    def __len__(self) -> int:
-        return len(self.encode())
-
-    def __bool__(self) -> bool:
-        return True
-
-    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002
-        return str.encode(self, "utf-8", errors)
-
-
-def _credential(text: str | None) -> _Credential | None:
-    return None if text is None else _Credential(text)
+    message = bytearray([1])
+    for text in (proxy.username or "", proxy.password or ""):
+        value = text.encode()
+        message += bytes([len(value)]) + value
+    return bytes(message)
 
 
 class _Borrowed:
@@ -158,15 +153,21 @@ class _Borrowed:
         return self
 
     async def write(self, data: bytes) -> None:
+        """Send a message, with the credentials that python-socks does not know."""
         if data[0] == 1:  # RFC 1929 has a version of its own
             self._asked = "login"
+            data = _login(self._hop.proxy)
         else:
             self._asked = "request" if self.socks4 or self._asked else "greeting"
+        if self.socks4:  # the user id stands between the address and a NUL
+            user_id = (self._hop.proxy.username or "").encode()
+            data = data[:USER_ID_AT] + user_id + data[USER_ID_AT:]
         self.answer = bytearray(self.rest)
         self._taken = 0
         await self._stream.send_all(data)
 
     async def read_exactly(self, size: int) -> bytes:
+        """Give the next bytes of an answer, or raise the refusal that it is."""
         start, self._taken = self._taken, self._taken + size
         while True:
             self._check_refusal()
