@@ -1,14 +1,12 @@
-"""Bytes put back in front of a stream, and the socket at the bottom of all."""
+"""Bytes put back in front of a stream."""
 
 from __future__ import annotations
-
-import ssl
 
 import pytest
 import trio
 from _wire import Peer, rest_of
 
-from trio_wsproxy._transport._prefixed_stream import PrefixedStream, socket_of, with_prefix
+from trio_wsproxy._transport._prefixed_stream import with_prefix
 
 
 class WholeStream(trio.abc.Stream):
@@ -149,16 +147,3 @@ async def test_stream_contract() -> None:
         return streams[0], streams[1]
 
     await trio.testing.check_half_closeable_stream(make, None)
-
-
-async def test_socket_of() -> None:
-    """The socket is found below any number of TLS layers and prefixes."""
-    context = ssl.create_default_context()
-    with trio.socket.socket() as socket:
-        stream = trio.SocketStream(socket)
-        assert socket_of(stream) is socket
-        tls = trio.SSLStream(PrefixedStream(b"x", stream), context, server_hostname="a.test")
-        nested = trio.SSLStream(with_prefix(b"y", tls), context, server_hostname="b.test")
-        assert socket_of(nested) is socket
-        assert socket_of(with_prefix(b"x", Peer())) is None
-        assert socket_of(Peer()) is None

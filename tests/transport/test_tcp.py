@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import ssl
 from typing import Any
 
 import pytest
 import trio
+from _wire import Peer
 from trio.testing import MockClock
 
 from trio_wsproxy._report._evidence import Attempt
-from trio_wsproxy._transport._tcp import connect_tcp, look_up, numeric_address
+from trio_wsproxy._transport._prefixed_stream import PrefixedStream, with_prefix
+from trio_wsproxy._transport._tcp import connect_tcp, look_up, numeric_address, socket_of
 
 NEVER = float("inf")
 
@@ -196,3 +199,16 @@ async def test_look_up() -> None:
     """Only stream sockets are asked for, and only of the family that is wanted."""
     infos = await look_up("localhost", 80, socket.AF_INET)
     assert {entry[:2] for entry in infos} == {(socket.AF_INET, socket.SOCK_STREAM)}
+
+
+async def test_socket_of() -> None:
+    """The socket is found below any number of TLS layers and prefixes."""
+    context = ssl.create_default_context()
+    with trio.socket.socket() as below:
+        stream = trio.SocketStream(below)
+        assert socket_of(stream) is below
+        tls = trio.SSLStream(PrefixedStream(b"x", stream), context, server_hostname="a.test")
+        nested = trio.SSLStream(with_prefix(b"y", tls), context, server_hostname="b.test")
+        assert socket_of(nested) is below
+        assert socket_of(with_prefix(b"x", Peer())) is None
+        assert socket_of(Peer()) is None

@@ -1,7 +1,7 @@
 """From a route to a stream: TCP, tunnels through proxies, TLS."""
 
 from ._dialer import DialOptions, MakeProxyHeaders, dial
-from ._prefixed_stream import socket_of
+from ._tcp import socket_of
 from ._tls import HTTP_1_1, default_context, presented_certificates
 
 __all__ = [

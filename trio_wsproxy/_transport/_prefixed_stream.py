@@ -1,4 +1,4 @@
-"""Streams on streams: bytes put back in front of one, and the socket at the bottom of all."""
+"""Bytes put back in front of a stream."""
 
 from __future__ import annotations
 
@@ -70,10 +70,3 @@ def with_prefix(prefix: bytes, stream: trio.abc.Stream) -> trio.abc.Stream:
     if isinstance(stream, trio.abc.HalfCloseableStream):
         return HalfCloseablePrefixedStream(prefix, stream)
     return PrefixedStream(prefix, stream)
-
-
-def socket_of(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
-    """Find the TCP socket below any number of TLS layers, or ``None``."""
-    while isinstance(stream, (trio.SSLStream, PrefixedStream)):
-        stream = stream.transport_stream
-    return stream.socket if isinstance(stream, trio.SocketStream) else None

@@ -1,4 +1,4 @@
-"""TCP: from a name to addresses, and from addresses to one connection.
+"""TCP: from a name to addresses, from addresses to one connection, and back to its socket.
 
 Theory of operation
 -------------------
@@ -22,6 +22,8 @@ from typing import Any, TypeAlias
 import trio
 
 from trio_wsproxy._report._evidence import Attempt
+
+from ._prefixed_stream import PrefixedStream
 
 HEAD_START = 0.25  # seconds; RFC 8305 section 5 recommends it, and it is trio's default
 
@@ -181,3 +183,10 @@ async def _bind(sock: trio.socket.SocketType, local_address: str, address: Any) 
         raise OSError(
             f"local_address={local_address!r} is incompatible with remote address {address!r}"
         ) from None
+
+
+def socket_of(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
+    """Find the TCP socket below any number of TLS layers, or ``None``."""
+    while isinstance(stream, (trio.SSLStream, PrefixedStream)):
+        stream = stream.transport_stream
+    return stream.socket if isinstance(stream, trio.SocketStream) else None
