@@ -34,7 +34,7 @@ import trio_websocket
 from trio_websocket import CloseReason, ConnectionClosed
 
 from ._failures import Failure, Kind, StageName, Topic, Vocabulary, Words, words
-from ._http._proof import refused_by_server
+from ._http import refused_by_server
 from ._redaction import masked_reference
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class ProxyRejected(ProxyError):
       status_code (int | None): The HTTP status of a ``CONNECT`` answer.
       headers (tuple[tuple[bytes, bytes], ...]): The headers of that answer, names in lower
         case.
-      body (bytes): The first bytes of the body of that answer, 8 KiB at most.
+      body (bytes): The first bytes of the body of that answer, 64 KiB at most.
       reply_code (int | None): The reply code of a SOCKS proxy (RFC 1928 section 6; 90 to 93
         for SOCKS4).
 

@@ -46,7 +46,7 @@ from trio_wsproxy import (
 )
 from trio_wsproxy._auth._scheme import ProxyChallenge, parse_parameters
 from trio_wsproxy._auth._schemes import MAX_ROUNDS, Authentication
-from trio_wsproxy._http._head import MAX_BODY
+from trio_wsproxy._http import MAX_BODY
 from trio_wsproxy._transport._http_connect import DialAgain, open_connect_tunnel
 from trio_wsproxy.testing import Certificates, open_echo_server, open_http_proxy
 

@@ -10,9 +10,9 @@ from _peer import Wire
 from wsproto.utilities import generate_accept_token
 
 from trio_wsproxy._exceptions import ConnectionRejected, HandshakeError, ServerRejected
-from trio_wsproxy._http._head import HeadersArgument
+from trio_wsproxy._http import MAX_BODY, HeadersArgument
 from trio_wsproxy._websocket import OpeningRequest, check_extra_headers, shake_hands
-from trio_wsproxy._websocket._opening import MAX_REFUSAL, OpeningAnswer
+from trio_wsproxy._websocket._opening import OpeningAnswer
 
 REQUEST = OpeningRequest(
     url="ws://example.org/chat",
@@ -158,7 +158,7 @@ REJECTED = {
         b"Transfer-Encoding: chunked\r\n\r\n6\r\nsecret\r\nxyz\r\n",
         b"secret",
     ),
-    "too long": (b"\r\n" + b"x" * (MAX_REFUSAL + 5000), b"x" * MAX_REFUSAL),
+    "too long": (b"\r\n" + b"x" * (MAX_BODY + 5000), b"x" * MAX_BODY),
     "two lengths": (b"Content-Length: 6\r\nContent-Length: 7\r\n\r\nsecret", b"secret"),
     "a length that is no number": (b"Content-Length: many\r\n\r\nsecret", b"secret"),
     "an unknown coding": (b"Transfer-Encoding: gzip\r\n\r\nsecret", b"secret"),

@@ -23,7 +23,7 @@ from urllib.parse import quote
 import trio
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError
-from trio_wsproxy._http._head import header_pairs
+from trio_wsproxy._http import header_pairs
 from trio_wsproxy._redaction import printable
 
 from ._scheme import (

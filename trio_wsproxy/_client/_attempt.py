@@ -18,7 +18,7 @@ import trio
 
 from trio_wsproxy._auth._schemes import basic
 from trio_wsproxy._exceptions import ConnectionTimeout, HandshakeError, ServerRejected
-from trio_wsproxy._http._head import HeaderPairs
+from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._report._dial_report import reporting
 from trio_wsproxy._report._stages import StageLog, Trace
 from trio_wsproxy._routing import ProxyArgument, resolve_target

@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from trio_wsproxy._auth._scheme import ProxyAuthArgument, check_proxy_auth
-from trio_wsproxy._http._head import (
+from trio_wsproxy._http import (
     HeaderPairs,
     HeadersArgument,
     ProxyHeadersArgument,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import urljoin
 
 from trio_wsproxy._exceptions import HandshakeError, ServerRejected
-from trio_wsproxy._http._head import HeaderPairs
+from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import printable
 from trio_wsproxy._urls._proxies import Target, mask_url, parse_target
 

@@ -1,1 +1,37 @@
-"""HTTP/1.1 as far as it is spoken here: one head, one refusal, the headers, what an answer proves."""
+"""HTTP/1.1 as far as it is spoken here: one exchange, the headers, what an answer proves.
+
+:class:`Exchange` asks and reads the answer, for a proxy's ``CONNECT`` and for the opening
+handshake; what went wrong is a :class:`Problem`, which its callers turn into their own errors.
+Headers that users give become pairs of bytes in ``_headers``; what an unexpected answer proves
+about who sent it is read in ``_proof``.
+"""
+
+from ._exchange import MAX_BODY, Answer, Exchange, FinalHead, Problem, ProblemKind
+from ._head import MAX_HEAD
+from ._headers import (
+    FRAMING,
+    HeaderPairs,
+    HeadersArgument,
+    ProxyHeadersArgument,
+    header_pairs,
+    proxy_header_pairs,
+)
+from ._proof import refused_by_proxy, refused_by_server
+
+__all__ = [
+    "FRAMING",
+    "MAX_BODY",
+    "MAX_HEAD",
+    "Answer",
+    "Exchange",
+    "FinalHead",
+    "HeaderPairs",
+    "HeadersArgument",
+    "Problem",
+    "ProblemKind",
+    "ProxyHeadersArgument",
+    "header_pairs",
+    "proxy_header_pairs",
+    "refused_by_proxy",
+    "refused_by_server",
+]

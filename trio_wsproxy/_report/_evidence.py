@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import trio
 
-from trio_wsproxy._http._head import masked_lines
+from trio_wsproxy._redaction import masked_lines
 
 from ._certificates import Certificate, read_certificate
 

@@ -33,7 +33,7 @@ from trio_wsproxy._exceptions import (
     ServerUnreachable,
 )
 from trio_wsproxy._failures import StageName
-from trio_wsproxy._http._head import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report._certificates import Certificate
 from trio_wsproxy._report._evidence import TLS, Addresses, Attempt
 from trio_wsproxy._report._stages import StageLog

@@ -56,20 +56,27 @@ class Hop:
             return "does it speak HTTP (rather than SOCKS or TLS) on that port?"
         return f"does it speak {self.proxy.scheme} on that port?"
 
+    def broken(
+        self, stage: StageName, doing: str, exc: trio.BrokenResourceError
+    ) -> ProxyUnreachable | ProxyProtocolError:
+        """Make the error for a stream that broke, which says at what; raise it from ``exc``."""
+        reason = getattr(tls_failure(exc), "reason", None) or ""
+        if self.proxy.scheme == "https" and "ALERT" in reason:
+            # With TLS 1.3 the proxy looks at our certificate after our handshake is done.
+            return self.unreachable(
+                "proxy_tls",
+                f"broke TLS off behind its handshake (OpenSSL: {reason})"
+                f"{client_certificate_hint(reason)}",
+            )
+        why = f" (OpenSSL: {reason})" if reason else ""
+        return self.broke_protocol(
+            stage, f"broke the connection while {doing}{why}; {self.right_protocol}"
+        )
+
     @contextmanager
     def conversation(self, stage: StageName, doing: str) -> Iterator[None]:
         """Turn a stream that breaks into an error that says at what."""
         try:
             yield
         except trio.BrokenResourceError as exc:
-            reason = getattr(tls_failure(exc), "reason", None) or ""
-            if self.proxy.scheme == "https" and "ALERT" in reason:
-                # With TLS 1.3 the proxy looks at our certificate after our handshake is done.
-                raise self.unreachable(
-                    "proxy_tls",
-                    f"broke TLS off behind its handshake (OpenSSL: {reason})"
-                    f"{client_certificate_hint(reason)}",
-                ) from exc
-            why = f" (OpenSSL: {reason})" if reason else ""
-            why += f"; {self.right_protocol}"
-            raise self.broke_protocol(stage, f"broke the connection while {doing}{why}") from exc
+            raise self.broken(stage, doing, exc) from exc

@@ -30,7 +30,7 @@ import idna
 
 from trio_wsproxy._auth._scheme import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
 from trio_wsproxy._exceptions import Headers, ProxyConfigError
-from trio_wsproxy._http._head import ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
 
 __all__ = [
     "Fail",

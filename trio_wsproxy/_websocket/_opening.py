@@ -7,9 +7,8 @@ refusal with a body worth keeping.
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import h11
@@ -20,25 +19,18 @@ from wsproto.extensions import Extension
 from wsproto.utilities import ProtocolError
 
 from trio_wsproxy._exceptions import HandshakeError, Headers, ServerRejected
-from trio_wsproxy._http._head import (
+from trio_wsproxy._http import (
     FRAMING,
-    Head,
+    Exchange,
+    FinalHead,
     HeaderPairs,
     HeadersArgument,
-    LoggedHead,
-    NotHTTP,
-    complaint,
+    Problem,
+    ProblemKind,
     header_pairs,
-    status_code,
-    without_framing,
 )
+from trio_wsproxy._redaction import complaint
 from trio_wsproxy._report._stages import Running
-
-logger = logging.getLogger("trio_wsproxy")
-
-MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are kept; services explain in JSON there
-PATIENCE = 5  # seconds for that body; the refusal itself is known already
-RECEIVE_SIZE = 4096  # bytes; the answer fits
 
 # RFC 6455 section 4.1 gives these values to the handshake itself.
 _OWNED = frozenset(
@@ -174,100 +166,70 @@ async def shake_hands(
             subprotocols=list(request.subprotocols),
         )
     )
-    logger.debug("asks %s: %s", request.url, LoggedHead(hello))
-    try:
-        await stream.send_all(hello)
-        status, head, trailing = await _receive_final_head(stream, request)
-        if stage is not None:
-            stage.evidence = head
-    except trio.BrokenResourceError as exc:
-        raise HandshakeError(
-            f"the server {request.url} broke the connection during the opening handshake; "
-            f"does it speak WebSocket there{_or_tls(request)}?"
-        ) from exc
-    if status != 101:
-        http, refusal = _parse_refusal(head, request)
-        body = await _receive_body(http, stream, trailing)
-        raise ServerRejected(status, _pairs(refusal.headers), body, url=request.url)
-    accepted = _parse_accepted(ws, head, request)
+    exchange = Exchange(stream, request.url)
+    final = await exchange.ask(hello)
+    if isinstance(final, Problem):
+        raise _failure(request, final) from _cause(final)
+    if stage is not None:
+        stage.evidence = final.head
+    if final.status != 101:
+        raise await _refusal(request, exchange, final)
+    accepted = _accepted(ws, final.head)
+    if isinstance(accepted, str):
+        raise _not_a_handshake(request, accepted)
     return OpeningAnswer(
         accepted.subprotocol,
-        _pairs(accepted.extra_headers),
+        tuple((bytes(name), bytes(value)) for name, value in accepted.extra_headers),
         tuple(accepted.extensions),
-        trailing,
+        exchange.rest,
     )
 
 
-def _pairs(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    return tuple((bytes(name), bytes(value)) for name, value in headers)
+async def _refusal(
+    request: OpeningRequest, exchange: Exchange, final: FinalHead
+) -> ServerRejected | HandshakeError:
+    answer = exchange.read(final)
+    if isinstance(answer, Problem):
+        return _not_a_handshake(request, answer.text)
+    body = await exchange.body()
+    return ServerRejected(answer.status, answer.headers, body.data, url=request.url)
 
 
-async def _receive_final_head(
-    stream: trio.abc.Stream, request: OpeningRequest
-) -> tuple[int, bytes, bytes]:
-    """Read the first answer that is not informational (RFC 9110 section 15.2), or 101."""
-    rest = b""
-    try:
-        while True:
-            head, rest = await _receive_head(stream, request, rest)
-            logger.debug("%s answers: %s", request.url, LoggedHead(head))
-            status = status_code(head)
-            if status == 101 or status >= 200:
-                return status, head, rest
-    except NotHTTP as exc:
-        hint = "; use wss://" if exc.speaks == "TLS" else ""
-        raise HandshakeError(
-            f"the server {request.url} answered the WebSocket request with {exc}{hint}"
-        ) from None
-
-
-async def _receive_head(
-    stream: trio.abc.Stream, request: OpeningRequest, rest: bytes
-) -> tuple[bytes, bytes]:
-    reader = Head()
-    cut = reader.feed(rest)
-    while cut is None:
-        data = await stream.receive_some(RECEIVE_SIZE)
-        if not data:
-            middle = "in the middle of" if reader.partial else "without"
-            raise HandshakeError(
-                f"the server {request.url} closed the connection {middle} an answer to the "
-                f"WebSocket request; does it speak WebSocket there{_or_tls(request)}?"
-            ) from trio.BrokenResourceError("end of file")  # as for a connection that is reset
-        cut = reader.feed(data)
-    return cut
-
-
-def _or_tls(request: OpeningRequest) -> str:
-    return ", or want TLS (wss://)" if request.url.startswith("ws://") else ""
-
-
-def _parse_accepted(ws: WSConnection, head: bytes, request: OpeningRequest) -> AcceptConnection:
+def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
+    """Let wsproto judge a 101; where it is not content, say what is wrong."""
     try:
         ws.receive_data(head)
         event = next(ws.events())
     except (ProtocolError, h11.ProtocolError, UnicodeDecodeError, StopIteration) as exc:
-        problem = complaint(exc)  # not chained, not even as a context: it quotes headers
-    else:
-        assert isinstance(event, AcceptConnection)  # a 101 makes no other
-        return event
-    raise _not_a_handshake(request, problem)
+        return complaint(exc)
+    assert isinstance(event, AcceptConnection)  # a 101 makes no other
+    return event
 
 
-def _parse_refusal(head: bytes, request: OpeningRequest) -> tuple[h11.Connection, h11.Response]:
-    """Read a refusal's head; where it contradicts itself about its body, that ends with TCP."""
-    problem = ""
-    for candidate in (head, without_framing(head)):
-        http = h11.Connection(h11.CLIENT)
-        try:
-            http.receive_data(candidate)
-            event = http.next_event()
-        except h11.RemoteProtocolError as exc:
-            problem = complaint(exc)
-        else:
-            assert isinstance(event, h11.Response)  # a final head makes no other
-            return http, event
-    raise _not_a_handshake(request, problem)
+def _failure(request: OpeningRequest, problem: Problem) -> HandshakeError:
+    """Say what kept the server's answer away."""
+    server = f"the server {request.url}"
+    if problem.kind is ProblemKind.NOT_HTTP:
+        hint = "; use wss://" if problem.speaks == "TLS" else ""
+        return HandshakeError(f"{server} answered the WebSocket request with {problem.text}{hint}")
+    if problem.kind is ProblemKind.BROKEN_HEAD:
+        return _not_a_handshake(request, problem.text)
+    or_tls = ", or want TLS (wss://)" if request.url.startswith("ws://") else ""
+    question = f"does it speak WebSocket there{or_tls}?"
+    if problem.cause is not None:
+        return HandshakeError(
+            f"{server} broke the connection during the opening handshake; {question}"
+        )
+    middle = "in the middle of" if problem.received else "without"
+    return HandshakeError(
+        f"{server} closed the connection {middle} an answer to the WebSocket request; {question}"
+    )
+
+
+def _cause(problem: Problem) -> trio.BrokenResourceError | None:
+    if problem.kind is ProblemKind.CUT_OFF:
+        return trio.BrokenResourceError("end of file")  # as for a connection that is reset
+    return problem.cause
 
 
 def _not_a_handshake(request: OpeningRequest, problem: str) -> HandshakeError:
@@ -275,23 +237,3 @@ def _not_a_handshake(request: OpeningRequest, problem: str) -> HandshakeError:
         f"the server {request.url} answered the WebSocket request with something that is "
         f"not a WebSocket handshake: {problem}"
     )
-
-
-async def _receive_body(http: h11.Connection, stream: trio.abc.Stream, trailing: bytes) -> bytes:
-    """Read what explains a refusal; whatever goes wrong, the refusal itself matters more."""
-    body = bytearray()
-    try:
-        if trailing:
-            http.receive_data(trailing)
-        with trio.move_on_after(PATIENCE):
-            while len(body) < MAX_REFUSAL:
-                event = http.next_event()
-                if event is h11.NEED_DATA:
-                    http.receive_data(bytes(await stream.receive_some(RECEIVE_SIZE)))
-                elif isinstance(event, h11.Data):
-                    body += event.data
-                else:
-                    break
-    except (h11.RemoteProtocolError, trio.BrokenResourceError):
-        pass  # an odd body, or one cut off
-    return bytes(body[:MAX_REFUSAL])

@@ -1,0 +1,249 @@
+"""One HTTP exchange on a stream that is to become something else: one request, one answer.
+
+A request goes out as it is. What comes back is any number of informational answers, skipped,
+and a final one. Its head arrives in any pieces; the bytes that stick to it are the tunnel's or
+the WebSocket's first, or a refusal's body. In this order:
+
+1. :meth:`Exchange.ask` sends, and finds the final head. Nothing in it is judged but the status,
+   for a 101 is wsproto's to judge.
+2. :meth:`Exchange.read` lets h11 read that head.
+3. :meth:`Exchange.body` reads what explains a refusal, within one bound and one patience.
+
+Who is at the other end, and what its failures are called, the callers know. To them goes a
+:class:`Problem`, a value: so they raise outside of any ``except`` block, and what h11 says, which
+quotes headers, is neither the cause nor the context of what they raise.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import h11
+import trio
+
+from trio_wsproxy._redaction import LoggedHead, complaint
+
+from ._head import MAX_HEAD, Head, NotHTTP, status_code, without_framing
+from ._headers import FRAMING, HeaderPairs
+
+logger = logging.getLogger("trio_wsproxy")
+
+RECEIVE_SIZE = 4096  # bytes; an answer fits, and a page behind a refusal is read in few calls
+MAX_BODY = 64 * 1024  # bytes of a refusal's body that are kept; services explain in JSON there
+# Seconds for that body. It comes with the head or in the flights right behind it. Who gives no end
+# to it must not cost more: the refusal is known, and within a connect_timeout of a few seconds a
+# caller is to get it, not a timeout.
+BODY_PATIENCE = 1
+
+
+class ProblemKind(enum.Enum):
+    """What kept an exchange from having an answer."""
+
+    BROKE_WHILE_ASKED = enum.auto()  # the stream, before the request was out
+    BROKE_WHILE_ANSWERING = enum.auto()  # the stream, before the head was complete
+    CUT_OFF = enum.auto()  # the stream ended before the head was complete
+    NOT_HTTP = enum.auto()  # these bytes cannot become an HTTP answer's head
+    BROKEN_HEAD = enum.auto()  # a head, but not one that HTTP allows
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why there is no answer.
+
+    Attributes:
+      kind: What happened.
+      text: What the bytes are, or what is wrong with the head, fit for a message; else nothing.
+      speaks: ``"TLS"`` or ``"SOCKS"`` where the bytes are that, else nothing.
+      received: What has come of the head: nothing, a part, or all of it.
+      cause: How the stream broke, if it did.
+
+    """
+
+    kind: ProblemKind
+    text: str = ""
+    speaks: str = ""
+    received: bytes = b""
+    cause: trio.BrokenResourceError | None = None
+
+
+@dataclass(frozen=True)
+class FinalHead:
+    """The head of a final answer, cut off and not yet read.
+
+    Attributes:
+      status: Its status code; 101 or 200 to 999.
+      head: Status line and headers with the blank line.
+
+    """
+
+    status: int
+    head: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The head of a final answer, read.
+
+    Attributes:
+      status: Its status code.
+      reason: The phrase behind it.
+      headers: Names in lower case.
+      promises_to_stay: Whether the peer says that it keeps the connection.
+
+    """
+
+    status: int
+    reason: bytes
+    headers: HeaderPairs
+    promises_to_stay: bool
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of a refusal.
+
+    Attributes:
+      data: Its first :data:`MAX_BODY` bytes, or what came of them in time.
+      ended: Whether all of it has come and nothing behind it, so that a request may follow.
+
+    """
+
+    data: bytes
+    ended: bool
+
+
+class Exchange:
+    """One request and its answer.
+
+    Args:
+      stream: An open connection; a failed or cancelled call leaves it unusable.
+      peer: Who is at its other end, for the log.
+
+    Attributes:
+      rest: The bytes behind the answer's head.
+
+    """
+
+    def __init__(self, stream: trio.abc.Stream, peer: object) -> None:
+        self._stream = stream
+        self._peer = peer
+        self._http = h11.Connection(h11.CLIENT)
+        self.rest = b""
+
+    async def ask(self, request: bytes, *, secret: Iterable[bytes] = ()) -> FinalHead | Problem:
+        """Send a request, and read up to the end of the final answer's head.
+
+        That is the first one that is 101 or not informational (RFC 9110 section 15.2).
+
+        Args:
+          request: The request's head.
+          secret: Names of headers whose values stay out of the log, but for those that always do.
+
+        """
+        logger.debug("asks %s: %s", self._peer, LoggedHead(request, also=secret))
+        try:
+            await self._stream.send_all(request)
+        except trio.BrokenResourceError as exc:
+            return Problem(ProblemKind.BROKE_WHILE_ASKED, cause=exc)
+        while True:
+            head = await self._receive_head()
+            if isinstance(head, Problem):
+                return head
+            logger.debug("%s answers: %s", self._peer, LoggedHead(head))
+            try:
+                status = status_code(head)
+            except NotHTTP as exc:
+                return Problem(ProblemKind.BROKEN_HEAD, str(exc), received=head)
+            if status == 101 or status >= 200:
+                return FinalHead(status, head)
+
+    async def _receive_head(self) -> bytes | Problem:
+        reader = Head()
+        data = self.rest
+        try:
+            while (cut := reader.feed(data)) is None:
+                data = bytes(await self._stream.receive_some(RECEIVE_SIZE))
+                if not data:
+                    return Problem(ProblemKind.CUT_OFF, received=reader.partial)
+        except NotHTTP as exc:
+            return Problem(ProblemKind.NOT_HTTP, str(exc), exc.speaks, reader.partial)
+        except trio.BrokenResourceError as exc:
+            kind = ProblemKind.BROKE_WHILE_ANSWERING
+            return Problem(kind, received=reader.partial, cause=exc)
+        head, self.rest = cut
+        return head
+
+    def read(self, final: FinalHead) -> Answer | Problem:
+        """Read the head of an answer that opens a tunnel, or of a refusal.
+
+        Where a head contradicts itself about the body behind it, that body ends with the stream;
+        a 2xx to CONNECT has none, whatever the head says (RFC 9110 section 9.3.6).
+
+        Args:
+          final: The head that :meth:`ask` found.
+
+        """
+        candidates = [final.head, without_framing(final.head)]
+        problem = ""
+        for head in candidates[200 <= final.status < 300 :]:
+            self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+            try:
+                self._http.receive_data(head)
+                event = self._http.next_event()
+            except h11.RemoteProtocolError as exc:
+                problem = problem or complaint(exc)
+                continue
+            assert isinstance(event, h11.Response)  # a final head makes no other
+            pairs = tuple((bytes(name), bytes(value)) for name, value in event.headers)
+            stays = _promises_to_stay(event.status_code, event.http_version, pairs)
+            return Answer(event.status_code, bytes(event.reason), pairs, stays)
+        return Problem(ProblemKind.BROKEN_HEAD, problem, received=final.head)
+
+    async def body(self, limit: int = MAX_BODY) -> Body:
+        """Read what explains a refusal; whatever goes wrong, the refusal itself matters more.
+
+        Args:
+          limit: Bytes to read at most.
+
+        """
+        body = bytearray()
+        ended = False
+        with (
+            trio.move_on_after(BODY_PATIENCE),
+            suppress(h11.RemoteProtocolError, trio.BrokenResourceError),
+        ):
+            if self.rest:
+                self._http.receive_data(self.rest)
+            while len(body) < limit:
+                event = self._http.next_event()
+                if event is h11.NEED_DATA:
+                    self._http.receive_data(bytes(await self._stream.receive_some(RECEIVE_SIZE)))
+                elif isinstance(event, h11.Data):
+                    body += event.data
+                else:
+                    # What follows unasked is no answer to a request that was not sent yet.
+                    trailing, _ = self._http.trailing_data
+                    ended = isinstance(event, h11.EndOfMessage) and not trailing
+                    break
+        return Body(bytes(body[:MAX_BODY]), ended)
+
+
+def _promises_to_stay(status: int, version: bytes, headers: HeaderPairs) -> bool:
+    """Tell whether a peer keeps the connection (RFC 9112 section 9.3).
+
+    ``Proxy-Connection`` is in no RFC but to be warned of; older proxies say there what they
+    mean. A body that ends with the connection is the third way to say no.
+    """
+    options: set[bytes] = set()
+    framed = status in (204, 304)
+    for name, value in headers:
+        if name in (b"connection", b"proxy-connection"):
+            options |= {item.strip().lower() for item in value.split(b",")}
+        framed = framed or name in FRAMING
+    if b"close" in options or not framed:
+        return False
+    return version >= b"1.1" or b"keep-alive" in options
