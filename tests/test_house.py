@@ -145,7 +145,7 @@ def test_no_servers_in_the_client() -> None:
     ("library", "only"),
     [
         ("python_socks", {"trio_wsproxy._transport._socks"}),
-        ("spnego", {"trio_wsproxy._auth._schemes"}),
+        ("spnego", {"trio_wsproxy._auth._spnego"}),
         ("trustme", {"trio_wsproxy.testing._certificates"}),
         ("rich", {"trio_wsproxy._cli._console"}),
         ("shtab", {"trio_wsproxy._cli._completion"}),

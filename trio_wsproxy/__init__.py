@@ -11,13 +11,17 @@
 
 from trio_websocket import CloseReason, Endpoint
 
-from ._auth._scheme import (
+from ._auth import (
+    BasicAuth,
+    BearerAuth,
+    DigestAuth,
+    NegotiateAuth,
+    NTLMAuth,
     ProxyAuth,
     ProxyAuthConversation,
     ProxyAuthRequest,
     ProxyChallenge,
 )
-from ._auth._schemes import BasicAuth, BearerAuth, DigestAuth, NegotiateAuth, NTLMAuth
 from ._client import (
     Options,
     Reconnections,

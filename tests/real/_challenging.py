@@ -3,7 +3,7 @@
 One squid with a port for each scheme, and one that offers all of them. Digest is checked by
 squid's ``digest_file_auth``, Kerberos tickets by ``negotiate_kerberos_auth`` with a keytab
 of an MIT KDC that runs beside it on loopback. ``ntlm_fake_auth`` makes and reads NTLM's
-messages, but takes any password; ``tests/transport/test_auth.py`` has those checked.
+messages, but takes any password; ``tests/auth/test_spnego.py`` has those checked.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ from trio_wsproxy import (
     open_websocket_url,
     resolve_proxy,
 )
-from trio_wsproxy._auth._scheme import ProxyChallenge, parse_parameters
-from trio_wsproxy._auth._schemes import MAX_ROUNDS, Authentication
+from trio_wsproxy._auth import MAX_ROUNDS, Authentication, ProxyChallenge
+from trio_wsproxy._auth._challenges import parse_parameters
 from trio_wsproxy._http import MAX_BODY
 from trio_wsproxy._transport._http_connect import DialAgain, open_connect_tunnel
 from trio_wsproxy.testing import Certificates, open_echo_server, open_http_proxy
@@ -380,7 +380,7 @@ class ScriptedProxy:
             pass  # one side has left
 
     def knows(self, request: bytes) -> bool:
-        from trio_wsproxy._auth._schemes import digest
+        from trio_wsproxy._auth._digest import digest
 
         value = sent(request)
         if value is None or not value.startswith("Digest "):

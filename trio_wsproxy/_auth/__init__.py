@@ -1,1 +1,41 @@
-"""Authentication with HTTP proxies: what a scheme is, the schemes, the conversation of one hop."""
+"""Who are you? Proxy authentication: its schemes, and what is said to a challenge.
+
+Each scheme is a :class:`ProxyAuth`: Basic, Digest, Bearer, Negotiate and NTLM, or a user's own. An
+:class:`Authentication` is the conversation of one hop: it knows the schemes that there are
+credentials for, and picks the one that answers. No I/O happens here, but for what pyspnego does
+in a thread.
+"""
+
+from ._basic import BasicAuth, BearerAuth, basic
+from ._challenges import ProxyChallenge, parse_challenges
+from ._conversation import MAX_ROUNDS, Authentication, from_url
+from ._digest import DigestAuth
+from ._scheme import (
+    CheckedProxyAuth,
+    ProxyAuth,
+    ProxyAuthArgument,
+    ProxyAuthConversation,
+    ProxyAuthRequest,
+    check_proxy_auth,
+)
+from ._spnego import NegotiateAuth, NTLMAuth
+
+__all__ = [
+    "MAX_ROUNDS",
+    "Authentication",
+    "BasicAuth",
+    "BearerAuth",
+    "CheckedProxyAuth",
+    "DigestAuth",
+    "NTLMAuth",
+    "NegotiateAuth",
+    "ProxyAuth",
+    "ProxyAuthArgument",
+    "ProxyAuthConversation",
+    "ProxyAuthRequest",
+    "ProxyChallenge",
+    "basic",
+    "check_proxy_auth",
+    "from_url",
+    "parse_challenges",
+]

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import trio
 
-from trio_wsproxy._auth._schemes import basic
+from trio_wsproxy._auth import basic
 from trio_wsproxy._exceptions import ConnectionTimeout, HandshakeError, ServerRejected
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._report._dial_report import reporting

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import trio
 
-from trio_wsproxy._auth._scheme import ProxyAuthArgument
+from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._http import HeadersArgument, ProxyHeadersArgument
 from trio_wsproxy._report._stages import Trace
 from trio_wsproxy._routing import ProxyArgument

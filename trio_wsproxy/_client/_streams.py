@@ -6,7 +6,7 @@ import ssl
 
 import trio
 
-from trio_wsproxy._auth._scheme import ProxyAuthArgument
+from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._http import ProxyHeadersArgument
 from trio_wsproxy._report._dial_report import reporting
 from trio_wsproxy._report._stages import StageLog, Trace

@@ -24,8 +24,13 @@ from typing import TypeAlias
 
 import trio
 
-from trio_wsproxy._auth._scheme import CheckedProxyAuth, ProxyAuth, ProxyAuthRequest
-from trio_wsproxy._auth._schemes import Authentication, from_url
+from trio_wsproxy._auth import (
+    Authentication,
+    CheckedProxyAuth,
+    ProxyAuth,
+    ProxyAuthRequest,
+    from_url,
+)
 from trio_wsproxy._exceptions import (
     ProxyAuthenticationError,
     ProxyConfigError,

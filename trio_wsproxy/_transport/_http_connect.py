@@ -16,8 +16,13 @@ from __future__ import annotations
 import h11
 import trio
 
-from trio_wsproxy._auth._scheme import ProxyAuthRequest, ProxyChallenge, parse_challenges
-from trio_wsproxy._auth._schemes import Authentication, from_url
+from trio_wsproxy._auth import (
+    Authentication,
+    ProxyAuthRequest,
+    ProxyChallenge,
+    from_url,
+    parse_challenges,
+)
 from trio_wsproxy._exceptions import (
     ProxyAuthenticationError,
     ProxyProtocolError,

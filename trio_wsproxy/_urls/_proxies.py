@@ -28,7 +28,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 import idna
 
-from trio_wsproxy._auth._scheme import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
+from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
 from trio_wsproxy._exceptions import Headers, ProxyConfigError
 from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
 

@@ -1,0 +1,123 @@
+"""The conversation of one hop: which of several schemes speaks."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from typing import Any
+
+import pytest
+from _said import REQUEST
+from _wire import all_texts
+
+from trio_wsproxy import (
+    BasicAuth,
+    DigestAuth,
+    ProxyAuth,
+    ProxyAuthRequest,
+    ProxyChallenge,
+    ProxyConfigError,
+)
+from trio_wsproxy._auth._challenges import parse_challenges
+from trio_wsproxy._auth._conversation import MAX_ROUNDS, Authentication, from_url
+
+EVERYTHING = (
+    b'Basic realm="b", Digest realm="d", nonce="m", Digest realm="d", nonce="s", qop="auth"'
+)
+EVERYTHING += b', algorithm=SHA-256, Ticket realm="t"'
+
+
+class Ticket:
+    """A scheme of the user's own."""
+
+    name = "Ticket"
+
+    def begin(self, request: ProxyAuthRequest) -> TicketConversation:
+        return TicketConversation(request.target)
+
+
+class TicketConversation:
+    needs_same_connection = False
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.asked = 0
+
+    def first(self) -> None:
+        return None
+
+    def answer(self, challenge: ProxyChallenge) -> str | None:
+        self.asked += 1
+        return f"Ticket {self.target} {challenge.parameters['realm']}" if self.asked == 1 else None
+
+    def accepted(self, headers: Any) -> None:
+        pass
+
+
+BASIC, DIGEST = BasicAuth("u", "p"), DigestAuth("u", "p")
+
+
+@pytest.mark.parametrize(
+    ("schemes", "answers"),
+    [
+        ([BASIC], ["Basic"]),
+        ([DIGEST, BASIC], ['nonce="s"', "Basic"]),
+        ([Ticket(), BASIC, DIGEST], ["Ticket echo.test:443 t", 'nonce="s"', "Basic"]),
+        ([], []),
+    ],
+)
+async def test_strongest_first(schemes: list[ProxyAuth], answers: list[str]) -> None:
+    """Of what is offered the strongest is taken for which there are credentials, then the next."""
+    schemes = [copy.copy(scheme) for scheme in schemes]
+    authentication = Authentication(schemes, REQUEST)
+    for expected in answers:
+        assert await authentication.answer(parse_challenges([EVERYTHING]))
+        assert expected.encode() in (authentication.value or b"")
+    assert not await authentication.answer(parse_challenges([EVERYTHING]))
+    assert authentication.value is None
+
+
+async def test_first_of_several_speaks() -> None:
+    """The first scheme may speak unasked, the others may not; a URL's is Basic."""
+    authentication = Authentication([DigestAuth("u", "p"), BASIC], REQUEST)
+    await authentication.begin()
+    assert authentication.value is None
+    authentication = Authentication(from_url("u", "p"), REQUEST)
+    await authentication.begin()
+    assert authentication.value == b"Basic dTpw"
+    assert await authentication.answer(parse_challenges([EVERYTHING]))
+    assert b'nonce="s"' in (authentication.value or b"")
+
+
+async def test_rounds_are_counted() -> None:
+    """A proxy that calls every nonce stale is not answered for ever."""
+    authentication = Authentication([DigestAuth("u", "p")], REQUEST)
+    stale = parse_challenges([b'Digest realm="d", nonce="n", stale=true'])
+    authentication.rounds = MAX_ROUNDS - 1
+    assert await authentication.answer(stale)
+    authentication.rounds = MAX_ROUNDS
+    assert not await authentication.answer(stale)
+
+
+async def test_value_that_breaks_out() -> None:
+    """What a scheme of the user's own says is checked like any header, and not shown."""
+
+    class Broken(Ticket):
+        def begin(self, request: ProxyAuthRequest) -> TicketConversation:  # noqa: ARG002
+            return TicketConversation("s3cret\r\nX: y")
+
+    authentication = Authentication([Broken()], REQUEST)
+    with pytest.raises(ProxyConfigError, match="the scheme Ticket: HTTP does not al") as caught:
+        await authentication.answer(parse_challenges([EVERYTHING]))
+    assert "s3cret" not in all_texts(caught.value)
+
+
+async def test_realm_that_is_not_utf8() -> None:
+    """A realm in another encoding goes back as it came, into the hash too."""
+    authentication = Authentication([DigestAuth("u", "p")], REQUEST)
+    assert await authentication.answer(parse_challenges([b'Digest realm="\xfc", nonce="n"']))
+    secret = hashlib.md5(b"u:\xfc:p").hexdigest()
+    request = hashlib.md5(b"CONNECT:echo.test:443").hexdigest()
+    response = hashlib.md5(f"{secret}:n:{request}".encode()).hexdigest()
+    assert b'realm="\xfc"' in (authentication.value or b"")
+    assert response.encode() in (authentication.value or b"")

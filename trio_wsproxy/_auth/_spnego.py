@@ -1,0 +1,121 @@
+"""Negotiate and NTLM, which pyspnego speaks; it is imported when somebody uses them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+import trio
+
+from trio_wsproxy._exceptions import Headers, ProxyConfigError
+
+from ._challenges import ProxyChallenge
+from ._scheme import ProxyAuthConversation, ProxyAuthRequest
+
+
+@dataclass(frozen=True)
+class NegotiateAuth:
+    r"""Single sign-on with Kerberos, or NTLM where there is none (RFC 4559); needs pyspnego.
+
+    Without arguments the platform's own credentials are used: the ticket of ``kinit``, or
+    the logged-in user on Windows. Install ``trio-wsproxy[kerberos]`` for Kerberos outside of
+    Windows, ``trio-wsproxy[negotiate]`` for the rest.
+
+    Args:
+      username: ``user@REALM`` or ``DOMAIN\user``; by default the user who is logged in.
+      password: By default the ticket that is there.
+      service: The first part of the proxy's name in Kerberos, ``HTTP/proxy.example``.
+
+    """
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    service: str = "HTTP"
+    name = "Negotiate"
+
+    def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:
+        """See :meth:`ProxyAuth.begin`."""
+        return SpnegoConversation(self.name, self.username, self.password, self.service, request)
+
+
+@dataclass(frozen=True)
+class NTLMAuth:
+    r"""NTLM, version 2, as Windows proxies still ask for it; needs pyspnego.
+
+    Install ``trio-wsproxy[negotiate]``. NTLM authenticates the connection, not the request,
+    so it takes a proxy that keeps its connection open behind a 407.
+
+    Args:
+      username: ``DOMAIN\user`` or ``user``.
+      password: The password.
+
+    """
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    name = "NTLM"
+
+    def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:
+        """See :meth:`ProxyAuth.begin`."""
+        return SpnegoConversation(self.name, self.username, self.password, "HTTP", request)
+
+
+class SpnegoConversation:
+    """One security context of pyspnego."""
+
+    needs_same_connection = True
+
+    def __init__(
+        self,
+        name: str,
+        username: str | None,
+        password: str | None,
+        service: str,
+        request: ProxyAuthRequest,
+    ) -> None:
+        self._name = name
+        self._make = partial(
+            _spnego_client(name),
+            username,
+            password,
+            hostname=request.proxy_host,
+            service=service,
+            protocol=name.lower(),
+        )
+        self._context: Any = None
+
+    def first(self) -> None:
+        """Wait: asking the KDC costs time, and the proxy may offer something else."""
+
+    async def answer(self, challenge: ProxyChallenge) -> str | None:
+        if self._context is not None and (challenge.token68 is None or self._context.complete):
+            return None  # refused: it begins anew
+        try:
+            token = base64.b64decode(challenge.token68 or "", validate=True)
+        except ValueError:
+            return None
+        # Kerberos asks its KDC over the network here, and offers no way to wait otherwise.
+        answer = await trio.to_thread.run_sync(self._step, token, abandon_on_cancel=True)
+        return f"{self._name} {base64.b64encode(answer).decode('ascii')}" if answer else None
+
+    def accepted(self, headers: Headers) -> None:
+        pass
+
+    def _step(self, token: bytes) -> bytes | None:
+        if self._context is None:
+            self._context = self._make()
+        return cast("bytes | None", self._context.step(token or None))
+
+
+def _spnego_client(name: str) -> Callable[..., Any]:
+    try:
+        import spnego
+    except ImportError:
+        raise ProxyConfigError(
+            f"{name} authentication needs pyspnego: install trio-wsproxy[negotiate], or "
+            "trio-wsproxy[kerberos] for Kerberos outside of Windows"
+        ) from None
+    return spnego.client
