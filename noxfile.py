@@ -5,25 +5,26 @@ Versions of tools stand in pyproject.toml's dependency groups and nowhere else.
 
 from __future__ import annotations
 
-import sys
+import shutil
+from pathlib import Path
 
 import nox
 
-CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
-OLDEST, *MIDDLE, NEWEST = "3.10", "3.11", "3.12", "3.13"
-PYTHONS = list(dict.fromkeys([OLDEST, *MIDDLE, NEWEST, CURRENT]))
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.14t"]  # as .github/workflows/ci.yml has them
+ENDS = ["3.10", "3.14", "3.14t"]  # what breaks in between breaks at an end too, nearly always
 
 nox.needs_version = ">=2025.2.9"  # the first to skip what is missing and read dependency groups
 nox.options.error_on_missing_interpreters = False  # few people have all of them
 nox.options.reuse_venv = "yes"  # installing takes longer than most checks
-# What breaks in between breaks at an end too, nearly always; "nox -s tests" runs all versions.
+# "nox -s tests" runs all versions; with the current one "coverage" does.
 nox.options.sessions = [
     "lint",
     "types",
     "docs",
+    "coverage",
     "demo",
     "benchmarks",
-    *(f"tests-{python}" for python in PYTHONS if python in (OLDEST, NEWEST, CURRENT)),
+    *(f"tests-{python}" for python in ENDS),
 ]
 
 
@@ -42,6 +43,23 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Run the tests that start no other programs, in less than a minute."""
+    install(session, "test", package=".[testing]")
+    session.run("python", "-m", "pytest", "-m", "not slow", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests and see that they still cover what they did; subprocesses count."""
+    install(session, "coverage", package=".[testing]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Look for mistakes and for code that is not formatted."""
     install(session, "lint")
@@ -51,8 +69,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of package and tests; ``strict`` stands in pyproject.toml."""
-    install(session, "types", "test", package=".[testing]")
+    """Check the types of everything; ``strict`` stands in pyproject.toml."""
+    install(session, "types", package=".[testing]")
     session.run("mypy", "--strict")
 
 
@@ -79,6 +97,16 @@ def benchmarks(session: nox.Session) -> None:
     """See that the benchmarks run; ``python -m benchmarks`` measures, for some twenty minutes."""
     install(session, "bench", package=".")
     session.run("python", "-m", "benchmarks", *(session.posargs or ["--quick"]))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Make the source distribution and, from it, a wheel, and see that both can be published."""
+    install(session, "release")
+    folder = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    session.run("python", "-m", "twine", "check", "--strict", *map(str, folder.iterdir()))
 
 
 @nox.session

@@ -1,8 +1,37 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, Hypothesis' profiles, and which tests are slow."""
 
+from __future__ import annotations
+
+import os
 import sys
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
+
+# What takes most of the suite's time: other programs, real clocks, or every combination of all.
+SLOW = [
+    HERE / "cli" / "test_check.py",  # each test is a process, or several
+    HERE / "cli" / "test_connect.py",
+    HERE / "cli" / "test_demo.py",
+    HERE / "cli" / "test_main.py",
+    HERE / "cli" / "test_stdin.py",
+    HERE / "cli" / "test_terminal.py",
+    HERE / "laws",  # every stage, every route, every cut
+    HERE / "real",  # squid, dante, OpenSSH and others
+    HERE / "test_docs.py",
+    HERE / "test_examples.py",
+]
+
+# A deadline for each example, Hypothesis' default, fails on a machine that has other things to
+# do. CI tries more, and prints how to have a failure again.
+settings.register_profile(
+    "local", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=100
+)
+settings.register_profile("ci", settings.get_profile("local"), max_examples=400, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,3 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--no-speedups"):
         assert "trio_wsproxy" not in sys.modules
         sys.modules["trio_wsproxy._websocket._speedups"] = None  # type: ignore[assignment]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, so that ``-m "not slow"`` leaves it out."""
+    for item in items:
+        if any(item.path.is_relative_to(slow) for slow in SLOW):
+            item.add_marker(pytest.mark.slow)

@@ -1,3 +1,3 @@
-"""The version, for everything that tells it; pyproject.toml has it too."""
+"""The version, for everything that tells it; pyproject.toml reads it from here."""
 
 VERSION = "0.1.0"

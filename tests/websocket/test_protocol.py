@@ -418,7 +418,7 @@ def cut(wire: bytes, places: Iterable[int]) -> list[bytes]:
     return [wire[i:j] for i, j in itertools.pairwise(edges)]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(
     frames=st.lists(lane_frames, max_size=8),
     cuts=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 2000), st.integers(0, 60_000))),
@@ -431,7 +431,7 @@ def test_lanes(frames: list[bytes], cuts: list[int]) -> None:
     assert of_protocol(chunks, None, fast_lane=False) == expected
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(
     frames=st.lists(lane_frames, max_size=8),
     cuts=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 2000), st.integers(0, 60_000))),
@@ -451,7 +451,6 @@ def test_lanes_with_a_limit(frames: list[bytes], cuts: list[int]) -> None:
     assert all(len(x) <= TOO_BIG for x in events if isinstance(x, (str, bytes)))
 
 
-@settings(deadline=None)
 @given(wire=st.binary(max_size=60), cuts=st.lists(st.integers(0, 60)))
 def test_lanes_with_noise(wire: bytes, cuts: list[int]) -> None:
     """Noise makes no difference, but that an error may be told later: when its frame is whole."""

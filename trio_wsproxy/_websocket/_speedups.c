@@ -1,7 +1,8 @@
 /* Client frames (RFC 6455 section 5.2): header, masking key and masked payload in one piece.
  *
  * An optional accelerator: without a compiler the package does the same in Python. Only the
- * stable ABI of CPython 3.10 is used, so one build serves all later versions. The loop over
+ * stable ABI of CPython 3.10 is used, so one build serves all later versions; setup.py defines
+ * Py_LIMITED_API, but not for free-threaded ones, which have no such ABI. The loop over
  * eight bytes at a time is what compilers turn into vector instructions; memcpy stands for
  * unaligned loads and stores, and costs nothing.
  */
@@ -10,7 +11,6 @@
 #pragma GCC optimize("O3") /* vectorise, whatever the distribution's default is */
 #endif
 
-#define Py_LIMITED_API 0x030A0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -99,6 +99,9 @@ static PyMethodDef methods[] = {
 };
 
 static struct PyModuleDef_Slot slots[] = {
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* there is no state: arguments in, a new object out */
+#endif
     {0, NULL},
 };
 
