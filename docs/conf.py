@@ -57,9 +57,15 @@ for name in trio_wsproxy.__all__:
         thing.__module__ = "trio_wsproxy"
 
 # Written out, these unions would fill a signature; the reference has an entry for each.
-for name in ("HeadersArgument", "ProxyArgument"):
+for name in (
+    "HeadersArgument",
+    "MakeProxyHeaders",
+    "ProxyArgument",
+    "ProxyHeadersArgument",
+    "Trace",
+):
     alias = type(name, (), {"__module__": "trio_wsproxy"})
-    for module in [m for n, m in sys.modules.items() if n.startswith("trio_wsproxy.")]:
+    for module in [m for n, m in sys.modules.items() if n.partition(".")[0] == "trio_wsproxy"]:
         if hasattr(module, name):
             setattr(module, name, alias)
 

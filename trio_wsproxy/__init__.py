@@ -11,6 +11,7 @@
 
 from trio_websocket import CloseReason, Endpoint
 
+from . import _public, _version
 from ._auth import (
     BasicAuth,
     BearerAuth,
@@ -18,6 +19,7 @@ from ._auth import (
     NegotiateAuth,
     NTLMAuth,
     ProxyAuth,
+    ProxyAuthArgument,
     ProxyAuthConversation,
     ProxyAuthRequest,
     ProxyChallenge,
@@ -54,14 +56,16 @@ from ._exceptions import (
     ServerRejected,
     ServerUnreachable,
 )
+from ._failures import StageName
+from ._http import HeadersArgument, ProxyHeadersArgument
 from ._report._dial_report import DialReport
-from ._report._stages import Stage
-from ._routing import Route, resolve_proxy
-from ._urls._proxies import Proxy
-from ._version import VERSION
+from ._report._stages import Stage, Trace
+from ._routing import Look, ProxyArgument, Route, resolve_proxy
+from ._transport import MakeProxyHeaders
+from ._urls._proxies import Proxy, Target
 from ._websocket import SPEEDUPS, Deflate, MessageStream, WebSocketConnection
 
-__version__ = VERSION
+__version__ = _version.VERSION
 
 __all__ = [
     "SPEEDUPS",
@@ -80,18 +84,24 @@ __all__ = [
     "DisconnectionTimeout",
     "Endpoint",
     "HandshakeError",
+    "HeadersArgument",
+    "Look",
+    "MakeProxyHeaders",
     "MessageStream",
     "NTLMAuth",
     "NegotiateAuth",
     "Options",
     "Proxy",
+    "ProxyArgument",
     "ProxyAuth",
+    "ProxyAuthArgument",
     "ProxyAuthConversation",
     "ProxyAuthRequest",
     "ProxyAuthenticationError",
     "ProxyChallenge",
     "ProxyConfigError",
     "ProxyError",
+    "ProxyHeadersArgument",
     "ProxyProtocolError",
     "ProxyRejected",
     "ProxyUnreachable",
@@ -100,7 +110,10 @@ __all__ = [
     "ServerRejected",
     "ServerUnreachable",
     "Stage",
+    "StageName",
     "StreamOptions",
+    "Target",
+    "Trace",
     "WebSocketConnection",
     "connect_websocket",
     "connect_websocket_url",
@@ -113,3 +126,5 @@ __all__ = [
     "resolve_proxy",
     "wrap_client_stream",
 ]
+
+_public.show_as_public(__name__, map(globals().__getitem__, __all__))

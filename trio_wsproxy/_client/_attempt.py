@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import trio
 
@@ -52,8 +51,7 @@ from ._redirects import headers_for, redirect_target
 StartSoon: TypeAlias = Callable[..., object]  # a nursery's
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """A checked call of one of the public functions."""
 
     target: Target
@@ -133,7 +131,7 @@ async def connect(plan: Plan, start_soon: StartSoon | None = None) -> WebSocketC
                     if target is None:
                         raise
                     headers = headers_for(plan.headers, plan.target, target)
-                    plan = replace(plan, target=target, headers=headers)
+                    plan = plan._replace(target=target, headers=headers)
             return await _attempt(plan, report, start_soon)
         raise _timed_out(plan.target.url, plan.connect_timeout, report.log)
 

@@ -16,8 +16,8 @@ and docstring, and to what uses it: :class:`Plan`, or one of the two functions a
 import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from dataclasses import fields
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 from trio_wsproxy._auth._scheme import ProxyAuthArgument, check_proxy_auth
 from trio_wsproxy._http import (
@@ -68,20 +68,16 @@ def _schemes(name: str, value: ProxyAuthArgument) -> tuple[object, ...] | Litera
     return check_proxy_auth(value, name=name)
 
 
-class _ProxyHeaders(NamedTuple):
-    """What ``proxy_headers`` comes to: what to send, what not to send, whom to ask for more."""
-
-    pairs: HeaderPairs
-    omitted: frozenset[bytes]
-    make: MakeProxyHeaders | None
+# What proxy_headers comes to: what to send, what not to send, whom to ask for more.
+_ProxyHeaders: TypeAlias = tuple[HeaderPairs, frozenset[bytes], MakeProxyHeaders | None]
 
 
 def _proxy_headers(
     name: str, value: ProxyHeadersArgument | MakeProxyHeaders | None
 ) -> _ProxyHeaders:
     if callable(value):
-        return _ProxyHeaders((), frozenset(), value)
-    return _ProxyHeaders(*proxy_header_pairs(value, name=name), None)
+        return (), frozenset(), value
+    return *proxy_header_pairs(value, name=name), None
 
 
 def _delay(name: str, value: float | None) -> float | None:
@@ -119,8 +115,7 @@ def _not_below_zero(name: str, value: float | None) -> float | None:
 # --- the options, topic by topic ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """What there is to say of an option beside its name and type.
 
     Attributes:
@@ -385,12 +380,13 @@ def connection_settings(values: Mapping[str, Any]) -> ConnectionSettings:
 def dial_options(values: Mapping[str, Any]) -> DialOptions:
     """Pick what the dialer wants to know out of checked options."""
     headers: _ProxyHeaders = values["proxy_headers"]
+    pairs, omitted, make = headers
     return DialOptions(
         proxy_ssl_context=values["proxy_ssl_context"],
         proxy_auth=values["proxy_auth"],
-        proxy_headers=headers.pairs,
-        omitted_headers=headers.omitted,
-        make_headers=headers.make,
+        proxy_headers=pairs,
+        omitted_headers=omitted,
+        make_headers=make,
         local_address=values["local_address"],
         happy_eyeballs_delay=values["happy_eyeballs_delay"],
     )

@@ -16,12 +16,14 @@ chooses, record what they were asked, and are gone without a trace when their bl
 Certificates need trustme: ``pip install 'trio-wsproxy[testing]'``.
 """
 
+from trio_wsproxy import _public
+
 from ._certificates import Certificates, PEMFiles
 from ._echo import EchoRequest, EchoServer, open_echo_server
 from ._http_proxy import open_http_proxy
 from ._proxy import ProxyRequest, ProxyServer
 from ._relay import CountingRelay, open_counting_relay
-from ._server import TCPServer, open_tcp_server
+from ._server import LoopbackServer, RelayingServer, TCPServer, open_tcp_server
 from ._socks_proxy import open_socks_proxy
 from ._steps import Answer, ByteByByte, CutAnswer, Fail, Glue, Reset, Stall, Step
 
@@ -35,9 +37,11 @@ __all__ = [
     "EchoServer",
     "Fail",
     "Glue",
+    "LoopbackServer",
     "PEMFiles",
     "ProxyRequest",
     "ProxyServer",
+    "RelayingServer",
     "Reset",
     "Stall",
     "Step",
@@ -48,3 +52,5 @@ __all__ = [
     "open_socks_proxy",
     "open_tcp_server",
 ]
+
+_public.show_as_public(__name__, map(globals().__getitem__, __all__))
