@@ -597,7 +597,7 @@ frames = st.tuples(
 )
 
 
-@settings(max_examples=3 * settings.default.max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     sent=st.lists(frames, max_size=8),
     cuts=st.lists(st.integers(0, 400)),

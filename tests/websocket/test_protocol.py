@@ -418,7 +418,7 @@ def cut(wire: bytes, places: Iterable[int]) -> list[bytes]:
     return [wire[i:j] for i, j in itertools.pairwise(edges)]
 
 
-@settings(max_examples=3 * settings.default.max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     frames=st.lists(lane_frames, max_size=8),
     cuts=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 2000), st.integers(0, 60_000))),
@@ -431,7 +431,7 @@ def test_lanes(frames: list[bytes], cuts: list[int]) -> None:
     assert of_protocol(chunks, None, fast_lane=False) == expected
 
 
-@settings(max_examples=3 * settings.default.max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     frames=st.lists(lane_frames, max_size=8),
     cuts=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 2000), st.integers(0, 60_000))),
