@@ -58,7 +58,7 @@ Asked = tuple[str, str, str | None, str | None]  # protocol, authority, user nam
 
 
 @dataclass(frozen=True)
-class Hop:
+class RunningProxy:
     """A running proxy, and how the client is to use it."""
 
     server: ProxyServer
@@ -69,7 +69,7 @@ class Hop:
 class Leg:
     """One route to one echo server."""
 
-    hops: tuple[Hop, ...]
+    hops: tuple[RunningProxy, ...]
     host: str
     echo: EchoServer
     ssl_context: ssl.SSLContext | None
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return 2
 
 
-class LegError(Exception):
+class UnprovenLeg(Exception):
     """There was no echo, or it did not come over the route."""
 
 
@@ -183,15 +183,17 @@ async def _servers() -> AsyncIterator[tuple[list[Leg], list[ProxyServer]]]:
             open_socks_proxy(resolve=known, credentials=CREDENTIALS)
         )
 
-        http_hop = Hop(http, Proxy(http.url))
-        https_hop = Hop(https, Proxy(https.url_for(host=LOOPBACK), ssl_context=trusting))
-        socks5h_hop = Hop(guarded, Proxy(guarded.url_for("socks5h", credentials=CREDENTIALS)))
-        routes: list[tuple[str, tuple[Hop, ...]]] = [
+        http_hop = RunningProxy(http, Proxy(http.url))
+        https_hop = RunningProxy(https, Proxy(https.url_for(host=LOOPBACK), ssl_context=trusting))
+        socks5h_hop = RunningProxy(
+            guarded, Proxy(guarded.url_for("socks5h", credentials=CREDENTIALS))
+        )
+        routes: list[tuple[str, tuple[RunningProxy, ...]]] = [
             (LOOPBACK, ()),
             (NAME, (http_hop,)),
             (NAME, (https_hop,)),
-            (NAME, (Hop(socks, Proxy(socks.url_for("socks4a"))),)),
-            (LOOPBACK, (Hop(socks, Proxy(socks.url_for("socks5"))),)),
+            (NAME, (RunningProxy(socks, Proxy(socks.url_for("socks4a"))),)),
+            (LOOPBACK, (RunningProxy(socks, Proxy(socks.url_for("socks5"))),)),
             (NAME, (socks5h_hop,)),
             (NAME, (https_hop, socks5h_hop)),
         ]
@@ -220,11 +222,11 @@ async def _run(leg: Leg, proxies: Sequence[ProxyServer]) -> Sequence[Stage]:
             answer = await ws.receive()
             stages: Sequence[Stage] = ws.dial_report.stages
     if scope.cancelled_caught:
-        raise LegError(f"no echo within {LEG_TIMEOUT} s")
+        raise UnprovenLeg(f"no echo within {LEG_TIMEOUT} s")
     if answer != message:
-        raise LegError(f"the echo of {message!r} was {answer!r}")
+        raise UnprovenLeg(f"the echo of {message!r} was {answer!r}")
     if leg.echo.messages[messages_before:] != [message]:
-        raise LegError("the echo did not come from the echo server")
+        raise UnprovenLeg("the echo did not come from the echo server")
     for proxy in proxies:
         _check_record(leg, proxy, asked_before[proxy])
     return stages
@@ -238,7 +240,7 @@ def _check_record(leg: Leg, proxy: ProxyServer, before: int) -> None:
     ]
     if recorded != expected:
         # Without the credentials: they are the demo's own, but a message never shows any.
-        raise LegError(
+        raise UnprovenLeg(
             f"the echo came back, but the proxy {proxy.url} was asked for "
             f"{_authorities(recorded)} instead of {_authorities(expected)}"
         )

@@ -18,7 +18,7 @@ from trio_wsproxy._routing._system import environment
 
 from ._arguments import add_proxy_options, proxy_argument
 from ._console import Console, printable
-from ._rivals._rules import Comparison, compare
+from ._rivals import Comparison, compare
 from ._words import refuse, route_as_typed
 
 _DESCRIPTION = """\

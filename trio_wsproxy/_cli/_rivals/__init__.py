@@ -1,5 +1,23 @@
-"""What other clients make of the same environment: curl, Go, requests and websockets."""
+"""Where would curl, Go, requests and websockets go in the same environment?
 
-from ._rules import Answer, Comparison, Hop, compare, curl, go, requests, websockets
+A file for each program has its rules; what they share is in ``_common`` and ``_urllib``. None of these
+programs is needed or imported; ``tests/cli/rivals`` asks the real ones.
+"""
 
-__all__ = ["Answer", "Comparison", "Hop", "compare", "curl", "go", "requests", "websockets"]
+from ._common import Answer, ProxyAsRead
+from ._compare import Comparison, compare
+from ._curl import curl
+from ._go import go
+from ._requests import requests
+from ._websockets import websockets
+
+__all__ = [
+    "Answer",
+    "Comparison",
+    "ProxyAsRead",
+    "compare",
+    "curl",
+    "go",
+    "requests",
+    "websockets",
+]
