@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import ast
 from pathlib import Path
 
 import pytest
 
 import trio_wsproxy
-from trio_wsproxy import CloseReason, ConnectionLost, ProxyUnreachable, resolve_proxy
+from trio_wsproxy import CloseReason, ConnectionLost, Proxy, resolve_proxy
 from trio_wsproxy._cli._arguments import proxy_argument
 from trio_wsproxy._cli._words import OPTIONS, message, route_as_typed
-from trio_wsproxy._failures import PARAMETERS
+from trio_wsproxy._failures import PARAMETERS, Kind, Topic, words
+from trio_wsproxy._transport._hop import stops
+from trio_wsproxy._transport._tls import TLSFailure
+from trio_wsproxy._urls._proxies import parse_target
 
-PACKAGE = Path(trio_wsproxy.__file__).parent
-TEXTS = [
-    node.value
-    for path in PACKAGE.rglob("*.py")
-    if "_cli" not in path.parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    if isinstance(node, ast.Constant) and isinstance(node.value, str)
+SOURCES = [
+    path.read_text(encoding="utf-8")
+    for path in Path(trio_wsproxy.__file__).parent.rglob("*.py")
+    if path.name != "_words.py"
 ]
 
 
@@ -32,18 +31,18 @@ def test_topics() -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ValueError("argument proxy=, hop 2: no"), "--proxy, hop 2: no"),
-        (ValueError("extra_headers: no"), "--header: no"),
         (
-            ValueError("proxy_ssl_context needs an https:// proxy, but proxy= is http://p:1"),
-            "--proxy-cacert needs an https:// proxy, but the way is http://p:1",
+            ValueError(words("{place}, hop {n}: no", place=Topic.ARGUMENT, n=2)),
+            "--proxy, hop 2: no",
         ),
+        (ValueError(words("{option}: no", option=Topic.EXTRA_HEADERS)), "--header: no"),
+        (ValueError("extra_headers: no"), "extra_headers: no"),
         (
             ConnectionLost(CloseReason(1006, None)),
             "the connection is lost (1006): it ended without a close; the server or a proxy has gone",
         ),
         (
-            OSError("\x1b[2J is connect_timeout too short?"),
+            OSError(words("{x} is {option} too short?", x="\x1b[2J", option=Topic.CONNECT_TIMEOUT)),
             "\\x1b[2J is --connect-timeout too short?",
         ),
     ],
@@ -53,12 +52,22 @@ def test_message(error: BaseException, told: str) -> None:
     assert message(error) == told
 
 
+@pytest.mark.parametrize("topic", Topic)
+def test_topic_is_used(topic: Topic) -> None:
+    """Each topic is one that the client speaks of."""
+    name = f"Topic.{topic.name}"
+    assert [source for source in SOURCES if name in source]
+
+
 def test_whose_certificate() -> None:
-    """The option for a certificate is that of the hop that showed it."""
-    text = next(text for text in TEXTS if "load_verify_locations" in text and "truststore" in text)
-    assert message(OSError(text)).endswith("file with --cacert or in SSL_CERT_FILE")
-    error = ProxyUnreachable(text, proxy=None, hop=1, stage="proxy_tls")
-    assert message(error).endswith("file with --proxy-cacert or in SSL_CERT_FILE")
+    """The option for a certificate is that of the stop that showed it."""
+    hops, server = stops((Proxy("https://p"),), parse_target("wss://e.test"), "a setting")
+    tls = TLSFailure(Kind.UNKNOWN_ISSUER, words("no"), words("{trust}", trust=server.trust))
+    told = message(server.distrusted(tls, None))
+    assert told.endswith("file with --cacert or in SSL_CERT_FILE")
+    tls = tls._replace(remedy=words("{trust}", trust=hops[0].trust))
+    told = message(hops[0].distrusted(tls, None))
+    assert told.endswith("file with --proxy-cacert or in SSL_CERT_FILE")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 import trustme
 
 from trio_wsproxy._report._certificates import read_certificate
-from trio_wsproxy._report._evidence import describe
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +104,6 @@ def test_no_time(time: bytes) -> None:
 def test_far_times(time: bytes) -> None:
     """The ends of the calendar can be read and shown."""
     certificate = read_certificate(made_up(not_after=value(0x18, time)))
-    assert describe(certificate)["expires"].endswith(
+    assert certificate.details()["expires"].endswith(
         time[8:10].decode() + ":" + time[10:12].decode()
     )

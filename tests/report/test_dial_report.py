@@ -35,7 +35,15 @@ from trio_wsproxy import (
 )
 from trio_wsproxy._report._certificates import Certificate
 from trio_wsproxy._report._dial_report import reporting
-from trio_wsproxy._report._evidence import TLS, Addresses, Attempt, SocksAnswer
+from trio_wsproxy._report._evidence import (
+    TLS,
+    Addresses,
+    Attempt,
+    Attempts,
+    HTTPAnswer,
+    SocksAnswer,
+    StageEvidence,
+)
 from trio_wsproxy._report._stages import StageLog
 from trio_wsproxy.testing import (
     Certificates,
@@ -136,7 +144,7 @@ async def test_waterfall(certificates: Certificates) -> None:
     ("stages", "expected"),
     [
         (
-            [("resolve", None, "echo.test", 0, 1, Addresses(["192.0.2.1", "192.0.2.2"]))],
+            [("resolve", None, "echo.test", 0, 1, Addresses(("192.0.2.1", "192.0.2.2")))],
             [
                 "  resolve     echo.test                1000.0 ms  ███████",
                 "    192.0.2.1, 192.0.2.2",
@@ -150,9 +158,18 @@ async def test_waterfall(certificates: Certificates) -> None:
                     "a-proxy-with-a-very-long-name.example.org:3128",
                     0,
                     0.25,
-                    [Attempt("::1", "Connection refused"), Attempt("127.0.0.1", "connected")],
+                    Attempts(
+                        [Attempt("::1", "Connection refused"), Attempt("127.0.0.1", "connected")]
+                    ),
                 ),
-                ("connect", 1, "e:443", 0.25, 0.75, b"HTTP/1.1 403 No\r\nSet-Cookie: x\r\n\r\n"),
+                (
+                    "connect",
+                    1,
+                    "e:443",
+                    0.25,
+                    0.75,
+                    HTTPAnswer(b"HTTP/1.1 403 No\r\nSet-Cookie: x\r\n\r\n"),
+                ),
             ],
             [
                 "  tcp 1       …g-name.example.org:3128  250.0 ms  ███",
@@ -188,12 +205,12 @@ def columns(line: str) -> int:
 async def test_whatever_comes_fits(width: int, mock_clock: MockClock) -> None:
     """No line is too wide, whatever was found, and however much of it, at any time."""
     long, wide = "x" * 500, "例え" * 100
-    evidence: list[Any] = [
-        Addresses([f"2001:db8::{n:x}" for n in range(30)]),
-        [Attempt(f"2001:db8::{n:x}", "No route to host") for n in range(30)],
+    evidence: list[StageEvidence | None] = [
+        Addresses(tuple(f"2001:db8::{n:x}" for n in range(30))),
+        Attempts([Attempt(f"2001:db8::{n:x}", "No route to host") for n in range(30)]),
         Certificate(wide, f"CN={wide}, O={long}", datetime(9999, 12, 31, tzinfo=timezone.utc)),
         TLS("TLSv1.3", long, wide, b"no certificate"),
-        b"HTTP/1.1 200 " + b"y" * 500 + b"\r\n" + b"Header: a value\r\n" * 30,
+        HTTPAnswer(b"HTTP/1.1 200 " + b"y" * 500 + b"\r\n" + b"Header: a value\r\n" * 30),
         SocksAnswer(bytes(32)),
         None,
     ]

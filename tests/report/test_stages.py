@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_wsproxy._report._evidence import Addresses, Attempt
+from trio_wsproxy._report._evidence import Addresses, Attempt, Attempts
 from trio_wsproxy._report._stages import Stage, StageLog
 
 
@@ -18,9 +18,9 @@ async def test_stages_in_order(mock_clock: MockClock) -> None:
     mock_clock.jump(1)
     with log.stage("resolve", 1, "proxy", "the address") as running:
         mock_clock.jump(2)
-        running.evidence = Addresses(["192.0.2.1"])
+        running.evidence = Addresses(("192.0.2.1",))
     with log.stage("tcp", 1, "proxy:80", "the TCP connection") as running:
-        running.evidence = [Attempt("192.0.2.1", "connected")]
+        running.evidence = Attempts([Attempt("192.0.2.1", "connected")])
         mock_clock.jump(4)
     tried = [{"address": "192.0.2.1", "outcome": "connected"}]
     assert log.stages == (

@@ -9,6 +9,8 @@ import trio
 from _wire import all_texts, hop
 
 from trio_wsproxy import ProxyError, ProxyProtocolError, ProxyUnreachable
+from trio_wsproxy._exceptions import failure_of
+from trio_wsproxy._failures import Kind, words
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_errors() -> None:
     """Its errors begin with its name and carry its attributes."""
     one = hop("https://u:s3cret@p", number=2, count=2)
     errors: list[ProxyError] = [
-        one.unreachable("tcp", "cannot be reached"),
+        one.unreachable(Kind.NO_CONNECTION, "tcp", words("gone"), words("look"), None),
         one.broke_protocol("connect", "said nothing"),
     ]
     assert [type(error) for error in errors] == [ProxyUnreachable, ProxyProtocolError]
@@ -43,6 +45,10 @@ def test_errors() -> None:
         assert (error.proxy, error.hop) == ("https://u:***@p:443", 2)
         assert "s3cret" not in all_texts(error)
     assert [error.stage for error in errors] == ["tcp", "connect"]
+    assert str(errors[0]).endswith(") cannot be reached: gone; look")
+    assert str(errors[1]).endswith(") said nothing")
+    kinds = [failure.kind for error in errors if (failure := failure_of(error))]
+    assert kinds == [Kind.NO_CONNECTION, Kind.OTHER_PROTOCOL]
 
 
 def broken(cause: BaseException | None) -> trio.BrokenResourceError:

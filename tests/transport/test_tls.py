@@ -24,13 +24,14 @@ from trio_wsproxy import (
     open_tcp_stream,
     open_websocket_url,
 )
+from trio_wsproxy._failures import Kind, Topic
 from trio_wsproxy._transport._tls import (
     HTTP_1_1,
     add_tls,
     check_client_context,
     client_certificate_hint,
     default_context,
-    describe_tls_failure,
+    explain_tls_failure,
 )
 from trio_wsproxy.testing import (
     Certificates,
@@ -235,7 +236,9 @@ async def test_name_that_tls_cannot_carry() -> None:
     with pytest.raises(ValueError, match="leading dot") as caught:
         await add_tls(peer, default_context(), ".test")
     assert peer.closed
-    assert describe_tls_failure(caught.value).startswith("its name cannot be used with TLS (")
+    failure = explain_tls_failure(caught.value, Topic.TRUST_SERVER)
+    assert failure.kind is Kind.MISCONFIGURED
+    assert str(failure.what).startswith("its name cannot be used with TLS (")
 
 
 # --- what a failure is called ------------------------------------------------------------
@@ -491,10 +494,12 @@ async def test_client_certificate(certificates: Certificates) -> None:
 )
 def test_client_certificate_hint(reason: str, hinted: bool) -> None:
     """Client certificates are mentioned where they may be the reason."""
-    assert ("load_cert_chain" in client_certificate_hint(reason)) is hinted
+    hint = client_certificate_hint(reason)
+    assert (hint is not None and "load_cert_chain" in str(hint)) is hinted
 
 
 def test_failure_without_a_reason() -> None:
     """A stream that breaks without OpenSSL's word is told as that."""
-    text = describe_tls_failure(trio.BrokenResourceError())
-    assert text == "it broke the connection during the TLS handshake"
+    failure = explain_tls_failure(trio.BrokenResourceError(), Topic.TRUST_SERVER)
+    assert str(failure.what) == "it broke the connection during the TLS handshake"
+    assert (failure.kind, failure.remedy) == (Kind.CUT_OFF, None)

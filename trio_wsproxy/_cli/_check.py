@@ -29,7 +29,7 @@ from trio_wsproxy._urls._proxies import parse_target
 
 from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console, printable
-from ._words import ARGUMENT, message, refuse, route_as_typed
+from ._words import message, refuse, route_as_typed
 
 PINGS = 3
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
@@ -216,9 +216,9 @@ def _show(findings: Findings, console: Console) -> None:
         text = report.render(max(NARROWEST, min(console.width, WIDEST)))
         if report.error:
             text = text.rpartition("\n\n")[0]  # that is shown last
-        if findings.route is not None:
+        if findings.route is not None and report.route is not None:
             text = text.replace(
-                f"  route by {ARGUMENT}:", f"  route by {findings.route.source}:", 1
+                f"  route by {report.route.source}:", f"  route by {findings.route.source}:", 1
             )
         head, blank, stages = text.partition("\n\n")
         for number, line in enumerate(head.split("\n")):

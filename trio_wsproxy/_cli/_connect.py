@@ -16,10 +16,10 @@ from __future__ import annotations
 import argparse
 import functools
 import logging
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import trio
 
@@ -31,12 +31,13 @@ from trio_wsproxy import (
     open_websocket_url,
 )
 from trio_wsproxy._client import MAX_MESSAGE_SIZE
+from trio_wsproxy._websocket._protocol import Described
 
 from ._arguments import add_connection_options, add_url, connection_arguments, seconds_or_more
 from ._console import Console, printable
 from ._json import pretty
 from ._stdin import each_line
-from ._words import as_options, message
+from ._words import message
 
 WAIT = 1.0  # seconds; much longer than a server takes for an answer, short enough to wait for
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
@@ -58,10 +59,8 @@ exit code:
   130  Ctrl-C
 """
 
-# Records of the log that say what the screen shows anyway.
-SHOWN_ANYWAY = re.compile(
-    r"\[ws-\d+\] (?:(?:sends|received) (?:text|binary|continuation|a part of)|opened|closed)\b"
-)
+# Frames whose messages are on the screen anyway.
+SHOWN_ANYWAY = ("text", "binary", "continuation")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -310,7 +309,10 @@ class _LogHandler(logging.Handler):
         self._screen = screen
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if not SHOWN_ANYWAY.match(text):
-            text = as_options(re.sub(r"^\[ws-\d+\] ", "", text))
-            self._screen.note(text.replace("CloseReceived", "close"))
+        said = getattr(record, "said", None)  # by a connection
+        if said is None:
+            self._screen.note(record.getMessage())
+        elif record.levelno < logging.INFO:  # the screen itself tells of the opening and the end
+            (frame,) = cast("tuple[Described]", record.args)
+            if frame.kind not in SHOWN_ANYWAY:
+                self._screen.note(said % (frame._replace(name=None),))

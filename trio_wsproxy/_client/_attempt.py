@@ -16,7 +16,8 @@ from typing import NamedTuple, TypeAlias
 import trio
 
 from trio_wsproxy._auth import basic
-from trio_wsproxy._exceptions import ConnectionTimeout, HandshakeError, ServerRejected
+from trio_wsproxy._exceptions import ConnectionTimeout, HandshakeError, ServerRejected, failed
+from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._report._dial_report import reporting
 from trio_wsproxy._report._stages import StageLog, Trace
@@ -70,7 +71,10 @@ class Plan(NamedTuple):
 def make_plan(target: Target, ssl_context: ssl.SSLContext | None, options: Options) -> Plan:
     """Check all arguments; nothing has been sent yet."""
     if ssl_context is not None and not target.secure:
-        raise ValueError(f"ssl_context needs a wss:// URL, but this is {target.url}")
+        option = Topic.SSL_CONTEXT
+        raise ValueError(
+            words("{option} needs a wss:// URL, but this is {url}", option=option, url=target.url)
+        )
     values = checked(options)
     return Plan(
         target=target,
@@ -216,7 +220,7 @@ async def _upgrade(
     start_soon: StartSoon | None,
 ) -> WebSocketConnection:
     """Shake hands, make the connection, and start it in the user's nursery if there is one."""
-    waiting_for = f"the answer of {request.url} to the WebSocket request"
+    waiting_for = words("the answer of {url} to the WebSocket request", url=request.url)
     with report.log.stage("upgrade", None, request.host, waiting_for) as stage:
         extensions = [PerMessageDeflate(deflate, settings.max_message_size)] if deflate else []
         answer = await shake_hands(stream, request, extensions, stage)
@@ -250,14 +254,23 @@ def _address(stream: trio.abc.Stream, *, local: bool) -> Address:
 
 
 def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:
-    question = "does that one answer at all, or is connect_timeout too short?"
-    silent = log.stages[-1:]
-    if silent and silent[0].name == "socks" and "reply" not in silent[0].details:
-        # squid and tinyproxy, for example, take a SOCKS greeting for the beginning of a request.
-        question = (
-            "it has not sent a byte; if it is an HTTP proxy, use http:// for its scheme; "
-            "or is connect_timeout too short?"
-        )
-    return ConnectionTimeout(
-        f"no connection to {url} within {timeout:g} s; was waiting for {log.waiting_for}; {question}"
+    running = log.running[-1] if log.running else None
+    question = words(
+        "does that one answer at all, or is {connect_timeout} too short?",
+        connect_timeout=Topic.CONNECT_TIMEOUT,
     )
+    if running is not None and running.name == "socks" and running.evidence is None:
+        # squid and tinyproxy, for example, take a SOCKS greeting for the beginning of a request.
+        question = words(
+            "it has not sent a byte; if it is an HTTP proxy, use http:// for its scheme; "
+            "or is {connect_timeout} too short?",
+            connect_timeout=Topic.CONNECT_TIMEOUT,
+        )
+    what = words(
+        "no connection to {url} within {timeout:g} s; was waiting for {waiting_for}",
+        url=url,
+        timeout=timeout,
+        waiting_for=log.waiting_for,
+    )
+    stage = running.name if running else "config"
+    return failed(ConnectionTimeout, Failure(Kind.TIMED_OUT, stage, what, question))

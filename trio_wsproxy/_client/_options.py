@@ -20,6 +20,7 @@ from dataclasses import fields
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 from trio_wsproxy._auth._scheme import ProxyAuthArgument, check_proxy_auth
+from trio_wsproxy._failures import Topic, words
 from trio_wsproxy._http import (
     HeaderPairs,
     HeadersArgument,
@@ -54,9 +55,21 @@ def _tokens(name: str, value: Iterable[str] | None) -> tuple[str, ...]:
     tokens = tuple(value or ())
     for token in tokens:
         if not TOKEN.fullmatch(token):
-            raise ValueError(f"{name}: {token!r} is not a token (RFC 6455 section 4.1)")
+            raise ValueError(
+                words(
+                    "{option}: {token!r} is not a token (RFC 6455 section 4.1)",
+                    option=Topic.SUBPROTOCOLS,
+                    token=token,
+                )
+            )
     if len(set(tokens)) != len(tokens):
-        raise ValueError(f"{name}: each must be offered once (RFC 6455 section 4.1): {tokens}")
+        raise ValueError(
+            words(
+                "{option}: each must be offered once (RFC 6455 section 4.1): {tokens}",
+                option=Topic.SUBPROTOCOLS,
+                tokens=str(tokens),
+            )
+        )
     return tokens
 
 
@@ -366,7 +379,14 @@ def check_proxy_ssl_context(
     if context is None or proxy is True or any(hop.scheme == "https" for hop in route.hops):
         return
     hops = ", ".join(hop.url for hop in route.hops) or "a direct connection"
-    raise ValueError(f"proxy_ssl_context needs an https:// proxy, but proxy= is {hops}")
+    raise ValueError(
+        words(
+            "{option} needs an https:// proxy, but {way} is {hops}",
+            option=Topic.PROXY_SSL_CONTEXT,
+            way=Topic.WAY,
+            hops=hops,
+        )
+    )
 
 
 _SETTINGS = tuple(field.name for field in fields(ConnectionSettings))

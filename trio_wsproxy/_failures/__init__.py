@@ -6,7 +6,7 @@ whoever shows the words says what options are called where the reader sits.
 """
 
 from ._failure import Evidence, Failure, Kind, Place, StageName
-from ._words import PARAMETERS, Topic, Vocabulary, Words, render, words
+from ._words import PARAMETERS, Topic, Value, Vocabulary, Words, render, words
 
 __all__ = [
     "PARAMETERS",
@@ -16,6 +16,7 @@ __all__ = [
     "Place",
     "StageName",
     "Topic",
+    "Value",
     "Vocabulary",
     "Words",
     "render",

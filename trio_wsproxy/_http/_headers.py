@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import h11
 
+from trio_wsproxy._failures import Value, words
+
 HeaderPairs = tuple[tuple[bytes, bytes], ...]
 HeadersArgument = (
     Mapping[str, str] | Mapping[bytes, bytes] | Sequence[tuple[str | bytes, str | bytes]]
@@ -27,7 +29,7 @@ CONNECT_OWNED = FRAMING | {b"host"}
 
 
 def header_pairs(
-    headers: HeadersArgument | None, *, name: str, reserved: Collection[bytes] = ()
+    headers: HeadersArgument | None, *, name: Value, reserved: Collection[bytes] = ()
 ) -> HeaderPairs:
     """Bring headers into h11's form, and refuse what h11 would refuse, before anything is sent.
 
@@ -54,15 +56,25 @@ def header_pairs(
         # Somebody may have put the whole line into the name.
         shown = (pair[0] or b"").decode("latin-1").partition(":")[0]
         if pair[0] is not None and pair[0].lower() in reserved:
-            raise ValueError(f"{name}: the header {shown!r} is not yours to set")
+            raise ValueError(
+                words(
+                    "{option}: the header {shown!r} is not yours to set", option=name, shown=shown
+                )
+            )
         if pair[0] is None or pair[1] is None or not _accepted_by_h11(pair[0], pair[1]):
-            raise ValueError(f"{name}: HTTP does not allow the name or value of header {shown!r}")
+            raise ValueError(
+                words(
+                    "{option}: HTTP does not allow the name or value of header {shown!r}",
+                    option=name,
+                    shown=shown,
+                )
+            )
         pairs.append((pair[0], pair[1]))
     return tuple(pairs)
 
 
 def proxy_header_pairs(
-    headers: ProxyHeadersArgument | None, *, name: str
+    headers: ProxyHeadersArgument | None, *, name: Value
 ) -> tuple[HeaderPairs, frozenset[bytes]]:
     """Bring the headers of a ``CONNECT`` request into h11's form, like :func:`header_pairs`.
 

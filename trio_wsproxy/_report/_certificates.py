@@ -41,6 +41,14 @@ class Certificate(NamedTuple):
     issuer: str
     expires: datetime
 
+    def details(self) -> dict[str, str]:
+        """Give all of it as what JSON has."""
+        return {
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "expires": self.expires.strftime("%Y-%m-%d %H:%M"),
+        }
+
 
 def read_certificate(der: bytes) -> Certificate:
     """Read a certificate.

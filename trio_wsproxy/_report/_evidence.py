@@ -1,22 +1,25 @@
-"""What the stages of a dial found, in words and without secrets.
+"""What the stages of a dial found: small values, whose ``details()`` has no secrets in it.
 
 =====================  ====================================================================
 evidence               of
 =====================  ====================================================================
 ``Addresses``          a lookup
-list of ``Attempt``    TCP
+``Attempts``           TCP
 ``TLS``                a TLS handshake that succeeded
 ``Certificate``        one that failed, where the peer's certificate is known all the same
-``bytes`` (HTTP)       the head of an answer to ``CONNECT`` or to the upgrade
+``HTTPAnswer``         ``CONNECT`` and the upgrade
 ``SocksAnswer``        a SOCKS proxy
 =====================  ====================================================================
+
+Nothing is made of them until somebody asks, for nearly nobody does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import trio
 
@@ -24,9 +27,18 @@ from trio_wsproxy._redaction import masked_lines
 
 from ._certificates import Certificate, read_certificate
 
+Details: TypeAlias = Mapping[str, Any]  # values are what JSON has
 
-class Addresses(list[str]):
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
     """What a name resolved to."""
+
+    found: tuple[str, ...]
+
+    def details(self) -> Details:
+        """Give the addresses."""
+        return {"addresses": list(self.found)}
 
 
 @dataclass(slots=True)
@@ -44,8 +56,43 @@ class Attempt:
     outcome: str = "given up"
 
 
-class SocksAnswer(bytes):
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempts:
+    """What happened to all of them; there are more as long as the stage goes on."""
+
+    each: list[Attempt]
+
+    def details(self) -> Details:
+        """Give each address and its outcome."""
+        return {"attempts": [{"address": x.address, "outcome": x.outcome} for x in self.each]}
+
+    @property
+    def outcomes(self) -> str:
+        """The outcomes in one line, each of them once."""
+        return " / ".join(dict.fromkeys(attempt.outcome for attempt in self.each))
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPAnswer:
+    """The head of an answer to ``CONNECT`` or to the upgrade."""
+
+    head: bytes
+
+    def details(self) -> Details:
+        """Give its lines, masked."""
+        status, *headers = masked_lines(self.head)
+        return {"status": status, "headers": headers}
+
+
+@dataclass(frozen=True, slots=True)
+class SocksAnswer:
     """The first bytes of a SOCKS proxy's last answer."""
+
+    reply: bytes
+
+    def details(self) -> Details:
+        """Give them in hexadecimal."""
+        return {"reply": self.reply.hex(" ")} if self.reply else {}
 
 
 class TLS(NamedTuple):
@@ -75,37 +122,17 @@ class TLS(NamedTuple):
             stream.getpeercert(binary_form=True),
         )
 
-
-def describe(evidence: Any) -> dict[str, Any]:
-    """Write evidence as what JSON has."""
-    if isinstance(evidence, bytes) and evidence.startswith(b"HTTP/"):
-        status, *headers = masked_lines(evidence)
-        return {"status": status, "headers": headers}
-    if isinstance(evidence, TLS):
-        return _describe_tls(evidence)
-    if isinstance(evidence, Certificate):
-        return _describe_certificate(evidence)
-    if isinstance(evidence, Addresses):
-        return {"addresses": list(evidence)}
-    if isinstance(evidence, list):
-        return {"attempts": [{"address": x.address, "outcome": x.outcome} for x in evidence]}
-    if isinstance(evidence, SocksAnswer) and evidence:
-        return {"reply": evidence.hex(" ")}
-    return {}
+    def details(self) -> Details:
+        """Give what is known, and what stands in the certificate."""
+        known = {"version": self.version, "cipher": self.cipher, "alpn": self.alpn}
+        details: dict[str, Any] = {
+            name: value for name, value in known.items() if value is not None
+        }
+        if self.certificate:
+            with suppress(ValueError):  # OpenSSL has read it; what we cannot read is left out
+                details |= read_certificate(self.certificate).details()
+        return details
 
 
-def _describe_tls(tls: TLS) -> dict[str, Any]:
-    known = {"version": tls.version, "cipher": tls.cipher, "alpn": tls.alpn}
-    details: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
-    if tls.certificate:
-        with suppress(ValueError):  # OpenSSL has read it; what we cannot read is left out
-            details |= _describe_certificate(read_certificate(tls.certificate))
-    return details
-
-
-def _describe_certificate(certificate: Certificate) -> dict[str, Any]:
-    return {
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "expires": certificate.expires.strftime("%Y-%m-%d %H:%M"),
-    }
+#: All that a stage may find.
+StageEvidence: TypeAlias = Addresses | Attempts | TLS | Certificate | HTTPAnswer | SocksAnswer

@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import trio
 
-from ._evidence import describe
+from trio_wsproxy._failures import StageName, Value
+
+from ._evidence import StageEvidence
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
@@ -51,7 +53,7 @@ class Stage:
 
     """
 
-    name: str
+    name: StageName
     hop: int | None
     peer: str
     start: float
@@ -71,7 +73,7 @@ class StageLog:
 
     Attributes:
       running (list[Running]): The stages.
-      waiting_for (str): Completes "was waiting for …".
+      waiting_for (Value): Completes "was waiting for …".
       began (float): When this log was made, by trio's clock.
 
     """
@@ -80,11 +82,11 @@ class StageLog:
 
     def __init__(self, trace: Trace | None = None) -> None:
         self.running: list[Running] = []
-        self.waiting_for = "the configuration"
+        self.waiting_for: Value = "the configuration"
         self.began = trio.current_time()
         self.trace = trace
 
-    def stage(self, name: str, hop: int | None, peer: str, waiting_for: str) -> Running:
+    def stage(self, name: StageName, hop: int | None, peer: str, waiting_for: Value) -> Running:
         """Note that a stage goes on, as long as the block of the context manager lasts."""
         self.waiting_for = waiting_for
         return Running(self, name, hop, peer)
@@ -99,20 +101,21 @@ class Running:
     """A stage that goes on; a class of its own, for a generator would take five times as long.
 
     Attributes:
+      name (StageName): As in :class:`Stage`.
       evidence: What was found; see :mod:`._evidence` for what it may be.
 
     """
 
-    __slots__ = ("_end", "_hop", "_log", "_name", "_ok", "_peer", "_start", "evidence")
+    __slots__ = ("_end", "_hop", "_log", "_ok", "_peer", "_start", "evidence", "name")
 
-    def __init__(self, log: StageLog, name: str, hop: int | None, peer: str) -> None:
+    def __init__(self, log: StageLog, name: StageName, hop: int | None, peer: str) -> None:
         self._log = log
-        self._name = name
+        self.name = name
         self._hop = hop
         self._peer = peer
         self._end: float | None = None
         self._ok: bool | None = None
-        self.evidence: Any = None
+        self.evidence: StageEvidence | None = None
 
     def __enter__(self) -> Self:
         self._start = trio.current_time()
@@ -132,16 +135,16 @@ class Running:
         try:
             self._log.trace(event, self.stage())
         except Exception:  # an error of the observer's must not cost the connection
-            logger.exception("trace= raised at the %s of stage %s", event, self._name)
+            logger.exception("trace= raised at the %s of stage %s", event, self.name)
 
     def stage(self) -> Stage:
         """Make what may be shown of it."""
         return Stage(
-            name=self._name,
+            name=self.name,
             hop=self._hop,
             peer=self._peer,
             start=self._start - self._log.began,
             duration=None if self._end is None else self._end - self._start,
             ok=self._ok,
-            details=describe(self.evidence),
+            details={} if self.evidence is None else self.evidence.details(),
         )

@@ -21,6 +21,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import NoReturn, Protocol
 
 from trio_wsproxy._exceptions import ProxyConfigError
+from trio_wsproxy._failures import Words
 from trio_wsproxy._urls._proxies import (
     Fail,
     Target,
@@ -225,7 +226,7 @@ def parse_bypass(value: str, *, source: str, system: bool = False) -> BypassList
 
 
 def _failing_with(source: str, shown: str) -> Fail:
-    def fail(problem: str) -> NoReturn:
+    def fail(problem: str | Words) -> NoReturn:
         raise ProxyConfigError(
             f"{source}: {problem}; an entry is a name, an IP address, a network such as "
             f"10.0.0.0/8, host:port, [v6]:port or '*' (the entry is {shown!r})"

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
+from trio_wsproxy._failures import PARAMETERS, Topic, words
 from trio_wsproxy._urls._proxies import (
     Proxy,
     ProxyScheme,
@@ -35,13 +36,13 @@ from trio_wsproxy._urls._proxies import (
 
 from . import _system
 from ._bypass import BypassList, is_loopback, parse_bypass
-from ._route import Look, Route
+from ._route import Look, Route, Trail
 
 __all__ = ["ProxyArgument", "resolve_proxy", "resolve_target"]
 
 ProxyArgument: TypeAlias = Literal[True] | str | Proxy | Sequence[str | Proxy] | None
 
-_ARGUMENT = "argument proxy="
+_ARGUMENT = PARAMETERS[Topic.ARGUMENT]
 _SYSTEM = "operating system settings"
 _LOOPBACK = "loopback rule"
 
@@ -138,18 +139,21 @@ def _explicit_route(target: Target, proxy: str | Proxy | Sequence[str | Proxy] |
         look = Look(_ARGUMENT, str(proxy), "a direct connection")
     else:
         shown = ", ".join(hop.url for hop in hops)
-        look = Look(_ARGUMENT, shown, "used; it wins over bypass rules and the loopback rule")
-    return Route(hops, target, _ARGUMENT, (look,))
+        outcome = "used; it wins over bypass rules and the loopback rule"
+        look = Look(_ARGUMENT, shown, outcome)
+    return Route(hops, target, look.place, (look,), given=True)
 
 
 def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[Proxy, ...]:
     if proxy is None:
         return ()
     if isinstance(proxy, (str, Proxy)):
-        return (parse_proxy(proxy, source=_ARGUMENT),)
+        return (parse_proxy(proxy, source=Topic.ARGUMENT),)
     if isinstance(proxy, Sequence) and not isinstance(proxy, (bytes, bytearray, memoryview)):
         return tuple(
-            parse_proxy(hop, source=f"{_ARGUMENT}, hop {number}")
+            parse_proxy(
+                hop, source=words("{place}, hop {number}", place=Topic.ARGUMENT, number=number)
+            )
             for number, hop in enumerate(proxy, start=1)
         )
     hint = "; use proxy=None for a direct connection" if isinstance(proxy, bool) else ""
@@ -166,7 +170,7 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
     # A copy has the names as they are; on Windows, os.environ finds them by any spelling.
     variables = _system.environment() if environ is None else dict(environ)
     system = _system_settings(target, variables) if environ is None else None
-    trail: list[Look] = []
+    trail = Trail()
     source = _bypassed_by(target, variables, system, trail)
     if source is not None:
         return Route((), target, source, tuple(trail))
@@ -177,7 +181,8 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
         proxy, source = _proxy_from_system(target, system, trail)
     if proxy is None:
         trail.append(Look("direct", None, "no proxy is set"))
-    return Route(() if proxy is None else (proxy,), target, source, tuple(trail))
+    hops = () if proxy is None else (proxy,)
+    return Route(hops, target, source, tuple(trail), _said=tuple(trail.said.items()))
 
 
 def _place(spelling: str) -> str:
@@ -216,7 +221,7 @@ def _bypassed_by(
     target: Target,
     variables: Mapping[str, str],
     system: _system.SystemSettings | None,
-    trail: list[Look],
+    trail: Trail,
 ) -> str | None:
     """Try the bypass rules; the source of the one that covers the target, if any does."""
     proxies_loopback = False
@@ -256,7 +261,7 @@ def _bypass_lists(
 
 
 def _proxy_from_environment(
-    target: Target, variables: Mapping[str, str], trail: list[Look]
+    target: Target, variables: Mapping[str, str], trail: Trail
 ) -> tuple[Proxy | None, str]:
     for name in _ORDER:
         variable = _variable(name, variables)
@@ -290,7 +295,7 @@ def _unset(name: str, variables: Mapping[str, str]) -> Look:
 
 
 def _proxy_from_system(
-    target: Target, system: _system.SystemSettings | None, trail: list[Look]
+    target: Target, system: _system.SystemSettings | None, trail: Trail
 ) -> tuple[Proxy | None, str]:
     if system is None:
         return None, "direct"
@@ -298,8 +303,11 @@ def _proxy_from_system(
     if found is None:
         trail.append(Look(system.place, None, f"name no proxy for {target.scheme}://"))
         if system.auto_config:
-            outcome = "set, but a PAC file is a program and is not run; name its proxy in proxy="
-            trail.append(Look(f"{system.place}, AutoConfigURL", None, outcome))
+            outcome = words(
+                "set, but a PAC file is a program and is not run; name its proxy {by_proxy}",
+                by_proxy=Topic.BY_PROXY,
+            )
+            trail.tell(f"{system.place}, AutoConfigURL", outcome)
         return None, "direct"
     protocol, url = found
     if protocol == "socks":

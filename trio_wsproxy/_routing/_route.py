@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from trio_wsproxy._failures import Topic, Value, Vocabulary, Words
 from trio_wsproxy._urls._proxies import Proxy, Target
 
 __all__ = ["Look", "Route"]
@@ -39,6 +40,24 @@ class Look:
         return f"{self.place.removesuffix('=')} = {self.value!r}: {self.outcome}"
 
 
+class Trail(list[Look]):
+    """The places looked at so far.
+
+    Attributes:
+      said: Outcomes that name an option of ours, by the place of their look in the trail.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: dict[int, Words] = {}
+
+    def tell(self, place: str, outcome: Words) -> None:
+        """Add a look whose outcome names an option of ours."""
+        self.said[len(self)] = outcome
+        self.append(Look(place, None, str(outcome)))
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """The way to a target.
@@ -50,6 +69,7 @@ class Route:
         ``"argument proxy="``, ``"operating system settings"``, ``"loopback rule"``, or
         ``"direct"`` if there was no setting at all.
       trail: Each place looked at, in order.
+      given: Whether it was said by whoever wants the route, and not found in a setting.
 
     """
 
@@ -57,6 +77,23 @@ class Route:
     target: Target
     source: str
     trail: tuple[Look, ...] = ()
+    given: bool = False
+    _said: tuple[tuple[int, Words], ...] = field(default=(), repr=False, compare=False)
+
+    def spoken(self, vocabulary: Vocabulary) -> Route:
+        """Call our options what ``vocabulary`` does."""
+        looks = list(self.trail)
+        for number, outcome in self._said:
+            looks[number] = replace(looks[number], outcome=outcome.render(vocabulary))
+        if not self.given:
+            return replace(self, trail=tuple(looks))
+        place = vocabulary[Topic.ARGUMENT]
+        return replace(self, source=place, trail=tuple(replace(x, place=place) for x in looks))
+
+    @property
+    def decided_by(self) -> Value:
+        """The source, for words about it."""
+        return Topic.ARGUMENT if self.given else self.source
 
     def explain(self) -> str:
         """Tell how this route was found, and draw it.

@@ -35,17 +35,17 @@ from trio_wsproxy._exceptions import (
     ProxyAuthenticationError,
     ProxyConfigError,
     ProxyRejected,
-    ServerUnreachable,
+    failed,
 )
-from trio_wsproxy._failures import StageName
+from trio_wsproxy._failures import Failure, Kind, Place, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report._certificates import Certificate
-from trio_wsproxy._report._evidence import TLS, Addresses, Attempt
+from trio_wsproxy._report._evidence import TLS, Addresses, Attempt, Attempts
 from trio_wsproxy._report._stages import StageLog
 from trio_wsproxy._routing import Route, netrc_credentials
 from trio_wsproxy._urls._proxies import Proxy, Target
 
-from ._hop import Hop
+from ._hop import Hop, Stop, stops
 from ._http_connect import DialAgain, open_connect_tunnel
 from ._tcp import AddressInfo, connect_tcp, look_up, numeric_address
 from ._tls import (
@@ -53,7 +53,7 @@ from ._tls import (
     add_tls,
     check_client_context,
     default_context,
-    describe_tls_failure,
+    explain_tls_failure,
     is_unknown_issuer,
     presented_certificates,
 )
@@ -122,47 +122,11 @@ async def dial(
     _check_addresses(route)
     for context in (ssl_context, options.proxy_ssl_context, *(p.ssl_context for p in route.hops)):
         check_client_context(context)
-    stream = await _Dial(route, options, log).reach(len(route.hops), target.host, target.port)
+    walk = _Dial(route, options, log)
+    stream = await walk.reach(len(route.hops), target.host, target.port)
     if ssl_context is None:
         return stream
-    try:
-        return await _add_server_tls(stream, route, options, log, ssl_context, https_compatible)
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-
-
-async def _add_server_tls(  # all of dial()
-    stream: trio.abc.Stream,
-    route: Route,
-    options: DialOptions,
-    log: StageLog,
-    context: ssl.SSLContext,
-    https_compatible: bool,
-) -> trio.SSLStream[trio.abc.Stream]:
-    """Put TLS with the target on a stream, which the caller closes if this fails."""
-    target = route.target
-    waiting_for = f"the TLS handshake with the server {target.authority}"
-    with log.stage("server_tls", None, target.authority, waiting_for) as stage:
-        try:
-            tls = await add_tls(
-                stream, context, _without_zone(target.host), https_compatible=https_compatible
-            )
-        except (trio.BrokenResourceError, ValueError) as exc:
-            if is_unknown_issuer(exc):
-                walk = _Dial(route, options, StageLog())
-                stage.evidence = await walk.presented_by(len(route.hops), target.host, target.port)
-            through = f", reached through {route.hops[-1].url}," if route.hops else ""
-            text = describe_tls_failure(exc, stage.evidence)
-            if "not speak TLS" in text:
-                text += "; use ws://" if target.scheme == "wss" else "; or does it want STARTTLS?"
-            raise ServerUnreachable(
-                f"the server {target.authority}{through} could not be trusted or understood: "
-                f"{text}",
-                stage="server_tls",
-            ) from exc
-        stage.evidence = TLS.of(tls)
-        return tls
+    return await walk.add_tls(stream, walk.server, ssl_context, https_compatible=https_compatible)
 
 
 def _check_addresses(route: Route) -> None:
@@ -171,12 +135,17 @@ def _check_addresses(route: Route) -> None:
     for number, hop in enumerate(route.hops, start=1):
         follower = followers[number - 1]
         if hop.scheme == "socks4" and ":" in follower.host:
-            raise ProxyConfigError(
-                f"proxy {hop.url} (from {route.source}) cannot be asked for {follower.authority}: "
-                "SOCKS4 carries IPv4 addresses only; use socks5:// if the proxy speaks it",
-                proxy=hop.url,
-                hop=number,
+            what = words(
+                "proxy {url} (from {source}) cannot be asked for {authority}: "
+                "SOCKS4 carries IPv4 addresses only",
+                url=hop.url,
+                source=route.decided_by,
+                authority=follower.authority,
             )
+            remedy = words("use socks5:// if the proxy speaks it")
+            place = Place(hop.url, number)
+            failure = Failure(Kind.MISCONFIGURED, "config", what, remedy, place)
+            raise failed(ProxyConfigError, failure)
 
 
 def _without_zone(host: str) -> str:
@@ -192,12 +161,9 @@ class _Dial:
     """One walk along a route."""
 
     def __init__(self, route: Route, options: DialOptions, log: StageLog) -> None:
-        count = len(route.hops)
         self._route = route
-        self._hops = [
-            Hop(proxy, number, count, route.source)
-            for number, proxy in enumerate(route.hops, start=1)
-        ]
+        self.hops, self.server = stops(route.hops, route.target, route.decided_by)
+        self._stops: tuple[Stop, ...] = (*self.hops, self.server)
         self._options = options
         self._log = log
 
@@ -205,7 +171,7 @@ class _Dial:
         """Open a stream to ``host:port`` through the first ``count`` hops."""
         if count == 0:
             return await self._connect_tcp(host, port)
-        hop = self._hops[count - 1]
+        hop = self.hops[count - 1]
         if not hop.proxy.resolves_locally:
             return await self._tunnel(hop, host, port)
         refusals: list[ProxyRejected] = []
@@ -227,7 +193,9 @@ class _Dial:
         if not hop.proxy.is_socks:
             return await self._http_tunnel(hop, authority)
         stream = await self._connect_proxy(hop)
-        waiting_for = f"the SOCKS reply of {hop} for {authority}"
+        waiting_for = words(
+            "the SOCKS reply of {hop} for {authority}", hop=hop.name, authority=authority
+        )
         try:
             with self._log.stage("socks", hop.number, authority, waiting_for) as stage:
                 # python-socks takes a while to import, and most routes do without.
@@ -243,7 +211,9 @@ class _Dial:
         headers, omitted = await self._headers(hop, authority)
         request = ProxyAuthRequest("CONNECT", authority, hop.proxy.host, hop.proxy.port)
         authentication = Authentication(schemes, request)
-        waiting_for = f"the answer to CONNECT of {hop} for {authority}"
+        waiting_for = words(
+            "the answer to CONNECT of {hop} for {authority}", hop=hop.name, authority=authority
+        )
         while True:  # Authentication counts the rounds
             stream = await self._connect_proxy(hop)
             try:
@@ -283,35 +253,40 @@ class _Dial:
         stream = await self.reach(hop.number - 1, proxy.host, proxy.port)
         if proxy.scheme != "https":
             return stream
+        context = proxy.ssl_context or self._options.proxy_ssl_context or default_context(HTTP_1_1)
+        return await self.add_tls(stream, hop, context)
+
+    async def add_tls(
+        self,
+        stream: trio.abc.Stream,
+        stop: Stop,
+        context: ssl.SSLContext,
+        *,
+        https_compatible: bool = True,
+    ) -> trio.SSLStream[trio.abc.Stream]:
+        """Put TLS with a stop on a stream; this call owns it until it returns."""
+        waiting_for = words("the TLS handshake with {stop}", stop=stop.name)
         try:
-            return await self._add_proxy_tls(stream, hop)
+            with self._log.stage(stop.tls_stage, stop.number, stop.authority, waiting_for) as stage:
+                try:
+                    tls = await add_tls(
+                        stream, context, _without_zone(stop.host), https_compatible=https_compatible
+                    )
+                except (trio.BrokenResourceError, ValueError) as exc:
+                    certificate = None
+                    if is_unknown_issuer(exc):
+                        walk = _Dial(self._route, self._options, StageLog())
+                        certificate = stage.evidence = await walk.presented_by(stop)
+                    failure = explain_tls_failure(exc, stop.trust, certificate)
+                    raise stop.distrusted(failure, certificate) from exc
+                stage.evidence = TLS.of(tls)
+                return tls
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
 
-    async def _add_proxy_tls(
-        self, stream: trio.abc.Stream, hop: Hop
-    ) -> trio.SSLStream[trio.abc.Stream]:
-        """Put TLS with the proxy on a stream, which the caller closes if this fails."""
-        proxy = hop.proxy
-        context = proxy.ssl_context or self._options.proxy_ssl_context or default_context(HTTP_1_1)
-        waiting_for = f"the TLS handshake with {hop}"
-        with self._log.stage("proxy_tls", hop.number, proxy.authority, waiting_for) as stage:
-            try:
-                tls = await add_tls(stream, context, _without_zone(proxy.host))
-            except (trio.BrokenResourceError, ValueError) as exc:
-                if is_unknown_issuer(exc):
-                    walk = _Dial(self._route, self._options, StageLog())
-                    stage.evidence = await walk.presented_by(hop.number - 1, proxy.host, proxy.port)
-                text = describe_tls_failure(exc, stage.evidence)
-                if "not speak TLS" in text:
-                    text += "; use http:// for its scheme"
-                raise hop.unreachable("proxy_tls", f"cannot be used: {text}") from exc
-            stage.evidence = TLS.of(tls)
-            return tls
-
-    async def presented_by(self, count: int, host: str, port: int) -> Certificate | None:
-        """Look at the certificate of ``host:port`` behind ``count`` hops, without trusting it.
+    async def presented_by(self, stop: Stop) -> Certificate | None:
+        """Look at the certificate of a stop, without trusting it.
 
         A handshake that fails for its certificate does not show it, so this is another one, on
         another connection, over which nothing is sent. The failure is known already: nothing that
@@ -321,26 +296,24 @@ class _Dial:
         patience = min(CURIOSITY, (trio.current_effective_deadline() - now) / 2)
         if patience > 0:
             with trio.move_on_after(patience), suppress(Exception):
-                return await self._reach_and_look(count, host, port)
+                return await self._reach_and_look(stop)
         return None
 
-    async def _reach_and_look(self, count: int, host: str, port: int) -> Certificate:
-        stream = await self.reach(count, host, port)
-        return (await presented_certificates(stream, _without_zone(host)))[0]
+    async def _reach_and_look(self, stop: Stop) -> Certificate:
+        stream = await self.reach(stop.hops_before, stop.host, stop.port)
+        return (await presented_certificates(stream, _without_zone(stop.host)))[0]
 
     async def _connect_tcp(self, host: str, port: int) -> trio.abc.Stream:
         """Open the TCP connection to the first hop, or to the target of a direct route."""
-        hop = self._hops[0] if self._hops else None
+        stop = self._stops[0]
         options = self._options
-        infos = numeric_address(host, port) or await self._look_up(hop, host, port)
-        attempts: list[Attempt] = []
-        authority = _authority(host, port)
-        waiting_for = f"the TCP connection to {hop or f'the server {authority}'}"
-        number = hop.number if hop else None
+        infos = numeric_address(host, port) or await self._look_up(stop, host, port)
+        waiting_for = words("the TCP connection to {stop}", stop=stop.name)
         stream: trio.SocketStream | None = None
         try:
-            with self._log.stage("tcp", number, authority, waiting_for) as stage:
-                stage.evidence = attempts
+            with self._log.stage("tcp", stop.number, _authority(host, port), waiting_for) as stage:
+                attempts: list[Attempt] = []
+                tried = stage.evidence = Attempts(attempts)
                 try:
                     stream = await connect_tcp(
                         infos,
@@ -349,9 +322,9 @@ class _Dial:
                         head_start=options.happy_eyeballs_delay,
                     )
                 except OSError as exc:
-                    why = " / ".join(dict.fromkeys(attempt.outcome for attempt in attempts))
-                    why += "; is it running, and are its host and port right?"
-                    raise self._unreachable("tcp", hop, host, port, why) from exc
+                    why = words("{outcomes}", outcomes=tried.outcomes)
+                    remedy = words("is it running, and are its host and port right?")
+                    raise stop.unreachable(Kind.NO_CONNECTION, "tcp", why, remedy, tried) from exc
         except BaseException:
             if stream is not None:  # the caller's trace has raised
                 await trio.aclose_forcefully(stream)
@@ -361,39 +334,41 @@ class _Dial:
     async def _resolve(self, hop: Hop, host: str, port: int) -> list[str]:
         """Look up, on this machine, the addresses to ask ``hop`` for."""
         family = socket.AF_INET if hop.proxy.scheme == "socks4" else socket.AF_UNSPEC
-        owner = self._hops[hop.number] if hop.number < len(self._hops) else None  # of the name
+        owner = self._stops[hop.number]  # of the name
         infos = await self._look_up(owner, host, port, family, resolver=hop)
         return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
     async def _look_up(
         self,
-        owner: Hop | None,
+        owner: Stop,
         host: str,
         port: int,
         family: int = socket.AF_UNSPEC,
         resolver: Hop | None = None,
     ) -> list[AddressInfo]:
-        number = owner.number if owner else None
-        with self._log.stage("resolve", number, host, f"the address of {host}") as stage:
+        with self._log.stage("resolve", owner.number, host, f"the address of {host}") as stage:
             try:
                 infos = await look_up(host, port, family)
             except OSError as exc:
-                why = f"the name {host!r} has no address here ({exc.strerror}); is it right?"
-                if not self._hops:
-                    why += " It may take a proxy to reach it."
-                if resolver is not None:
-                    names = resolver.proxy.scheme
-                    better = {"socks4": "socks4a", "socks5": "socks5h"}[names]
-                    why += f" ({names}:// resolves names on this machine, {better}:// at the proxy)"
-                raise self._unreachable("resolve", owner, host, port, why) from exc
-            stage.evidence = Addresses(dict.fromkeys(str(info[4][0]) for info in infos))
+                why = words(
+                    "the name {host!r} has no address here ({error})",
+                    host=host,
+                    error=str(exc.strerror),
+                )
+                remedy = self._right_name(resolver)
+                raise owner.unreachable(Kind.NAME_UNKNOWN, "resolve", why, remedy, None) from exc
+            stage.evidence = Addresses(tuple(dict.fromkeys(str(info[4][0]) for info in infos)))
         return infos
 
-    def _unreachable(
-        self, stage: StageName, hop: Hop | None, host: str, port: int, why: str
-    ) -> OSError:
-        if hop is None:
-            return ServerUnreachable(
-                f"the server {_authority(host, port)} cannot be reached: {why}", stage=stage
+    def _right_name(self, resolver: Hop | None) -> Words:
+        """What to try where a name has no address."""
+        if resolver is not None:
+            here = resolver.proxy.scheme
+            return words(
+                "is it right? ({here}:// resolves names on this machine, {there}:// at the proxy)",
+                here=here,
+                there={"socks4": "socks4a", "socks5": "socks5h"}[here],
             )
-        return hop.unreachable(stage, f"cannot be reached: {why}")
+        if not self.hops:
+            return words("is it right? It may take a proxy to reach it.")
+        return words("is it right?")

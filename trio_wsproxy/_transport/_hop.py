@@ -1,18 +1,40 @@
-"""One proxy of a chain while it is being dialed, and the errors that name it."""
+"""Where a way passes and where it ends: a hop or the server, and the failures that name it.
+
+The dialer reaches one :data:`Stop` after the other and does with each what it is for. What a stop
+is called, which stage TLS with it is, and which error tells of it, the stop knows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import trio
 
-from trio_wsproxy._exceptions import ProxyProtocolError, ProxyUnreachable
-from trio_wsproxy._failures import StageName
-from trio_wsproxy._urls._proxies import Proxy
+from trio_wsproxy._exceptions import (
+    ProxyAuthenticationError,
+    ProxyProtocolError,
+    ProxyRejected,
+    ProxyUnreachable,
+    ServerUnreachable,
+    failed,
+)
+from trio_wsproxy._failures import (
+    Evidence,
+    Failure,
+    Kind,
+    Place,
+    StageName,
+    Topic,
+    Value,
+    Words,
+    words,
+)
+from trio_wsproxy._urls._proxies import Proxy, Target
 
-from ._tls import client_certificate_hint, tls_failure
+from ._tls import TLSFailure, client_certificate_hint, tls_failure
 
 
 @dataclass(frozen=True)
@@ -24,54 +46,131 @@ class Hop:
       number: Its place in the chain, from 1, nearest first.
       count: The length of the chain.
       source: Where the setting came from, in words.
+      tls_stage: What TLS with it is called.
+      trust: How to trust the authority that signs for it.
 
     """
 
     proxy: Proxy
     number: int
     count: int
-    source: str
+    source: Value
 
-    def __str__(self) -> str:
-        """Name the proxy as every message does: masked URL, place in a chain, source."""
-        place = f"hop {self.number} of {self.count}, " if self.count > 1 else ""
-        return f"proxy {self.proxy.url} ({place}from {self.source})"
-
-    def unreachable(self, stage: StageName, text: str) -> ProxyUnreachable:
-        """Make the error for a proxy that no connection could be made to."""
-        return ProxyUnreachable(
-            f"{self} {text}", proxy=self.proxy.url, hop=self.number, stage=stage
-        )
-
-    def broke_protocol(self, stage: StageName, text: str) -> ProxyProtocolError:
-        """Make the error for a proxy that answered something else, or half an answer."""
-        return ProxyProtocolError(
-            f"{self} {text}", proxy=self.proxy.url, hop=self.number, stage=stage
-        )
+    tls_stage: Literal["proxy_tls"] = "proxy_tls"
+    trust: Topic = Topic.TRUST_PROXY
 
     @property
-    def right_protocol(self) -> str:
+    def name(self) -> Words:
+        """Name the proxy as every message does: masked URL, place in a chain, source."""
+        url, source = self.proxy.url, self.source
+        if self.count == 1:
+            return words("proxy {url} (from {source})", url=url, source=source)
+        return words(
+            "proxy {url} (hop {number} of {count}, from {source})",
+            url=url,
+            number=self.number,
+            count=self.count,
+            source=source,
+        )
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    @property
+    def host(self) -> str:
+        """Its name or address."""
+        return self.proxy.host
+
+    @property
+    def port(self) -> int:
+        """Its TCP port."""
+        return self.proxy.port
+
+    @property
+    def authority(self) -> str:
+        """Host and port, without a zone."""
+        return self.proxy.authority
+
+    @property
+    def place(self) -> Place:
+        """For failures."""
+        return Place(self.proxy.url, self.number)
+
+    @property
+    def hops_before(self) -> int:
+        """How many proxies lead to it."""
+        return self.number - 1
+
+    # -- failures -----------------------------------------------------------------------
+
+    def unreachable(
+        self, kind: Kind, stage: StageName, why: Words, remedy: Words, evidence: Evidence | None
+    ) -> ProxyUnreachable:
+        """Make the error for a proxy that no TCP connection could be made to."""
+        what = words("{hop} cannot be reached: {why}", hop=self.name, why=why)
+        failure = Failure(kind, stage, what, remedy, self.place, evidence)
+        return failed(ProxyUnreachable, failure)
+
+    def distrusted(self, tls: TLSFailure, evidence: Evidence | None) -> ProxyUnreachable:
+        """Make the error for a TLS handshake with it that failed."""
+        remedy = tls.remedy
+        if tls.kind is Kind.NO_TLS:
+            remedy = words("use http:// for its scheme")
+        what = words("{hop} cannot be used: {why}", hop=self.name, why=tls.what)
+        failure = Failure(tls.kind, self.tls_stage, what, remedy, self.place, evidence)
+        return failed(ProxyUnreachable, failure)
+
+    def broke_protocol(
+        self,
+        stage: StageName,
+        what: Value,
+        remedy: Words | None = None,
+        kind: Kind = Kind.OTHER_PROTOCOL,
+    ) -> ProxyProtocolError:
+        """Make the error for a proxy that answered something else, or half an answer."""
+        return failed(ProxyProtocolError, self._failure(kind, stage, what, remedy))
+
+    def rejected(
+        self, stage: StageName, what: Value, remedy: Words | None = None, **more: Any
+    ) -> ProxyRejected:
+        """Make the error for a proxy that refused; ``more`` is what it answered."""
+        return failed(ProxyRejected, self._failure(Kind.REFUSED, stage, what, remedy), **more)
+
+    def unauthenticated(
+        self, stage: StageName, what: Value, remedy: Words | None = None, **more: Any
+    ) -> ProxyAuthenticationError:
+        """Make the error for a proxy that refused for the credentials."""
+        failure = self._failure(Kind.UNAUTHENTICATED, stage, what, remedy)
+        return failed(ProxyAuthenticationError, failure, **more)
+
+    def _failure(self, kind: Kind, stage: StageName, what: Value, remedy: Words | None) -> Failure:
+        named = words("{hop} {what}", hop=self.name, what=what)
+        return Failure(kind, stage, named, remedy, self.place)
+
+    @property
+    def right_protocol(self) -> Words:
         """What to ask where a proxy hangs up instead of answering."""
         if self.proxy.scheme == "http":
-            return "does it speak HTTP (rather than SOCKS or TLS) on that port?"
-        return f"does it speak {self.proxy.scheme} on that port?"
+            return words("does it speak HTTP (rather than SOCKS or TLS) on that port?")
+        return words("does it speak {scheme} on that port?", scheme=self.proxy.scheme)
 
     def broken(
         self, stage: StageName, doing: str, exc: trio.BrokenResourceError
     ) -> ProxyUnreachable | ProxyProtocolError:
         """Make the error for a stream that broke, which says at what; raise it from ``exc``."""
         reason = getattr(tls_failure(exc), "reason", None) or ""
-        if self.proxy.scheme == "https" and "ALERT" in reason:
+        if self.proxy.scheme == "https" and "ALERT" in reason:  # OpenSSL's name, not ours
             # With TLS 1.3 the proxy looks at our certificate after our handshake is done.
-            return self.unreachable(
-                "proxy_tls",
-                f"broke TLS off behind its handshake (OpenSSL: {reason})"
-                f"{client_certificate_hint(reason)}",
-            )
-        why = f" (OpenSSL: {reason})" if reason else ""
-        return self.broke_protocol(
-            stage, f"broke the connection while {doing}{why}; {self.right_protocol}"
+            what = words("broke TLS off behind its handshake (OpenSSL: {reason})", reason=reason)
+            hint = client_certificate_hint(reason)
+            failure = self._failure(Kind.TLS_FAILED, self.tls_stage, what, hint)
+            return failed(ProxyUnreachable, failure)
+        what = words(
+            "broke the connection while {doing}{why}",
+            doing=doing,
+            why=f" (OpenSSL: {reason})" if reason else "",
         )
+        return self.broke_protocol(stage, what, self.right_protocol, Kind.CUT_OFF)
 
     @contextmanager
     def conversation(self, stage: StageName, doing: str) -> Iterator[None]:
@@ -80,3 +179,98 @@ class Hop:
             yield
         except trio.BrokenResourceError as exc:
             raise self.broken(stage, doing, exc) from exc
+
+
+@dataclass(frozen=True)
+class Server:
+    """The target, at the end of all hops.
+
+    Attributes:
+      target: The target.
+      hops: The proxies that lead to it.
+      number: ``None``, for it is no hop.
+      tls_stage: What TLS with it is called.
+      trust: How to trust the authority that signs for it.
+
+    """
+
+    target: Target
+    hops: tuple[Proxy, ...] = ()
+
+    number: None = None
+    tls_stage: Literal["server_tls"] = "server_tls"
+    trust: Topic = Topic.TRUST_SERVER
+
+    @property
+    def name(self) -> Words:
+        """Name the server as every message does."""
+        host, port = self.target.host, self.target.port  # with the zone, if it has one
+        return words(
+            "the server {address}", address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        )
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    @property
+    def host(self) -> str:
+        """Its name or address."""
+        return self.target.host
+
+    @property
+    def port(self) -> int:
+        """Its TCP port."""
+        return self.target.port
+
+    @property
+    def authority(self) -> str:
+        """Host and port, without a zone."""
+        return self.target.authority
+
+    @property
+    def hops_before(self) -> int:
+        """How many proxies lead to it."""
+        return len(self.hops)
+
+    # -- failures -----------------------------------------------------------------------
+
+    def unreachable(
+        self, kind: Kind, stage: StageName, why: Words, remedy: Words, evidence: Evidence | None
+    ) -> ServerUnreachable:
+        """Make the error for a server that no TCP connection could be made to."""
+        what = words("{server} cannot be reached: {why}", server=self.name, why=why)
+        return failed(ServerUnreachable, Failure(kind, stage, what, remedy, evidence=evidence))
+
+    def distrusted(self, tls: TLSFailure, evidence: Evidence | None) -> ServerUnreachable:
+        """Make the error for a TLS handshake with it that failed."""
+        remedy = tls.remedy
+        if tls.kind is Kind.NO_TLS and self.target.scheme == "wss":
+            remedy = words("use ws://")
+        elif tls.kind is Kind.NO_TLS:
+            remedy = words("or does it want STARTTLS?")
+        what = words(
+            "{server}{through} could not be trusted or understood: {why}",
+            server=self.name,
+            through=f", reached through {self.hops[-1].url}," if self.hops else "",
+            why=tls.what,
+        )
+        failure = Failure(tls.kind, self.tls_stage, what, remedy, evidence=evidence)
+        return failed(ServerUnreachable, failure)
+
+
+#: Where a way passes or ends.
+Stop: TypeAlias = Hop | Server
+
+
+def stops(hops: tuple[Proxy, ...], target: Target, source: Value) -> tuple[tuple[Hop, ...], Server]:
+    """List the stops of a way.
+
+    Args:
+      hops: The proxies, nearest first.
+      target: Where it ends.
+      source: Where the setting of the proxies came from.
+
+    """
+    count = len(hops)
+    chain = (Hop(proxy, number, count, source) for number, proxy in enumerate(hops, start=1))
+    return tuple(chain), Server(target, hops)

@@ -13,6 +13,8 @@ told so by :exc:`DialAgain`, and comes back with another one and the same memory
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import h11
 import trio
 
@@ -24,11 +26,11 @@ from trio_wsproxy._auth import (
     parse_challenges,
 )
 from trio_wsproxy._exceptions import (
-    ProxyAuthenticationError,
     ProxyProtocolError,
     ProxyRejected,
     ProxyUnreachable,
 )
+from trio_wsproxy._failures import Kind, Topic, Words, words
 from trio_wsproxy._http import (
     Answer,
     Exchange,
@@ -38,11 +40,13 @@ from trio_wsproxy._http import (
     refused_by_proxy,
 )
 from trio_wsproxy._redaction import printable
+from trio_wsproxy._report._evidence import HTTPAnswer
 from trio_wsproxy._report._stages import Running
 from trio_wsproxy._version import VERSION
 
 from ._hop import Hop
 from ._prefixed_stream import with_prefix
+from ._tls import CLIENT_CERTIFICATE
 
 _AUTHENTICATION = (407, 401)  # the second is tinyproxy's answer to wrong credentials
 MAX_REASON = 80  # characters of the phrase behind a status; it stands in a message
@@ -50,8 +54,11 @@ MAX_DRAINED = 256 * 1024  # bytes of a page behind a 407; a new connection is ch
 USER_AGENT = f"trio_wsproxy/{VERSION}".encode("ascii")
 
 
-_OTHER_SCHEME = {"TLS": "use https:// for its scheme", "SOCKS": "use socks5h:// for its scheme"}
-_WRONG_SCHEME = "are the proxy URL's scheme, host and port right?"
+_OTHER_SCHEME = {
+    "TLS": words("use https:// for its scheme"),
+    "SOCKS": words("use socks5h:// for its scheme"),
+}
+_WRONG_SCHEME = words("are the proxy URL's scheme, host and port right?")
 
 
 class DialAgain(Exception):  # a signal to the dialer, it never leaves this package
@@ -128,7 +135,7 @@ class _Conversation:
         if not self._speaks_for_itself:
             await self._authentication.begin()
         while True:
-            exchange = Exchange(self._stream, self._hop)
+            exchange = Exchange(self._stream, self._hop.name)
             answer = await self._ask(exchange)
             if 200 <= answer.status < 300:
                 self._authentication.accepted(answer.headers)
@@ -141,11 +148,12 @@ class _Conversation:
                 ) from self._authentication.cause
             kept = answer.promises_to_stay and (await exchange.body(MAX_DRAINED)).ended
             if not kept and self._authentication.bound_to_connection:
-                raise self._hop.broke_protocol(
-                    "connect",
+                what = words(
                     "closed the connection in the middle of an authentication that is bound to it "
-                    f"({', '.join(c.scheme for c in challenges)})",
+                    "({schemes})",
+                    schemes=", ".join(c.scheme for c in challenges),
                 )
+                raise self._hop.broke_protocol("connect", what, kind=Kind.CUT_OFF)
             if not kept:
                 raise DialAgain
 
@@ -175,7 +183,7 @@ class _Conversation:
             outcome = exchange.read(final)
             evidence = final.head
         if self._stage is not None and evidence:
-            self._stage.evidence = evidence
+            self._stage.evidence = HTTPAnswer(evidence)
         if isinstance(outcome, Problem):
             error = self._failure(outcome)
             # It had promised to keep the connection, and has closed it without a word.
@@ -195,33 +203,36 @@ class _Conversation:
                 doing = f"being asked for a tunnel to {authority}"
             return self._hop.broken("connect", doing, problem.cause)
         if problem.kind is ProblemKind.CUT_OFF:
-            text = _cut_off(self._hop, authority, middle=bool(problem.received))
-        elif problem.kind is ProblemKind.NOT_HTTP:
-            hint = _OTHER_SCHEME.get(problem.speaks, _WRONG_SCHEME)
-            text = f"answered CONNECT with {problem.text}; {hint}"
-        else:
-            text = f"answered CONNECT {authority} with broken HTTP: {problem.text}"
-        return self._hop.broke_protocol("connect", text)
+            return _cut_off(self._hop, authority, middle=bool(problem.received))
+        if problem.kind is ProblemKind.NOT_HTTP:
+            what = words("answered CONNECT with {answer}", answer=problem.text)
+            remedy = _OTHER_SCHEME.get(problem.speaks, _WRONG_SCHEME)
+            return self._hop.broke_protocol("connect", what, remedy)
+        what = words(
+            "answered CONNECT {authority} with broken HTTP: {problem}",
+            authority=authority,
+            problem=problem.text,
+        )
+        return self._hop.broke_protocol("connect", what)
 
     def _refusal(
         self, answer: Answer, body: bytes, challenges: list[ProxyChallenge]
     ) -> ProxyRejected:
         hop, status = self._hop, answer.status
         reason = printable(answer.reason.decode("latin-1").strip(), MAX_REASON)
-        said = f"{hop} answered {status} {reason}".rstrip() + f" to CONNECT {self._authority}"
-        remedy = str(refused_by_proxy(status, self._authority, answer.headers, body))
-        kind = ProxyRejected
+        what = words(
+            "answered {status} to CONNECT {authority}",
+            status=f"{status} {reason}".rstrip(),
+            authority=self._authority,
+        )
         if status in _AUTHENTICATION:
-            kind = ProxyAuthenticationError
             remedy = _credentials_remedy(hop, self._authentication, challenges)
-        return kind(
-            f"{said}; {remedy}",
-            proxy=hop.proxy.url,
-            hop=hop.number,
-            stage="connect",
-            status_code=status,
-            headers=answer.headers,
-            body=body,
+            refusal: Callable[..., ProxyRejected] = hop.unauthenticated
+        else:
+            remedy = refused_by_proxy(status, self._authority, answer.headers, body)
+            refusal = hop.rejected
+        return refusal(
+            "connect", what, remedy, status_code=status, headers=answer.headers, body=body
         )
 
 
@@ -247,32 +258,47 @@ def _challenges(answer: Answer) -> list[ProxyChallenge]:
     )
 
 
-def _cut_off(hop: Hop, authority: str, *, middle: bool) -> str:
+def _cut_off(hop: Hop, authority: str, *, middle: bool) -> ProxyProtocolError:
     if middle:
-        return f"closed the connection in the middle of its answer to CONNECT {authority}"
-    hint = hop.right_protocol
-    if hop.proxy.scheme == "https":
-        hint = "if it wants a client certificate, load one into the context (load_cert_chain)"
-    return f"closed the connection without an answer to CONNECT {authority}; {hint}"
+        what = words(
+            "closed the connection in the middle of its answer to CONNECT {authority}",
+            authority=authority,
+        )
+        return hop.broke_protocol("connect", what, kind=Kind.CUT_OFF)
+    what = words(
+        "closed the connection without an answer to CONNECT {authority}", authority=authority
+    )
+    remedy = CLIENT_CERTIFICATE if hop.proxy.scheme == "https" else hop.right_protocol
+    return hop.broke_protocol("connect", what, remedy, Kind.CUT_OFF)
 
 
 def _credentials_remedy(
     hop: Hop, authentication: Authentication, challenges: list[ProxyChallenge]
-) -> str:
+) -> Words:
     """Say what the proxy offers, and what can be done about it."""
     offered = list(dict.fromkeys(challenge.scheme for challenge in challenges))
     names = ", ".join(offered)
     offer = f" (it offers {names})" if offered else ""
     able = {name.lower() for name in authentication.schemes}
     if authentication.problem:
-        return f"{authentication.problem}{offer}"
+        return words("{problem}{offer}", problem=authentication.problem, offer=offer)
     if not able:
         known = {name.lower() for name in offered}
         if known and not known & {"basic", "digest"}:
-            return f"it wants credentials{offer}: give them with proxy_auth="
-        return f"it wants credentials{offer}: put user:password@ into the proxy URL"
+            give = Topic.GIVE_CREDENTIALS
+            return words("it wants credentials{offer}: {give}", offer=offer, give=give)
+        return words(
+            "it wants credentials{offer}: put user:password@ into the proxy URL", offer=offer
+        )
     if offered and not able & {name.lower() for name in offered}:
-        given = ", ".join(dict.fromkeys(authentication.schemes))
-        return f"it offers {names}, and there are credentials for {given}: see proxy_auth="
-    place = "in the proxy URL" if hop.proxy.username is not None else "of proxy_auth="
-    return f"it refuses these credentials{offer}: check user name and password {place}"
+        return words(
+            "it offers {names}, and there are credentials for {given}: {other}",
+            names=names,
+            given=", ".join(dict.fromkeys(authentication.schemes)),
+            other=Topic.OTHER_CREDENTIALS,
+        )
+    return words(
+        "it refuses these credentials{offer}: check user name and password {place}",
+        offer=offer,
+        place="in the proxy URL" if hop.proxy.username is not None else "of proxy_auth=",
+    )

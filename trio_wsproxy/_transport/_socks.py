@@ -26,6 +26,7 @@ from python_socks import ProxyType
 from python_socks.async_.trio.v2 import Proxy as SocksClient
 
 from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
+from trio_wsproxy._failures import Kind, Words, words
 from trio_wsproxy._report._evidence import SocksAnswer
 from trio_wsproxy._report._stages import Running
 from trio_wsproxy._urls._proxies import Proxy
@@ -52,10 +53,10 @@ REPLIES = {
     93: "request rejected: identd reports another user id",
 }
 _REMEDIES = {
-    2: "ask for this host and port to be allowed there",
-    4: "is that server's name known there, and the server up?",
-    5: "is that server up, and its port right?",
-    8: "use a host name, or an IPv4 address",
+    2: words("ask for this host and port to be allowed there"),
+    4: words("is that server's name known there, and the server up?"),
+    5: words("is that server up, and its port right?"),
+    8: words("use a host name, or an IPv4 address"),
 }
 
 
@@ -111,10 +112,10 @@ async def open_socks_tunnel(
     except SocksError:
         # No refusal, for those are told by _Borrowed.
         guess = _guess(bytes(borrowed.answer), "SOCKS4" if borrowed.socks4 else "SOCKS5")
-        raise hop.broke_protocol("socks", f"answered with {guess}") from None
+        raise hop.broke_protocol("socks", words("answered with {guess}", guess=guess)) from None
     finally:
-        if stage is not None:
-            stage.evidence = SocksAnswer(borrowed.answer[:MAX_EVIDENCE])
+        if stage is not None and borrowed.answer:
+            stage.evidence = SocksAnswer(bytes(borrowed.answer[:MAX_EVIDENCE]))
     return with_prefix(borrowed.rest, stream)
 
 
@@ -177,11 +178,13 @@ class _Borrowed:
             data = await self._stream.receive_some(RECEIVE_SIZE)
             if not data:
                 middle = "in the middle of" if self.answer else "without"
-                raise self._hop.broke_protocol(
-                    "socks",
-                    f"closed the connection {middle} an answer to the request for "
-                    f"{self._authority}; {self._hop.right_protocol}",
+                what = words(
+                    "closed the connection {middle} an answer to the request for {authority}",
+                    middle=middle,
+                    authority=self._authority,
                 )
+                hop = self._hop
+                raise hop.broke_protocol("socks", what, hop.right_protocol, Kind.CUT_OFF)
             self.answer += data
 
     @property
@@ -205,15 +208,16 @@ class _Borrowed:
         elif self._asked == "login":
             # Some proxies write their 5 where RFC 1929 has its 1.
             if version in (1, 5) and code != 0:
-                raise _unauthenticated(hop, "refuses these credentials")
+                raise _unauthenticated(hop, words("refuses these credentials"))
         elif version == 5 and code != 0:
             if self._asked == "request":
                 raise _rejected(hop, self._authority, code)
             if code == 0xFF:
-                raise _unauthenticated(hop, "accepts none of the authentication methods offered")
+                what = words("accepts none of the authentication methods offered")
+                raise _unauthenticated(hop, what)
             if code != 2 or hop.proxy.username is None:
-                text = f"wants authentication method {code}, which was not offered"
-                raise _unauthenticated(hop, text)
+                what = words("wants authentication method {code}, which was not offered", code=code)
+                raise _unauthenticated(hop, what)
 
 
 def _guess(answer: bytes, version: str) -> str:
@@ -225,23 +229,18 @@ def _guess(answer: bytes, version: str) -> str:
 
 
 def _rejected(hop: Hop, authority: str, code: int) -> ProxyRejected:
-    text = f"{hop} refused the tunnel to {authority}: reply {code}, "
-    text += REPLIES.get(code, "which RFC 1928 does not know")
-    remedy = _REMEDIES.get(code)
-    return ProxyRejected(
-        f"{text}; {remedy}" if remedy else text,
-        proxy=hop.proxy.url,
-        hop=hop.number,
-        stage="socks",
-        reply_code=code,
+    what = words(
+        "refused the tunnel to {authority}: reply {code}, {meaning}",
+        authority=authority,
+        code=code,
+        meaning=REPLIES.get(code, "which RFC 1928 does not know"),
     )
+    return hop.rejected("socks", what, _REMEDIES.get(code), reply_code=code)
 
 
-def _unauthenticated(hop: Hop, text: str) -> ProxyAuthenticationError:
+def _unauthenticated(hop: Hop, what: Words) -> ProxyAuthenticationError:
     if hop.proxy.username is None:
-        remedy = "it wants credentials: put user:password@ into the proxy URL"
+        remedy = words("it wants credentials: put user:password@ into the proxy URL")
     else:
-        remedy = "check user name and password in the proxy URL"
-    return ProxyAuthenticationError(
-        f"{hop} {text}; {remedy}", proxy=hop.proxy.url, hop=hop.number, stage="socks"
-    )
+        remedy = words("check user name and password in the proxy URL")
+    return hop.unauthenticated("socks", what, remedy)

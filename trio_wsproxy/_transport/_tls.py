@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import ssl
+from typing import NamedTuple
 
 import trio
 
+from trio_wsproxy._failures import Kind, Topic, Words, words
 from trio_wsproxy._report._certificates import Certificate, read_certificate
 
 HTTP_1_1 = ("http/1.1",)  # RFC 7301; CONNECT and the upgrade are HTTP/1.1 here, never h2
@@ -141,56 +143,84 @@ async def presented_certificates(stream: trio.abc.Stream, host: str) -> list[Cer
     return [read_certificate(der) for der in chain if der]
 
 
-def describe_tls_failure(exc: BaseException, certificate: Certificate | None = None) -> str:
-    """Say in one line why a TLS handshake failed, and what to try.
+class TLSFailure(NamedTuple):
+    """Why a TLS handshake failed.
+
+    Attributes:
+      kind: What kind of failure it is.
+      what: In words, behind the name of the peer.
+      remedy: What to try, where that does not depend on who the peer is.
+
+    """
+
+    kind: Kind
+    what: Words
+    remedy: Words | None = None
+
+
+def explain_tls_failure(
+    exc: BaseException, trust: Topic, certificate: Certificate | None = None
+) -> TLSFailure:
+    """Find out why a TLS handshake failed, and what to try.
 
     Args:
       exc: What the handshake raised.
+      trust: How to trust the authority of a certificate.
       certificate: The one that was refused, if it is known.
 
     """
     error = tls_failure(exc)
     if isinstance(error, ssl.SSLCertVerificationError):
-        message = error.verify_message.rstrip(".")
-        hint = _certificate_hint(error.verify_code, certificate)
-        return f"its certificate was refused: {message}{hint}"
+        return _certificate_failure(error, trust, certificate)
     if isinstance(error, ssl.SSLEOFError):
-        return "it closed the connection during the TLS handshake"
+        what = words("it closed the connection during the TLS handshake")
+        return TLSFailure(Kind.CUT_OFF, what)
     reason = (error.reason or str(error)) if error else ""
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return f"it does not speak TLS on that port (OpenSSL: {reason})"
+        what = words("it does not speak TLS on that port (OpenSSL: {reason})", reason=reason)
+        return TLSFailure(Kind.NO_TLS, what)
     if reason:
-        return f"the TLS handshake failed (OpenSSL: {reason}){client_certificate_hint(reason)}"
+        what = words("the TLS handshake failed (OpenSSL: {reason})", reason=reason)
+        return TLSFailure(Kind.TLS_FAILED, what, client_certificate_hint(reason))
     if isinstance(exc, ValueError):
-        return f"its name cannot be used with TLS ({exc})"
-    return "it broke the connection during the TLS handshake"
+        what = words("its name cannot be used with TLS ({problem})", problem=str(exc))
+        return TLSFailure(Kind.MISCONFIGURED, what)
+    return TLSFailure(Kind.CUT_OFF, words("it broke the connection during the TLS handshake"))
 
 
-def client_certificate_hint(reason: str) -> str:
+def client_certificate_hint(reason: str) -> Words | None:
     """Say what to try when the peer may have missed a certificate of ours."""
     if any(word in reason for word in _WANTS_CERTIFICATE):
-        return "; if it wants a client certificate, load one into the context (load_cert_chain)"
-    return ""
+        return CLIENT_CERTIFICATE
+    return None
 
 
-def _certificate_hint(code: int, certificate: Certificate | None) -> str:
-    if code in _NAME_MISMATCH:
-        return "; use a name that the certificate is for"
-    if code in _OUT_OF_DATE:
-        return "; it has to be renewed, if the clock of this machine is right"
+def _certificate_failure(
+    error: ssl.SSLCertVerificationError, trust: Topic, certificate: Certificate | None
+) -> TLSFailure:
+    what = words("its certificate was refused: {message}", message=error.verify_message.rstrip("."))
+    code = error.verify_code
     if code in _UNKNOWN_ISSUER:
-        issuer = (
-            f"; it was issued by {certificate.issuer!r}"
-            if certificate and certificate.issuer
-            else ""
+        if certificate and certificate.issuer:
+            what = words(
+                "{what}; it was issued by {issuer!r}", what=what, issuer=certificate.issuer
+            )
+        remedy = words(
+            "if that is your company's own authority (TLS inspection), {trust}", trust=trust
         )
-        return (
-            f"{issuer}; if that is your company's own authority (TLS inspection), trust what the "
-            "system trusts with the package truststore, or name the authority's file in "
-            "SSL_CERT_FILE or a context's load_verify_locations"
-        )
-    return ""
+        return TLSFailure(Kind.UNKNOWN_ISSUER, what, remedy)
+    if code in _NAME_MISMATCH:
+        remedy = words("use a name that the certificate is for")
+    elif code in _OUT_OF_DATE:
+        remedy = words("it has to be renewed, if the clock of this machine is right")
+    else:
+        return TLSFailure(Kind.CERTIFICATE_REFUSED, what)
+    return TLSFailure(Kind.CERTIFICATE_REFUSED, what, remedy)
 
+
+CLIENT_CERTIFICATE = words(
+    "if it wants a client certificate, {give}", give=Topic.CLIENT_CERTIFICATE
+)
 
 # Parts of OpenSSL's names for the alerts that servers send then.
 _WANTS_CERTIFICATE = (

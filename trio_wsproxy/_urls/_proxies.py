@@ -29,7 +29,8 @@ from urllib.parse import quote, unquote_to_bytes
 import idna
 
 from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
-from trio_wsproxy._exceptions import Headers, ProxyConfigError
+from trio_wsproxy._exceptions import Headers, ProxyConfigError, failed
+from trio_wsproxy._failures import Failure, Kind, Topic, Value, Words, words
 from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
 
 __all__ = [
@@ -53,7 +54,7 @@ TargetScheme = Literal["ws", "wss", "tcp", "tls"]
 ProxyScheme = Literal["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
 
 # Raises the error of its caller, with the caller's words about what was being read.
-Fail = Callable[[str], NoReturn]
+Fail = Callable[[str | Words], NoReturn]
 
 _TARGET_PORTS: dict[TargetScheme, int | None] = {"ws": 80, "wss": 443, "tcp": None, "tls": None}
 _PROXY_PORTS: dict[ProxyScheme, int] = {
@@ -498,7 +499,7 @@ def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/")
 
 
 def _failing_with(what: str, text: str, hint: str = "") -> Fail:
-    def fail(problem: str) -> NoReturn:
+    def fail(problem: str | Words) -> NoReturn:
         raise ValueError(f"{what} {mask_url(text)!r}: {problem}{hint}")
 
     return fail
@@ -610,11 +611,16 @@ class Proxy:
         headers: ProxyHeadersArgument | None,
         auth: ProxyAuthArgument,
         *,
-        source: str,
+        source: Value,
         default_scheme: ProxyScheme,
     ) -> None:
         if not isinstance(url, str):
-            raise TypeError(f"{source}: a proxy URL must be a string, not {type(url).__name__}")
+            kind = type(url).__name__
+            raise TypeError(
+                words(
+                    "{source}: a proxy URL must be a string, not {kind}", source=source, kind=kind
+                )
+            )
         fail = _proxy_failing_with(source, url)
         scheme, username, password, host, port = _parse_proxy_url(url, default_scheme, fail)
         _CREDENTIAL_CHECKS[scheme](username, password, fail)
@@ -673,7 +679,9 @@ class Proxy:
         return f"Proxy({self.url!r})"
 
 
-def parse_proxy(value: str | Proxy, *, source: str, default_scheme: ProxyScheme = "http") -> Proxy:
+def parse_proxy(
+    value: str | Proxy, *, source: Value, default_scheme: ProxyScheme = "http"
+) -> Proxy:
     """Read a proxy setting.
 
     Args:
@@ -696,9 +704,12 @@ def parse_proxy(value: str | Proxy, *, source: str, default_scheme: ProxyScheme 
     return proxy
 
 
-def _proxy_failing_with(source: str, url: str) -> Fail:
-    def fail(problem: str) -> NoReturn:
-        raise ProxyConfigError(f"{source}: {problem} (in {mask_url(url)!r})")
+def _proxy_failing_with(source: Value, url: str) -> Fail:
+    def fail(problem: str | Words) -> NoReturn:
+        what = words(
+            "{source}: {problem} (in {url!r})", source=source, problem=problem, url=mask_url(url)
+        )
+        raise failed(ProxyConfigError, Failure(Kind.MISCONFIGURED, "config", what))
 
     return fail
 
@@ -708,7 +719,12 @@ def _parse_proxy_url(
 ) -> tuple[ProxyScheme, str | None, str | None, str, int]:
     text = url.strip()
     if not text:
-        fail("the proxy URL is empty; for a direct connection use None, or unset the variable")
+        fail(
+            words(
+                "the proxy URL is empty; for a direct connection use {direct}, or unset the variable",
+                direct=Topic.DIRECT,
+            )
+        )
     _check_printable(text, fail)
     if text[0] in "\"'":
         fail("the quotation marks are part of the value; remove them")

@@ -84,7 +84,8 @@ class _ConnectionLog(_LoggerAdapter):
         self, msg: str, kwargs: MutableMapping[str, Any]
     ) -> tuple[str, MutableMapping[str, Any]]:
         assert self.extra is not None
-        return f"[ws-{self.extra['connection_id']}] {msg}", {**kwargs, "extra": self.extra}
+        extra = {**self.extra, "said": msg}  # without the id, for whoever shows one connection
+        return f"[ws-{self.extra['connection_id']}] {msg}", {**kwargs, "extra": extra}
 
 
 class Attendant:

@@ -19,6 +19,7 @@ from wsproto.extensions import Extension
 from wsproto.utilities import ProtocolError
 
 from trio_wsproxy._exceptions import HandshakeError, Headers, ServerRejected
+from trio_wsproxy._failures import Topic, words
 from trio_wsproxy._http import (
     FRAMING,
     Exchange,
@@ -30,6 +31,7 @@ from trio_wsproxy._http import (
     header_pairs,
 )
 from trio_wsproxy._redaction import complaint
+from trio_wsproxy._report._evidence import HTTPAnswer
 from trio_wsproxy._report._stages import Running
 
 # RFC 6455 section 4.1 gives these values to the handshake itself.
@@ -44,10 +46,11 @@ _OWNED = frozenset(
     )
 )
 _INSTEAD = {
-    b"sec-websocket-protocol": "use subprotocols=",
-    b"proxy-authorization": (
+    b"sec-websocket-protocol": words("use {subprotocols}", subprotocols=Topic.BY_SUBPROTOCOLS),
+    b"proxy-authorization": words(
         "it would go to the server, not to the proxy; "
-        "put user:password@ into the proxy URL, or use proxy_headers="
+        "put user:password@ into the proxy URL{or_proxy_headers}",
+        or_proxy_headers=Topic.OR_PROXY_HEADERS,
     ),
 }
 
@@ -125,13 +128,26 @@ def check_extra_headers(headers: HeadersArgument | None) -> HeaderPairs:
       ValueError: HTTP cannot carry a name or value, or the header is not the caller's to set.
 
     """
-    pairs = header_pairs(headers, name="extra_headers", reserved=FRAMING)
+    pairs = header_pairs(headers, name=Topic.EXTRA_HEADERS, reserved=FRAMING)
     for name, _ in pairs:
         key = name.lower()
         if key in _OWNED:
-            raise ValueError(f"extra_headers: {name.decode()!r} is set by the handshake itself")
+            raise ValueError(
+                words(
+                    "{option}: {name!r} is set by the handshake itself",
+                    option=Topic.EXTRA_HEADERS,
+                    name=name.decode(),
+                )
+            )
         if key in _INSTEAD:
-            raise ValueError(f"extra_headers: {name.decode()!r} is not sent: {_INSTEAD[key]}")
+            raise ValueError(
+                words(
+                    "{option}: {name!r} is not sent: {instead}",
+                    option=Topic.EXTRA_HEADERS,
+                    name=name.decode(),
+                    instead=_INSTEAD[key],
+                )
+            )
     return pairs
 
 
@@ -171,7 +187,7 @@ async def shake_hands(
     if isinstance(final, Problem):
         raise _failure(request, final) from _cause(final)
     if stage is not None:
-        stage.evidence = final.head
+        stage.evidence = HTTPAnswer(final.head)
     if final.status != 101:
         raise await _refusal(request, exchange, final)
     accepted = _accepted(ws, final.head)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, Pong
@@ -349,22 +350,43 @@ def _measure(buffer: bytes, start: int, end: int) -> tuple[int, int] | None:
 _NAMES = {0x0: "continuation", 0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
 
 
-def describe_frame(frame: bytes) -> str:
+class Described(NamedTuple):
+    """What the log says of a frame or an event; ``str()`` is its text.
+
+    Attributes:
+      kind: ``"text"``, ``"binary"``, ``"continuation"``, ``"close"``, ``"ping"``, …
+      rest: What stands behind that: sizes and codes, never what is in it.
+      name: What the text begins with, where that is not the kind.
+
+    """
+
+    kind: str
+    rest: str
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name or self.kind}{self.rest}"
+
+
+def describe_frame(frame: bytes) -> Described:
     """Describe a frame of ours for the log: its kind and size, never what is in it."""
     header = _measure(frame[:1] + bytes((frame[1] & 0x7F,)) + frame[2:10], 0, 10)
     size = header[1] if header else 0
     more = "" if frame[0] & FIN else ", more to come"
-    return f"{_NAMES[frame[0] & 0x0F]}, {size} bytes{more}"
+    return Described(_NAMES[frame[0] & 0x0F], f", {size} bytes{more}")
 
 
-def describe_event(event: Event) -> str:
+def describe_event(event: Event) -> Described:
     """Describe what arrived for the log: its kind and size, never what is in it."""
     if isinstance(event, str):
-        return f"text, {len(event)} characters"
+        return Described("text", f", {len(event)} characters")
     if isinstance(event, bytes):
-        return f"binary, {len(event)} bytes"
+        return Described("binary", f", {len(event)} bytes")
     if isinstance(event, Fragment):
-        return f"a part of {len(event.data)}{'' if event.last else ', more to come'}"
+        more = "" if event.last else ", more to come"
+        return Described("continuation", f" of {len(event.data)}{more}", "a part")
     if isinstance(event, (PingReceived, PongReceived)):
-        return f"{type(event).__name__[:4].lower()}, {len(event.payload)} bytes"
-    return f"{type(event).__name__} {event.code}"
+        kind = "ping" if isinstance(event, PingReceived) else "pong"
+        return Described(kind, f", {len(event.payload)} bytes")
+    name = type(event).__name__
+    return Described("close" if isinstance(event, CloseReceived) else name, f" {event.code}", name)

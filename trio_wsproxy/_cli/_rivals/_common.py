@@ -224,7 +224,7 @@ def cut(value: str) -> Pieces | None:
 def normal_host(host: str) -> str | None:
     """Bring a host into our one spelling; ``None`` if there is none."""
 
-    def fail(problem: str) -> NoReturn:
+    def fail(problem: object) -> NoReturn:
         raise ValueError(problem)
 
     try:
