@@ -93,8 +93,30 @@ def test_no_proxy_table(entry: str, host: str, covered: bool) -> None:
     assert (route.hops == ()) is covered
 
 
+PLACES = [
+    pytest.param(place, id=f"{page.stem}:{place}")
+    for page in (ROOT / "docs" / "architecture.rst", ROOT / "CONTRIBUTING.md")
+    for place in sorted(
+        set(
+            re.findall(
+                r"`((?:_[a-z]+(?:/_\w+)?|(?:tests|docs|testing)/[\w./]+)(?:\.\w+)?)`",
+                page.read_text(encoding="utf-8"),
+            )
+        )
+    )
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_places(place: str) -> None:
+    """A room or file that the pages for contributors name is there."""
+    above = ROOT / "trio_wsproxy" if place.startswith("_") else ROOT
+    assert any(found.is_dir() or found.suffix for found in above.glob(f"{place}*")), place
+
+
 def test_something_was_found() -> None:
     """The tests above have something to look at."""
     assert len(SNIPPETS) > 10
     assert len(PROGRAMS) == 4
     assert len(no_proxy_table()) > 30
+    assert len(PLACES) > 30
