@@ -195,3 +195,29 @@ def test_one_reader_of_the_system() -> None:
     }
     users |= {name for name in MODULES if telltales & set(imports_of(name))}
     assert users == {"trio_wsproxy._routing._system", "trio_wsproxy._cli._console"}
+
+
+def _documentation(tree: ast.AST) -> set[ast.AST]:
+    """The docstrings of a module and of all that is in it."""
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+
+
+def test_one_room_masks() -> None:
+    """Nobody but _redaction.py writes asterisks for a secret or asks what is printable."""
+    masking = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if (
+            isinstance(node, ast.Constant)
+            and "***" in str(node.value)
+            and node not in _documentation(tree)
+        )
+        or (isinstance(node, ast.Attribute) and node.attr == "isprintable")
+        or (isinstance(node, ast.Name) and "PRINTABLE" in node.id)
+    }
+    assert masking == {"trio_wsproxy._redaction"}

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from trio_wsproxy._redaction import masked_head, masked_reference, printable
+from trio_wsproxy._redaction import (
+    escaped,
+    shown_head,
+    shown_page,
+    shown_setting,
+    shown_text,
+    shown_url,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,34 +26,86 @@ from trio_wsproxy._redaction import masked_head, masked_reference, printable
         ("", ""),
     ],
 )
-def test_printable(text: str, shown: str) -> None:
+def test_shown_text(text: str, shown: str) -> None:
     """Nothing is left that a terminal obeys or a reader does not see."""
-    assert printable(text) == shown
+    assert shown_text(text) == shown
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("https://example.org/login", "https://example.org/login"),
-        ("https://example.org:8443/@ada", "https://example.org:8443/@ada"),
-        ("https://[::1]/@ada", "https://[::1]/@ada"),
-        ("/cb?code=s3#s3", "/cb"),
-        ("/cb#access_token=s3", "/cb"),
+        ("https://example.org:8443/@ada", "https://***@ada"),
+        ("https://[::1]/@ada", "https://***@ada"),
+        ("/cb?code=s3#s3", "/cb?…"),
+        ("/cb#access_token=s3", "/cb#…"),
         ("//ada:s3@example.org/x", "//***@example.org/x"),
         ("//ada:s3/s3@example.org/x", "//***@example.org/x"),
         ("//ada:s3?s3@example.org/x", "//***@example.org/x"),
         ("//a/\x1b]0;x\x9b", "//a/?]0;x?"),
+        ("ws://h:1:ada:pw", "ws://h:1:***"),
+        ("http://[2001:db8:1::1]:80/x", "http://[2001:db8:1::1]:80/x"),
+        ("http://[::1]:80:ada:pw", "http://[::1]:80:***"),
+        ("http://ada:pw@[2001:1:2::1]:80", "http://***@[2001:1:2::1]:80"),
     ],
 )
-def test_masked_reference(text: str, shown: str) -> None:
-    """Of a URL that somebody sent nothing is shown but where it leads."""
-    assert masked_reference(text) == shown
+def test_shown_reference(text: str, shown: str) -> None:
+    """Of a URL that somebody sent no user information, query or fragment is shown."""
+    assert shown_url(text) == shown
 
 
-@pytest.mark.parametrize("piece", ["//", "//:", "//a:b", ":", "@", "//@", "?"])
-def test_masking_takes_no_time(piece: str) -> None:
+PIECES = [
+    "//",
+    "//:",
+    "//a:b",
+    ":",
+    "@",
+    "//@",
+    "?",
+    "a",
+    "[",
+    ":1",
+    ":1:",
+    "%40",
+    " ",
+    "-",
+    "\n a",
+]
+LABELS = ["Location: ", "Proxy-Authenticate: negotiate ", "x-token"]
+
+
+@pytest.mark.parametrize("shown", [shown_url, shown_page, shown_setting, shown_text, escaped])
+@pytest.mark.parametrize("piece", PIECES)
+def test_masking_takes_no_time(shown: Callable[[str], str], piece: str) -> None:
     """A text made to keep it busy does not, or this test would take minutes."""
-    assert masked_reference(piece * (65536 // len(piece))) is not None
+    assert shown(piece * (65536 // len(piece))) is not None
+
+
+@pytest.mark.parametrize("piece", [*PIECES, "negotiate ", "token", "\r\n"])
+@pytest.mark.parametrize("label", LABELS)
+def test_masking_a_head_takes_no_time(label: str, piece: str) -> None:
+    """Nor does a head."""
+    assert shown_head(f"x\r\n{label}{piece * (65536 // len(piece))}\r\n\r\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Access denied", "Access denied"),
+        ("no way to http://ada:s3@h/x?k=s3 today", "no way to http://***@h/x?… today"),
+        ("really?\x1b[2J", "really?…"),
+        ("x" * 300, "x" * 200 + "…"),
+    ],
+)
+def test_shown_page(text: str, shown: str) -> None:
+    """Of URLs among words no user information and no query is left."""
+    assert shown_page(text) == shown
+
+
+def test_shown_setting() -> None:
+    """A list is shown as it was written, but for a password in it and what is obeyed."""
+    assert shown_setting("a.test, 10.0.0.0/8\x1b") == "a.test, 10.0.0.0/8\\x1b"
+    assert shown_setting("a.test,http://ada:s3@b") == "***@b"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +139,42 @@ def test_masking_takes_no_time(piece: str) -> None:
         (b"x\r\nY: \x1b[2J\xff\rz\r\n\r\n", "x | Y: ?[2J?z"),
     ],
 )
-def test_masked_head(head: bytes, shown: str) -> None:
+def test_shown_head(head: bytes, shown: str) -> None:
     """A head stands in the log in one line, without credentials, cookies and queries."""
-    assert masked_head(head) == shown
+    assert shown_head(head) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("http://proxy:3128", "http://proxy:3128"),
+        ("http://user:pw@proxy", "http://***@proxy"),
+        ("user:pw@proxy", "***@proxy"),
+        ("http://user:p@w@proxy", "http://***@proxy"),
+        ("http://user:p/w?#@proxy", "http://***@proxy"),
+        ("http://user:p\n@proxy", "http://***@proxy"),
+        ("http:/user:pw@proxy", "***@proxy"),
+        ("user:a://b@proxy", "***@proxy"),
+        ("  http://user:pw@proxy ", "http://***@proxy"),
+        ("http://user:pw%40proxy", "http://***@proxy"),
+        ("ws://h/p?token=1", "ws://h/p?…"),
+        ("ws://h/p#token=1", "ws://h/p#…"),
+        ("proxy:3128:user:pw", "proxy:3128:***"),
+        ("http://proxy:3128:user:pw", "http://proxy:3128:***"),
+        ("h" * 300, "h" * 200 + "…"),
+    ],
+)
+def test_shown_url(text: str, shown: str) -> None:
+    """Everything that may be a secret is masked, whether the text is a URL or not."""
+    assert shown_url(text) == shown
+
+
+def test_escaped() -> None:
+    """Whatever a terminal would obey is escaped, but for what is kept; all else is left."""
+    assert escaped("\x1b[2J\x07\r\n\t\x7f\x9b1m\u202e\u2066\u2028\ud800") == (
+        "\\x1b[2J\\x07\\r\\n\\t\\x7f\\x9b1m\\u202e\\u2066\\u2028\\ud800"
+    )
+    assert escaped("a\nb\tc\rd", keep="\n\t") == "a\nb\tc\\rd"
+    for text in ("naïve 日本 ✓ \\x1b", "👩\u200d💻", "nb\u00a0sp"):
+        assert escaped(text) == text

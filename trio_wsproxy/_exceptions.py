@@ -35,7 +35,7 @@ from trio_websocket import CloseReason, ConnectionClosed
 
 from ._failures import Failure, Kind, StageName, Topic, Vocabulary, Words, words
 from ._http import refused_by_server
-from ._redaction import masked_reference
+from ._redaction import escaped, shown_url
 
 if TYPE_CHECKING:
     from ._report import DialReport
@@ -189,7 +189,7 @@ class ServerRejected(ConnectionRejected):
             return hint
         if 300 <= status < 400:
             location = dict(self.headers).get(b"location", b"").decode("latin-1")
-            location = masked_reference(location)
+            location = shown_url(location)
             return words("it redirects to {location}", location=location) if location else None
         if status == 401:
             use = Topic.BY_EXTRA_HEADERS
@@ -303,7 +303,7 @@ def _describe(reason: CloseReason | None) -> str:
         return "no close code"
     text = f"{reason.code} {reason.name}"
     # What a peer says is escaped, not cut: it is short, and meant to be read.
-    said = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in reason.reason or "")
+    said = escaped(reason.reason or "")
     return f"{text}: {said}" if said else text
 
 

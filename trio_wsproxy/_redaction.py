@@ -1,15 +1,34 @@
-"""Text from the network, made fit to be shown: one line, no secrets, nothing that a terminal obeys."""
+r"""What may be shown, and to whom: the one place that masks and escapes.
+
+Text of a peer or of a setting may hold a secret, and may hold what a terminal obeys. Whatever of
+it goes into a message, log record, report or JSON passes one of these, by what it is:
+
+* :func:`shown_text`: words, in a message of one line.
+* :func:`shown_page`: words in which URLs may stand, such as a page's title or a reason phrase.
+* :func:`shown_url`: a URL, or what somebody wrote in place of one.
+* :func:`shown_setting`: a list of names, where a URL may stand by mistake.
+* :func:`shown_head`, :func:`shown_head_lines`, :class:`LoggedHead`: a request's or answer's head.
+* :func:`shown_problem`: what h11 or wsproto dislikes, for they quote headers.
+* :func:`escaped`: what is meant to be read as it was written, such as a close reason; and all that
+  the command line writes to a terminal.
+
+A secret becomes :data:`HIDDEN`, a character that is not printable ``?`` or, escaped, ``\x1b``. The
+text is foreign: each of these takes linear time, and what it shows is bounded, but for a head,
+which is bounded where it is read, and for :func:`escaped`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+HIDDEN = "***"  # in place of a secret
 MAX_SHOWN = 200  # characters of what others wrote; a message is read by a person
+MAX_SETTING = 4096  # characters of a list that the user wrote; "explain" is to show it whole
 
 # A user name and password before a host. A password that should have been encoded may hold "/",
 # "?" and more; then it is the ":" with no port behind it that tells. Bounded, for time's sake.
-USERINFO = re.compile(
+_USERINFO = re.compile(
     r"(?<=//)(?:[^/?#\s]*|(?!\[)[^/?#\s@]{0,200}:(?!\d{1,5}(?:[/?#\s]|$))\S{0,200})@"
 )
 
@@ -28,10 +47,26 @@ _CHALLENGE = re.compile(r"^[^\S\n]*(?:proxy|www)-authenticate[^\n]*", re.IGNOREC
 _CHALLENGE_TOKEN = re.compile(
     r"\b(negotiate|ntlm|kerberos)[ \t]+[\w.~+/-]+=*(?=[\s,]|$)", re.IGNORECASE
 )
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//")
+# Up to the end of an IPv6 literal, in which there may be a ":1:" that is no port.
+_ADDRESS = re.compile(
+    rf"(?:{_SCHEME.pattern})?(?:{re.escape(HIDDEN)}@)?\[[0-9A-Fa-f:.]*(?:%[\w.~\-]*)?\]"
+)
+_BEHIND_PORT = re.compile(r"(:[0-9]+:).+", re.DOTALL)
+_TAIL = re.compile(r"([?#]).*", re.DOTALL)
+_QUERY_IN_WORDS = re.compile(r"\?\S+")
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# What a terminal obeys instead of showing it: C0, DEL and C1, the other line ends of Unicode,
+# the controls that turn the direction of text; and what cannot be encoded, lone surrogates.
+# Joiners and wide blanks are left, for emoji and scripts that need them.
+_OBEYED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
-def printable(text: str, limit: int = MAX_SHOWN) -> str:
-    """Replace control characters, those that turn the direction of writing, and their like.
+def shown_text(text: str, limit: int = MAX_SHOWN) -> str:
+    """Make words fit for a message: one line, bounded, nothing that is obeyed or not seen.
 
     Args:
       text: From the network.
@@ -45,14 +80,95 @@ def printable(text: str, limit: int = MAX_SHOWN) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def masked_reference(text: str) -> str:
-    """Show where a URL leads, without user name, password, query and fragment.
+def shown_page(text: str, limit: int = MAX_SHOWN) -> str:
+    """Make words fit for a message in which URLs may stand: no user name, no query.
 
     Args:
-      text: A URL from the network, or what stands behind ``Location:`` in its place.
+      text: A page's title, a reason phrase, a library's complaint.
+      limit: Characters to keep.
 
     """
-    return printable(re.split("[?#]", USERINFO.sub("***@", text), maxsplit=1)[0])
+    return shown_text(_QUERY_IN_WORDS.sub("?…", _USERINFO.sub(f"{HIDDEN}@", text)), limit)
+
+
+def shown_url(text: str) -> str:
+    """Make a URL, or any unparsable text in its place, fit for a message.
+
+    Hidden are everything between ``//`` (or the start, if there is no scheme) and the last ``@``,
+    a query or a fragment, and what follows ``host:port:`` (sellers of proxies write
+    ``host:port:user:password``). Long texts are cut.
+
+    Args:
+      text: The text as the user or a peer wrote it.
+
+    Returns:
+      The masked text, without blanks around it.
+
+    """
+    shown = _TAIL.sub(r"\1…", hide_userinfo(text.strip()), count=1)
+    address = _ADDRESS.match(shown)
+    start = address.end() if address else 0
+    return shown_text(shown[:start] + _BEHIND_PORT.sub(rf"\1{HIDDEN}", shown[start:], count=1))
+
+
+def hide_userinfo(text: str) -> str:
+    """Hide everything between ``//``, or the start, and the last ``@``.
+
+    Works on any text, whether it can be parsed or not. A ``%40`` counts as an ``@``: who
+    encoded too much has still written a password before it.
+
+    Args:
+      text: A URL, or what somebody wrote in place of one.
+
+    Returns:
+      The text with ``***@`` in that place; it is not yet fit to be shown.
+
+    """
+    scheme = _SCHEME.match(text)
+    start = scheme.end() if scheme else 0
+    end = max(text.rfind("@") + 1, text.rfind("%40") + 3 if "%40" in text else 0)
+    return f"{text[:start]}{HIDDEN}@{text[end:]}" if end > start else text
+
+
+def holds_userinfo(text: str) -> bool:
+    """Tell whether :func:`hide_userinfo` finds something to hide."""
+    return hide_userinfo(text) != text
+
+
+def shown_setting(text: str) -> str:
+    """Make a list such as ``no_proxy`` fit for an explanation: escaped, no user information.
+
+    Args:
+      text: The list as the user wrote it.
+
+    """
+    shown = hide_userinfo(text)
+    return escaped(shown if len(shown) <= MAX_SETTING else shown[:MAX_SETTING] + "…")
+
+
+def escaped(text: str, *, keep: str = "") -> str:
+    r"""Escape what a terminal would obey, as ``\x1b`` or ``\u202e``; hide nothing else.
+
+    Args:
+      text: From the network, or from anywhere else that is not trusted.
+      keep: The control characters to leave as they are, for example ``"\n\t"``.
+
+    """
+    return _OBEYED.sub(lambda found: _escape(found[0], keep), text)
+
+
+def _escape(character: str, keep: str) -> str:
+    return character if character in keep else ascii(character)[1:-1]
+
+
+def has_controls(text: str) -> bool:
+    """Tell whether there are control characters, or bytes that were not UTF-8, in a text."""
+    return _CONTROLS.search(text) is not None
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether each character of a text can be seen."""
+    return text.isprintable()
 
 
 class LoggedHead:
@@ -63,15 +179,15 @@ class LoggedHead:
         self._also = also
 
     def __str__(self) -> str:
-        return masked_head(self._head, also=self._also)
+        return shown_head(self._head, also=self._also)
 
 
-def masked_head(head: bytes, *, also: Iterable[bytes] = ()) -> str:
-    """Write a head for the log, in one line; see :func:`masked_lines`."""
-    return " | ".join(masked_lines(head, also=also))
+def shown_head(head: bytes, *, also: Iterable[bytes] = ()) -> str:
+    """Write a head for the log, in one line; see :func:`shown_head_lines`."""
+    return " | ".join(shown_head_lines(head, also=also))
 
 
-def masked_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
+def shown_head_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
     """Write the lines of a request's or an answer's head without secrets.
 
     Credentials and cookies become ``***``, and so does what stands in front of a URL's host;
@@ -86,18 +202,18 @@ def masked_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
     # A value goes on where a line begins with a blank (RFC 9112 section 5.2).
     text = re.sub(r"\n[ \t]+", " ", head.decode("latin-1").replace("\r", "").strip("\n"))
     secret = rf"^({names})([^\S\n]*:)[^\n]*"
-    text = re.sub(secret, r"\1\2 ***", text, flags=re.IGNORECASE | re.MULTILINE)
-    text = _CHALLENGE.sub(lambda line: _CHALLENGE_TOKEN.sub(r"\1 ***", line[0]), text)
-    text = _REFERENCE.sub(r"\1…", USERINFO.sub("***@", text))
+    text = re.sub(secret, rf"\1\2 {HIDDEN}", text, flags=re.IGNORECASE | re.MULTILINE)
+    text = _CHALLENGE.sub(lambda line: _CHALLENGE_TOKEN.sub(rf"\1 {HIDDEN}", line[0]), text)
+    text = _REFERENCE.sub(r"\1…", _USERINFO.sub(f"{HIDDEN}@", text))
     text = _QUERY.sub("?…", text)
     # What a peer sends must not forge records, nor command the terminal.
     return [re.sub(r"[^ -~…]", "?", line) for line in text.split("\n")]
 
 
-def complaint(problem: object) -> str:
+def shown_problem(problem: object) -> str:
     """Say what h11 or wsproto dislikes, fit for a message.
 
     They quote the line of a header that is malformed; of that the name has to do.
     """
     quoted = re.compile(r"(illegal header line: bytearray\(b['\"][\w-]{0,64}).*", re.DOTALL)
-    return printable(quoted.sub(r"\1…", str(problem)))
+    return shown_text(quoted.sub(r"\1…", str(problem)))

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from trio_wsproxy._cli import _console
-from trio_wsproxy._cli._console import STYLES, Console, printable
+from trio_wsproxy._cli._console import STYLES, Console
 
 
 class Terminal(io.StringIO):
@@ -120,16 +120,6 @@ def test_what_the_encoding_lacks() -> None:
     console = Console(io.TextIOWrapper(raw, encoding="ascii", newline=""), environ={})
     console.print("client ─tcp→ \ud800")
     assert raw.getvalue() == b"client \\u2500tcp\\u2192 \\ud800\n"
-
-
-def test_printable() -> None:
-    """Whatever a terminal would obey is escaped, but for what is kept; all else is left."""
-    assert printable("\x1b[2J\x07\r\n\t\x7f\x9b1m\u202e\u2066\u2028\ud800") == (
-        "\\x1b[2J\\x07\\r\\n\\t\\x7f\\x9b1m\\u202e\\u2066\\u2028\\ud800"
-    )
-    assert printable("a\nb\tc\rd", keep="\n\t") == "a\nb\tc\\rd"
-    for text in ("naïve 日本 ✓ \\x1b", "👩\u200d💻", "nb\u00a0sp"):
-        assert printable(text) == text
 
 
 @pytest.mark.parametrize(

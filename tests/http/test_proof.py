@@ -20,7 +20,7 @@ NGINX = (
         (b"<html><head><title>Access\n denied</title>", "Access denied"),
         (b"<TITLE lang='de'>Zugang &amp; mehr</TITLE>", "Zugang & mehr"),
         (b"<title>\x1b[31mred\x07</title>", "?[31mred?"),
-        (b"<title>" + b"x" * 200 + b"</title>", "x" * 80),
+        (b"<title>" + b"x" * 200 + b"</title>", "x" * 80 + "…"),
         ("<title>Öffnen</title>".encode(), "Öffnen"),
         (b"<title></title>", None),
         (b"no page", None),
@@ -28,7 +28,7 @@ NGINX = (
         (b"<titles>no</titles>", None),
         (
             b"<title>/chat?token=s3 &#155;[2J&#x202e; is not here</title>",
-            "/chat?… ?[2J? is not here",
+            "/chat?… ›[2J? is not here",
         ),
         pytest.param(b"<title>" * 9000, None, id="many"),  # or this would take seconds
         pytest.param(b"<title" * 9000, None, id="open"),

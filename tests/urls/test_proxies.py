@@ -15,7 +15,6 @@ from trio_wsproxy._urls._proxies import (
     Proxy,
     Target,
     make_target,
-    mask_url,
     parse_proxy,
     parse_target,
     parse_tcp_target,
@@ -511,35 +510,6 @@ def test_proxy_headers_of_another_type() -> None:
     """A header is made of strings or bytes."""
     with pytest.raises(TypeError):
         Proxy("http://proxy", headers=[("X-A", 5)])  # type: ignore[list-item]
-
-
-# --- masking -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("", ""),
-        ("http://proxy:3128", "http://proxy:3128"),
-        ("http://user:pw@proxy", "http://***@proxy"),
-        ("user:pw@proxy", "***@proxy"),
-        ("http://user:p@w@proxy", "http://***@proxy"),
-        ("http://user:p/w?#@proxy", "http://***@proxy"),
-        ("http://user:p\n@proxy", "http://***@proxy"),
-        ("http:/user:pw@proxy", "***@proxy"),
-        ("user:a://b@proxy", "***@proxy"),
-        ("  http://user:pw@proxy ", "http://***@proxy"),
-        ("http://user:pw%40proxy", "http://***@proxy"),
-        ("ws://h/p?token=1", "ws://h/p?…"),
-        ("ws://h/p#token=1", "ws://h/p#…"),
-        ("proxy:3128:user:pw", "proxy:3128:***"),
-        ("http://proxy:3128:user:pw", "http://proxy:3128:***"),
-        ("h" * 300, "h" * 200 + "…"),
-    ],
-)
-def test_mask_url(text: str, shown: str) -> None:
-    """Everything that may be a secret is masked, whether the text is a URL or not."""
-    assert mask_url(text) == shown
 
 
 anything = st.text(max_size=30)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Sequence
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError
 from trio_wsproxy._http import header_pairs
-from trio_wsproxy._redaction import printable
+from trio_wsproxy._redaction import shown_page
 
 from ._basic import BasicAuth
 from ._challenges import ProxyChallenge, as_sent
@@ -125,7 +125,7 @@ class Authentication:
             if not isinstance(conversation, SpnegoConversation):
                 raise
             self.cause = exc
-            self.problem = f"{name} failed here ({type(exc).__name__}: {printable(str(exc))})"
+            self.problem = f"{name} failed here ({type(exc).__name__}: {shown_page(str(exc))})"
             return None
 
     def accepted(self, headers: Headers) -> None:

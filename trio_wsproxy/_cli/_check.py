@@ -20,6 +20,7 @@ from typing import Any
 import trio
 
 from trio_wsproxy import ConnectionClosed, HandshakeError, open_tcp_stream, open_websocket_url
+from trio_wsproxy._redaction import escaped
 from trio_wsproxy._report._certificates import Certificate
 from trio_wsproxy._report._dial_report import DialReport
 from trio_wsproxy._report._stages import Stage
@@ -28,7 +29,7 @@ from trio_wsproxy._transport import presented_certificates
 from trio_wsproxy._urls._proxies import parse_target
 
 from ._arguments import add_connection_options, add_url, connection_arguments
-from ._console import Console, printable
+from ._console import Console
 from ._words import message, refuse, route_as_typed
 
 PINGS = 3
@@ -155,7 +156,7 @@ def _interrupted(findings: Findings) -> str:
         return "interrupted before anything was asked"
     name = stage.name if stage.hop is None else f"{stage.name} {stage.hop}"
     doing = "after" if stage.ok else "during"
-    return f"interrupted {doing} the stage {name}, {printable(stage.peer)}"
+    return f"interrupted {doing} the stage {name}, {escaped(stage.peer)}"
 
 
 def _closed(reason: Any) -> str:
@@ -222,16 +223,16 @@ def _show(findings: Findings, console: Console) -> None:
             )
         head, blank, stages = text.partition("\n\n")
         for number, line in enumerate(head.split("\n")):
-            console.print(console.drawn(printable(line)), style="" if number else "strong")
+            console.print(console.drawn(escaped(line)), style="" if number else "strong")
         for line in (blank + stages).split("\n")[1:]:
-            console.print(console.drawn(printable(line)), style=_style(line))
+            console.print(console.drawn(escaped(line)), style=_style(line))
     rows = list(_rows(findings))
     if rows:
         console.print()
         console.table(("", ""), rows)
     if findings.error:
         console.print()
-        for line in textwrap.wrap(printable(findings.error), console.width):
+        for line in textwrap.wrap(escaped(findings.error), console.width):
             console.print(line, style="bad")
 
 
@@ -250,19 +251,19 @@ def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
         else:
             yield "latency", f"{times} ms (lowest, mean, highest of {len(pings)} pings)"
     if findings.closed is not None:
-        yield "subprotocol", printable(findings.subprotocol or "none")
-        yield "extensions", printable(findings.extensions or "none")
+        yield "subprotocol", escaped(findings.subprotocol or "none")
+        yield "extensions", escaped(findings.extensions or "none")
     for number, certificate in enumerate(findings.certificates):
         yield "" if number else "certificate", _validity(certificate)
     if findings.closed is not None:
-        yield "closed", printable(findings.closed)
+        yield "closed", escaped(findings.closed)
 
 
 def _validity(certificate: Certificate) -> str:
     days = (certificate.expires - datetime.now(tz=timezone.utc)).days
     left = "expired" if days < 0 else f"{days} day{'' if days == 1 else 's'} left"
     warning = "" if days >= SOON else "  !"
-    name = printable(certificate.subject)
+    name = escaped(certificate.subject)
     return f"{name}: valid until {certificate.expires:%Y-%m-%d} ({left}){warning}"
 
 

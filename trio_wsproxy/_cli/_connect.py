@@ -31,10 +31,11 @@ from trio_wsproxy import (
     open_websocket_url,
 )
 from trio_wsproxy._client import MAX_MESSAGE_SIZE
+from trio_wsproxy._redaction import escaped
 from trio_wsproxy._websocket._protocol import Described
 
 from ._arguments import add_connection_options, add_url, connection_arguments, seconds_or_more
-from ._console import Console, printable
+from ._console import Console
 from ._json import pretty
 from ._stdin import each_line
 from ._words import message
@@ -244,10 +245,10 @@ class Screen:
             text = (pretty(message) if self._json else None) or message
         if self.interactive:
             # The lines of a message are indented, so that none of them looks like ours.
-            text = printable(text, keep="\n\t").expandtabs().replace("\n", "\n  ")
+            text = escaped(text, keep="\n\t").expandtabs().replace("\n", "\n  ")
             self._console.insert(f"< {text}", style="received")
         elif self._console.terminal:
-            self._console.print(printable(text, keep="\n\t"))
+            self._console.print(escaped(text, keep="\n\t"))
         else:
             self._console.print(text)
 
@@ -260,11 +261,11 @@ class Screen:
 
     def refused(self, text: str) -> None:
         """Tell why the line that was just typed or read was not sent."""
-        self._console.error(printable(text))
+        self._console.error(escaped(text))
 
     def end(self, text: str, *, bad: bool = False) -> None:
         """Tell how it ended."""
-        text = printable(text)
+        text = escaped(text)
         if self._prompting and self._console.err_terminal:
             text = self._console.folded(f"* {text}")
             self._console.insert(text, style="bad" if bad else "dim", last=True)
@@ -280,7 +281,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Tell what is going on."""
-        text = f"* {printable(text)}"
+        text = f"* {escaped(text)}"
         if self._prompting and self._console.err_terminal:
             self._console.insert(self._console.folded(text), style="dim")
         else:

@@ -8,14 +8,13 @@ that nothing is written into it, :meth:`Console.insert` makes room above it: it 
 place of the cursor, scrolls if it has to, inserts blank rows where the typed line stands, fills
 them, and puts the cursor back where it was in the line, now further down.
 
-What came from the network must go through :func:`printable` before it is shown on a terminal,
+What came from the network must go through ``_redaction.escaped`` before it is shown on a terminal,
 which would obey it otherwise.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import textwrap
 import unicodedata
@@ -35,27 +34,6 @@ DRAWN_IN_ASCII = str.maketrans("─→█…", "->#~")  # one for one, so that c
 PROMPT = "> "
 GAP = "  "  # between two columns of a table
 NARROWEST = 20  # columns for the last column of a table, however narrow the terminal is
-
-# What a terminal obeys instead of showing it: C0, DEL and C1, the other line ends of Unicode,
-# the controls that turn the direction of text; and what cannot be encoded, lone surrogates.
-UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-
-def printable(text: str, *, keep: str = "") -> str:
-    r"""Escape what a terminal would obey, as ``\x1b`` or ``\u202e``.
-
-    Args:
-      text: From the network, or from anywhere else that is not trusted.
-      keep: The control characters to leave as they are, for example ``"\n\t"``.
-
-    """
-    return UNPRINTABLE.sub(lambda found: _escaped(found[0], keep), text)
-
-
-def _escaped(character: str, keep: str) -> str:
-    return character if character in keep else ascii(character)[1:-1]
 
 
 def columns_of(text: str) -> int:

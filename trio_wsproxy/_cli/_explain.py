@@ -13,11 +13,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from trio_wsproxy._redaction import escaped
 from trio_wsproxy._routing import Look, Route, resolve_proxy
 from trio_wsproxy._routing._system import environment
 
 from ._arguments import add_proxy_options, proxy_argument
-from ._console import Console, printable
+from ._console import Console
 from ._rivals import Comparison, compare
 from ._words import refuse, route_as_typed
 
@@ -100,7 +101,7 @@ def _as_json(route: Route, others: Sequence[Comparison]) -> dict[str, Any]:
         "source": route.source,
         "hops": [hop.url for hop in route.hops],
         "trail": [
-            {"place": look.place, "value": _value(look), "outcome": printable(look.outcome)}
+            {"place": look.place, "value": _value(look), "outcome": escaped(look.outcome)}
             for look in route.trail
         ],
         "picture": route.picture,
@@ -109,7 +110,7 @@ def _as_json(route: Route, others: Sequence[Comparison]) -> dict[str, Any]:
                 "client": other.client,
                 "route": other.route,
                 "differs": other.differs,
-                "why": printable(other.why),
+                "why": escaped(other.why),
             }
             for other in others
         ],
@@ -117,7 +118,7 @@ def _as_json(route: Route, others: Sequence[Comparison]) -> dict[str, Any]:
 
 
 def _value(look: Look) -> str | None:
-    return None if look.value is None else printable(look.value)
+    return None if look.value is None else escaped(look.value)
 
 
 # --- for people --------------------------------------------------------------------------
@@ -146,8 +147,8 @@ def _headline(route: Route) -> str:
 
 def _row(look: Look) -> tuple[str, str]:
     place = look.place.removeprefix("environment variable ")
-    value = "" if look.value is None else f"'{printable(look.value)}': "
-    return place, value + printable(look.outcome)
+    value = "" if look.value is None else f"'{escaped(look.value)}': "
+    return place, value + escaped(look.outcome)
 
 
 def _show_others(route: Route, others: Sequence[Comparison], console: Console) -> None:
@@ -170,4 +171,4 @@ def _show_others(route: Route, others: Sequence[Comparison], console: Console) -
 
 def _clause(other: Comparison) -> str:
     """The reason, without the client's name, which stands in the same row."""
-    return printable(other.why.removeprefix(f"{other.client} "))
+    return escaped(other.why.removeprefix(f"{other.client} "))

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from trio_wsproxy._exceptions import told
 from trio_wsproxy._failures import Topic, Vocabulary
+from trio_wsproxy._redaction import escaped
 from trio_wsproxy._routing import Look, Route
 
-from ._console import Console, printable
+from ._console import Console
 
 #: What options are called on the command line.
 OPTIONS: Vocabulary = {
@@ -43,7 +44,7 @@ OPTIONS: Vocabulary = {
 
 def message(error: BaseException) -> str:
     """Give an error's message in these words, fit for a terminal."""
-    return printable(told(error, OPTIONS))
+    return escaped(told(error, OPTIONS))
 
 
 def refuse(error: ValueError, console: Console, *, as_json: bool) -> int:

@@ -8,8 +8,8 @@ from urllib.parse import urljoin
 
 from trio_wsproxy._exceptions import HandshakeError, ServerRejected
 from trio_wsproxy._http import HeaderPairs
-from trio_wsproxy._redaction import printable
-from trio_wsproxy._urls._proxies import Target, mask_url, parse_target
+from trio_wsproxy._redaction import shown_url
+from trio_wsproxy._urls._proxies import Target, parse_target
 
 REDIRECTS = (301, 302, 303, 307, 308)  # the other 3xx need a person, or a cache
 # What is meant for one origin is not for another one (RFC 9110 section 15.4).
@@ -44,9 +44,7 @@ def redirect_target(target: Target, refusal: ServerRejected) -> Target | None:
         return replace(new, username=target.username, password=target.password)
     else:
         return new
-    raise HandshakeError(
-        f"the server {target.url} redirects to {printable(mask_url(location))}, {problem}"
-    )
+    raise HandshakeError(f"the server {target.url} redirects to {shown_url(location)}, {problem}")
 
 
 def headers_for(headers: HeaderPairs, old: Target, new: Target) -> HeaderPairs:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import h11
 import trio
 
-from trio_wsproxy._redaction import LoggedHead, complaint
+from trio_wsproxy._redaction import LoggedHead, shown_problem
 
 from ._head import MAX_HEAD, Head, NotHTTP, status_code, without_framing
 from ._headers import FRAMING, HeaderPairs
@@ -195,7 +195,7 @@ class Exchange:
                 self._http.receive_data(head)
                 event = self._http.next_event()
             except h11.RemoteProtocolError as exc:
-                problem = problem or complaint(exc)
+                problem = problem or shown_problem(exc)
                 continue
             assert isinstance(event, h11.Response)  # a final head makes no other
             pairs = tuple((bytes(name), bytes(value)) for name, value in event.headers)

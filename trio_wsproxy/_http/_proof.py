@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 
 from trio_wsproxy._failures import Topic, Words, words
+from trio_wsproxy._redaction import shown_page
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 # Bounded, or a page of a thousand titles without an end would take seconds.
 _TITLE = re.compile(rb"<title(?:\s[^>]{0,200})?>([^<]{0,1000})</title", re.IGNORECASE)
-_QUERY = re.compile(r"\?\S+")  # of the URL that was asked for, in a title
 # Host, port and path.
 _PLACE = re.compile(r"(\[[^\]]*\]|[^/?:]*)(?::(\d+))?/?([^?]*)(?:\?.*)?")
 _MAX_TITLE = 80  # characters; it stands in an error message
@@ -48,9 +48,7 @@ def page_title(body: bytes) -> str | None:
     if match is None:
         return None
     text = html.unescape(match[1].decode("utf-8", "replace"))
-    text = _QUERY.sub("?…", " ".join(text.split()))
-    text = re.sub(r"[^\w !-~…]", "?", text)
-    return text[:_MAX_TITLE] or None
+    return shown_page(" ".join(text.split()), _MAX_TITLE) or None
 
 
 def header(headers: Headers, name: bytes) -> bytes:
@@ -73,7 +71,7 @@ def refused_by_proxy(
     remedy = _proxy_remedy(status, authority, headers)
     name = header(headers, b"x-squid-error").split(b" ")[0].decode("latin-1")
     title = page_title(body)
-    said = [re.sub(r"[^ -~]", "?", name)[:_MAX_TITLE]] if name else []
+    said = [shown_page(name, _MAX_TITLE)] if name else []
     said += [f"page {title!r}"] if title else []
     return words("{remedy} ({said})", remedy=remedy, said=", ".join(said)) if said else remedy
 

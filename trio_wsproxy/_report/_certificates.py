@@ -11,7 +11,7 @@ import re
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from trio_wsproxy._redaction import printable
+from trio_wsproxy._redaction import shown_text
 
 # RFC 4519's short names, by the DER of the object identifiers 2.5.4.x.
 _ATTRIBUTES = {
@@ -93,10 +93,10 @@ def _name(data: bytes) -> str:
             if identifier in _ATTRIBUTES:
                 encoding = "utf-16-be" if tag == _BMP_STRING else "utf-8"
                 parts.append(
-                    (_ATTRIBUTES[identifier], printable(value.decode(encoding, "replace")))
+                    (_ATTRIBUTES[identifier], shown_text(value.decode(encoding, "replace")))
                 )
     # The most specific part first (RFC 4514 section 2.1).
-    return printable(", ".join(f"{key}={value}" for key, value in reversed(parts)))
+    return shown_text(", ".join(f"{key}={value}" for key, value in reversed(parts)))
 
 
 def _time(tag: int, value: bytes) -> datetime:

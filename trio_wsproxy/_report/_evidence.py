@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import trio
 
-from trio_wsproxy._redaction import masked_lines
+from trio_wsproxy._redaction import shown_head_lines
 
 from ._certificates import Certificate, read_certificate
 
@@ -80,7 +80,7 @@ class HTTPAnswer:
 
     def details(self) -> Details:
         """Give its lines, masked."""
-        status, *headers = masked_lines(self.head)
+        status, *headers = shown_head_lines(self.head)
         return {"status": status, "headers": headers}
 
 

@@ -22,11 +22,11 @@ from typing import NoReturn, Protocol
 
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._failures import Words
+from trio_wsproxy._redaction import HIDDEN, holds_userinfo
 from trio_wsproxy._urls._proxies import (
     Fail,
     Target,
     ip_literal,
-    mask_userinfo,
     normalise_host,
     split_host_port,
 )
@@ -214,10 +214,10 @@ def parse_bypass(value: str, *, source: str, system: bool = False) -> BypassList
     """
     texts = [text for text in re.split(r"[\s,;]+" if system else r"[\s,]+", value) if text]
     # With a password in the list, no entry can be told from a piece of it.
-    secret = mask_userinfo(value) != value
+    secret = holds_userinfo(value)
     return BypassList(
         entries=tuple(
-            _parse_entry(text, _failing_with(source, "***" if secret else text), system=system)
+            _parse_entry(text, _failing_with(source, HIDDEN if secret else text), system=system)
             for text in texts
             if text.lower() != "<-loopback>"
         ),

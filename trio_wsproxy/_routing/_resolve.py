@@ -23,12 +23,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from trio_wsproxy._failures import PARAMETERS, Topic, words
+from trio_wsproxy._redaction import HIDDEN, holds_userinfo, shown_setting
 from trio_wsproxy._urls._proxies import (
     Proxy,
     ProxyScheme,
     Target,
     TargetScheme,
-    mask_userinfo,
     parse_proxy,
     parse_target,
     parse_tcp_target,
@@ -228,13 +228,13 @@ def _bypassed_by(
     for place, source, value, bypass in _bypass_lists(target, variables, system):
         entry = bypass.find(target)
         if entry is not None:
-            shown = "***" if value != mask_userinfo(value) else entry.text
+            shown = HIDDEN if holds_userinfo(value) else entry.text
             outcome = f"the entry {shown!r} covers {target.authority}: direct"
-            trail.append(Look(place, mask_userinfo(value), outcome))
+            trail.append(Look(place, shown_setting(value), outcome))
             return source
         proxies_loopback = proxies_loopback or bypass.proxies_loopback
         outcome = f"covers {target.authority} with no entry" if value else "not set"
-        trail.append(Look(place, mask_userinfo(value) or None, outcome))
+        trail.append(Look(place, shown_setting(value) or None, outcome))
     if not is_loopback(target.host):
         trail.append(Look(_LOOPBACK, None, f"{target.host} is no loopback host"))
     elif proxies_loopback:

@@ -39,7 +39,7 @@ from trio_wsproxy._http import (
     ProblemKind,
     refused_by_proxy,
 )
-from trio_wsproxy._redaction import printable
+from trio_wsproxy._redaction import shown_page
 from trio_wsproxy._report._evidence import HTTPAnswer
 from trio_wsproxy._report._stages import Running
 from trio_wsproxy._version import VERSION
@@ -219,7 +219,7 @@ class _Conversation:
         self, answer: Answer, body: bytes, challenges: list[ProxyChallenge]
     ) -> ProxyRejected:
         hop, status = self._hop, answer.status
-        reason = printable(answer.reason.decode("latin-1").strip(), MAX_REASON)
+        reason = shown_page(answer.reason.decode("latin-1").strip(), MAX_REASON)
         what = words(
             "answered {status} to CONNECT {authority}",
             status=f"{status} {reason}".rstrip(),

@@ -5,7 +5,7 @@ Nothing here touches the network or the environment. Three rules hold throughout
 * Whatever is refused is refused here, before anything is dialed. Targets raise
   :class:`ValueError`, proxies :class:`~trio_wsproxy.ProxyConfigError`, which is one too.
 * No message, ``repr`` or chained exception holds a secret. Messages show the whole offending
-  text through :func:`mask_url`, never a piece of it that a wrong cut may have taken out of a
+  text through :func:`shown_url`, never a piece of it that a wrong cut may have taken out of a
   password. Checks that end in an exception (``ipaddress``, ``idna``, UTF-8) are wrapped in
   small functions that return ``None``, so that the refusal is raised outside of the ``except``
   block: ``raise … from None`` would still leave the original in ``__context__``.
@@ -32,6 +32,7 @@ from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, failed
 from trio_wsproxy._failures import Failure, Kind, Topic, Value, Words, words
 from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._redaction import HIDDEN, has_controls, hide_userinfo, shown_url
 
 __all__ = [
     "Fail",
@@ -41,8 +42,6 @@ __all__ = [
     "TargetScheme",
     "ip_literal",
     "make_target",
-    "mask_url",
-    "mask_userinfo",
     "normalise_host",
     "parse_proxy",
     "parse_target",
@@ -68,15 +67,12 @@ _PROXY_PORTS: dict[ProxyScheme, int] = {
 _PROXY_SCHEME_ALIASES = {"socks": "socks5h"}  # what curl's and desktops' users mean by it
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
-_VENDOR_FORM = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.\-]*://)?[^:/?#@\[\]]*:[0-9]+:).+", re.DOTALL)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LABEL = re.compile(r"[a-z0-9_\-]{1,63}")  # Docker's service names have underscores
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")  # what inet_aton(3) reads as a part of an address
 _ZONE = re.compile(r"[A-Za-z0-9._~\-]+")  # RFC 6874: unreserved characters
 _BEHIND_AUTHORITY = re.compile(r"[/?#]")
 _BEHIND_PATH = re.compile(r"[?#]")
 _MAX_NAME = 253  # RFC 1035 section 2.3.4: 255 octets on the wire
-_MAX_SHOWN = 200  # an error message is read by a person
 _MAX_RFC1929 = 255  # the length of a user name and of a password is one byte
 # RFC 3986: unreserved and reserved characters, and "%" for what is encoded already.
 _KEPT_IN_RESOURCE = "!$%&'()*+,/:;=?@[]~"
@@ -90,48 +86,6 @@ _PAC_HINT = (
     "this looks like a proxy auto-configuration (PAC) file, which is a program and is not run "
     "here; name the proxy that it chooses, for example http://proxy.example:3128"
 )
-
-
-# --- showing -----------------------------------------------------------------------------
-
-
-def mask_userinfo(text: str) -> str:
-    """Hide everything between ``://``, or the start, and the last ``@``.
-
-    Works on any text, whether it can be parsed or not. A ``%40`` counts as an ``@``: who
-    encoded too much has still written a password before it.
-
-    Args:
-      text: A URL, or what somebody wrote in place of one.
-
-    Returns:
-      The text with ``***@`` in that place.
-
-    """
-    scheme = _SCHEME.match(text)
-    start = scheme.end() if scheme else 0
-    end = max(text.rfind("@") + 1, text.rfind("%40") + 3 if "%40" in text else 0)
-    return f"{text[:start]}***@{text[end:]}" if end > start else text
-
-
-def mask_url(text: str) -> str:
-    """Make a URL, or any unparsable text in its place, fit for a message.
-
-    Hidden are everything between ``://`` (or the start, if there is no scheme) and the last
-    ``@``, a query or a fragment, and what follows ``host:port:`` (sellers of proxies write
-    ``host:port:user:password``). Long texts are cut.
-
-    Args:
-      text: The text as the user wrote it.
-
-    Returns:
-      The masked text, without blanks around it.
-
-    """
-    shown = mask_userinfo(text.strip())
-    shown = re.sub(r"([?#]).*", r"\1…", shown, count=1, flags=re.DOTALL)
-    shown = _VENDOR_FORM.sub(r"\1***", shown, count=1)
-    return shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + "…"
 
 
 # --- hosts and ports ---------------------------------------------------------------------
@@ -307,7 +261,7 @@ def _check_basic(username: str | None, password: str | None, fail: Fail) -> None
     """Refuse what HTTP Basic cannot carry (RFC 7617 section 2)."""
     if username is not None and ":" in username:
         fail("HTTP Basic authentication cannot carry a user name with ':' in it")
-    if _UNPRINTABLE.search(f"{username or ''}{password or ''}"):
+    if has_controls(f"{username or ''}{password or ''}"):
         fail("HTTP Basic authentication cannot carry control characters in the credentials")
 
 
@@ -391,7 +345,7 @@ class Target:
         path, question_mark, _ = self.resource.partition("?")
         path = "" if self.scheme in ("tcp", "tls") else path
         # In ws://user:12/34@host the password was not escaped, and its end became the path.
-        path = path[:1] + mask_userinfo(path[1:])
+        path = path[:1] + hide_userinfo(path[1:])
         query = "?…" if question_mark else ""
         return f"{self.scheme}://{_bracketed(self.host)}{port}{path}{query}"
 
@@ -487,9 +441,9 @@ def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/")
     if scheme not in _TARGET_PORTS:
         raise ValueError(f"target scheme {scheme!r} is not supported; use ws, wss, tcp or tls")
     host_fail = _failing_with("host", host)
-    _check_printable(host, host_fail)
+    _check_controls(host, host_fail)
     resource_fail = _failing_with("resource", resource)
-    _check_printable(resource, resource_fail)
+    _check_controls(resource, resource_fail)
     return Target(
         scheme=scheme,
         host=normalise_host(host, host_fail),
@@ -500,20 +454,20 @@ def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/")
 
 def _failing_with(what: str, text: str, hint: str = "") -> Fail:
     def fail(problem: str | Words) -> NoReturn:
-        raise ValueError(f"{what} {mask_url(text)!r}: {problem}{hint}")
+        raise ValueError(f"{what} {shown_url(text)!r}: {problem}{hint}")
 
     return fail
 
 
-def _check_printable(text: str, fail: Fail) -> None:
-    if _UNPRINTABLE.search(text):
+def _check_controls(text: str, fail: Fail) -> None:
+    if has_controls(text):
         fail("there are control characters, or bytes that are not UTF-8, in it")
 
 
 def _split_target_scheme(
     text: str, schemes: tuple[TargetScheme, ...], fail: Fail
 ) -> tuple[TargetScheme, str]:
-    _check_printable(text, fail)
+    _check_controls(text, fail)
     match = _SCHEME.match(text)
     names = " or ".join(f"{scheme}://" for scheme in schemes)
     if match is None:
@@ -670,7 +624,7 @@ class Proxy:
         user = quote(self.username, safe="")
         if self.scheme.startswith("socks4"):
             return f"{user}@"
-        return f"{user}:***@" if self.password else "***@"
+        return f"{user}:{HIDDEN}@" if self.password else f"{HIDDEN}@"
 
     def __str__(self) -> str:
         return self.url
@@ -707,7 +661,7 @@ def parse_proxy(
 def _proxy_failing_with(source: Value, url: str) -> Fail:
     def fail(problem: str | Words) -> NoReturn:
         what = words(
-            "{source}: {problem} (in {url!r})", source=source, problem=problem, url=mask_url(url)
+            "{source}: {problem} (in {url!r})", source=source, problem=problem, url=shown_url(url)
         )
         raise failed(ProxyConfigError, Failure(Kind.MISCONFIGURED, "config", what))
 
@@ -725,7 +679,7 @@ def _parse_proxy_url(
                 direct=Topic.DIRECT,
             )
         )
-    _check_printable(text, fail)
+    _check_controls(text, fail)
     if text[0] in "\"'":
         fail("the quotation marks are part of the value; remove them")
     match = _SCHEME.match(text)

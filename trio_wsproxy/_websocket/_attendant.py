@@ -47,7 +47,7 @@ from trio_wsproxy._exceptions import (
     ConnectionLost,
     DisconnectionTimeout,
 )
-from trio_wsproxy._redaction import printable
+from trio_wsproxy._redaction import shown_text
 
 from ._inbox import Inbox
 from ._outbox import Outbox
@@ -224,7 +224,7 @@ class Attendant:
         if logger.isEnabledFor(logging.INFO):
             assert self.life.end is not None
             seconds = trio.current_time() - self._opened
-            end = printable(str(self.life.end.reason))  # the peer's words are in there
+            end = shown_text(str(self.life.end.reason))  # the peer's words are in there
             self._log.info("closed: %s, after %.3f s", end, seconds)
 
     async def _close_stream(self) -> None:

@@ -24,7 +24,7 @@ import trio
 from trio_websocket import CloseReason, Endpoint
 
 from trio_wsproxy._exceptions import Headers
-from trio_wsproxy._redaction import printable
+from trio_wsproxy._redaction import shown_text
 
 from ._attendant import Attendant
 from ._inbox import Message
@@ -164,7 +164,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         return self._pings.latency
 
     def __repr__(self) -> str:
-        end = f" {printable(str(self.closed))}" if self.closed else ""
+        end = f" {shown_text(str(self.closed))}" if self.closed else ""
         return f"<WebSocketConnection {self._life.state.value} to {self.remote}{end}>"
 
     # -- sending ------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from trio_wsproxy._http import (
     ProblemKind,
     header_pairs,
 )
-from trio_wsproxy._redaction import complaint
+from trio_wsproxy._redaction import shown_problem
 from trio_wsproxy._report._evidence import HTTPAnswer
 from trio_wsproxy._report._stages import Running
 
@@ -217,7 +217,7 @@ def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
         ws.receive_data(head)
         event = next(ws.events())
     except (ProtocolError, h11.ProtocolError, UnicodeDecodeError, StopIteration) as exc:
-        return complaint(exc)
+        return shown_problem(exc)
     assert isinstance(event, AcceptConnection)  # a 101 makes no other
     return event
 

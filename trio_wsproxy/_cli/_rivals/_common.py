@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn
 from urllib.parse import quote, unquote
 
-from trio_wsproxy._urls._proxies import Target, ip_literal, mask_userinfo, normalise_host
+from trio_wsproxy._redaction import HIDDEN, holds_userinfo, is_visible
+from trio_wsproxy._urls._proxies import Target, ip_literal, normalise_host
 
 _PROXY_VARIABLES = tuple(f"{name}_proxy" for name in ("wss", "ws", "socks", "https", "http", "all"))
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -39,7 +40,7 @@ class ProxyAsRead:
     def url(self) -> str:
         """The URL for messages, masked as :attr:`Proxy.url` is."""
         user, _, password = self.userinfo.partition(":")
-        shown = f"{quote(unquote(user), safe='')}:***@" if password else "***@"
+        shown = f"{quote(unquote(user), safe='')}:{HIDDEN}@" if password else f"{HIDDEN}@"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{shown if self.userinfo else ''}{host}:{self.port}"
 
@@ -125,7 +126,7 @@ def ask_client(client: Client, target: Target, environ: Mapping[str, str]) -> An
     no_proxy = client.find("no_proxy", environ)
     entry = None if no_proxy is None else client.covering(target, no_proxy.value)
     if no_proxy is not None and entry is not None:
-        shown = "***" if mask_userinfo(no_proxy.value) != no_proxy.value else entry
+        shown = HIDDEN if holds_userinfo(no_proxy.value) else entry
         because = f"takes {shown!r} in {no_proxy.spelling} to cover {target.authority}"
         return Answer(client.name, None, because, bypass=no_proxy.spelling, remarks=remarks)
     for name in client.names[target.scheme]:
@@ -204,7 +205,7 @@ class Pieces(NamedTuple):
 
 def cut(value: str) -> Pieces | None:
     """Cut a proxy URL in pieces; ``None`` if there is no host and port to be found."""
-    if not value.isprintable():
+    if not is_visible(value):
         return None
     match = _SCHEME.match(value)
     rest = value[match.end() :] if match else value
