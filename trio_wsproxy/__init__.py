@@ -62,7 +62,7 @@ from ._report._dial_report import DialReport
 from ._report._stages import Stage, Trace
 from ._routing import Look, ProxyArgument, Route, resolve_proxy
 from ._transport import MakeProxyHeaders
-from ._urls._proxies import Proxy, Target
+from ._urls import Proxy, Target
 from ._websocket import SPEEDUPS, Deflate, MessageStream, WebSocketConnection
 
 __version__ = _version.VERSION

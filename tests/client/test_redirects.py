@@ -15,7 +15,7 @@ from trio_websocket import WebSocketRequest
 
 from trio_wsproxy import HandshakeError, ServerRejected, open_websocket_url
 from trio_wsproxy._client._redirects import headers_for, redirect_target
-from trio_wsproxy._urls._proxies import parse_target
+from trio_wsproxy._urls import parse_target
 from trio_wsproxy.testing import EchoServer, open_echo_server, open_http_proxy
 
 

@@ -18,7 +18,7 @@ from trio_wsproxy._routing._bypass import (
     is_loopback,
     parse_bypass,
 )
-from trio_wsproxy._urls._proxies import make_target, parse_target
+from trio_wsproxy._urls import make_target, parse_target
 
 
 def covered(value: str, host: str, port: int = 443, *, system: bool = False) -> bool:

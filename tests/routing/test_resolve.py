@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._routing import _system, resolve_proxy, resolve_target
 from trio_wsproxy._routing._system import SystemSettings
-from trio_wsproxy._urls._proxies import Proxy, make_target
+from trio_wsproxy._urls import Proxy, make_target
 
 SECRET = "sEcReT-77"
 PLACE = "operating system settings (a fake)"

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from trio_wsproxy._routing import Look, Route
-from trio_wsproxy._urls._proxies import Proxy, Target, TargetScheme, make_target
+from trio_wsproxy._urls import Proxy, Target, TargetScheme, make_target
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from trio_wsproxy._report._stages import StageLog
 from trio_wsproxy._routing import resolve_target
 from trio_wsproxy._transport import DialOptions, _dialer, dial
 from trio_wsproxy._transport._tcp import connect_tcp
-from trio_wsproxy._urls._proxies import make_target
+from trio_wsproxy._urls import make_target
 from trio_wsproxy.testing import (
     Answer,
     ByteByByte,

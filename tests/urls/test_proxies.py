@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_wsproxy._exceptions import ProxyConfigError
-from trio_wsproxy._urls._proxies import (
+from trio_wsproxy._urls import (
     Proxy,
     Target,
     make_target,

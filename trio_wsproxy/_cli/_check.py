@@ -26,7 +26,7 @@ from trio_wsproxy._report._dial_report import DialReport
 from trio_wsproxy._report._stages import Stage
 from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import presented_certificates
-from trio_wsproxy._urls._proxies import parse_target
+from trio_wsproxy._urls import parse_target
 
 from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console

@@ -23,7 +23,7 @@ import trio
 
 from trio_wsproxy._client import open_websocket_url
 from trio_wsproxy._report._stages import Stage
-from trio_wsproxy._urls._proxies import Proxy
+from trio_wsproxy._urls import Proxy
 from trio_wsproxy.testing import (
     Certificates,
     EchoServer,

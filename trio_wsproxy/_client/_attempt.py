@@ -23,7 +23,7 @@ from trio_wsproxy._report._dial_report import reporting
 from trio_wsproxy._report._stages import StageLog, Trace
 from trio_wsproxy._routing import ProxyArgument, resolve_target
 from trio_wsproxy._transport import HTTP_1_1, DialOptions, default_context, dial, socket_of
-from trio_wsproxy._urls._proxies import Target
+from trio_wsproxy._urls import Target
 from trio_wsproxy._websocket import (
     Address,
     Attendant,

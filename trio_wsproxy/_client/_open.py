@@ -19,7 +19,7 @@ from trio_wsproxy._http import HeadersArgument, ProxyHeadersArgument
 from trio_wsproxy._report._stages import Trace
 from trio_wsproxy._routing import ProxyArgument
 from trio_wsproxy._transport import MakeProxyHeaders
-from trio_wsproxy._urls._proxies import Target, make_target, parse_target
+from trio_wsproxy._urls import Target, make_target, parse_target
 from trio_wsproxy._websocket import Deflate, WebSocketConnection
 
 from ._attempt import connect, make_plan, opened, wrap

@@ -28,7 +28,7 @@ from trio_wsproxy._exceptions import (
     ProxyRejected,
     ServerRejected,
 )
-from trio_wsproxy._urls._proxies import parse_target
+from trio_wsproxy._urls import parse_target
 from trio_wsproxy._websocket import WebSocketConnection, attendant_of
 
 from ._attempt import Plan, connect, make_plan

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from trio_wsproxy._exceptions import HandshakeError, ServerRejected
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import shown_url
-from trio_wsproxy._urls._proxies import Target, parse_target
+from trio_wsproxy._urls import Target, parse_target
 
 REDIRECTS = (301, 302, 303, 307, 308)  # the other 3xx need a person, or a cache
 # What is meant for one origin is not for another one (RFC 9110 section 15.4).

@@ -12,7 +12,7 @@ from trio_wsproxy._report._dial_report import reporting
 from trio_wsproxy._report._stages import StageLog, Trace
 from trio_wsproxy._routing import ProxyArgument, resolve_target
 from trio_wsproxy._transport import MakeProxyHeaders, default_context, dial
-from trio_wsproxy._urls._proxies import Target, make_target
+from trio_wsproxy._urls import Target, make_target
 
 from ._options import (
     FOR_DIALING,

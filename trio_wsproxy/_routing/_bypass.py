@@ -2,7 +2,7 @@
 
 A list becomes entries, an entry becomes a rule and maybe a port, and a rule answers one question:
 does it cover this host? One small class per kind of rule. Hosts come in the one spelling that
-:func:`~trio_wsproxy._urls._proxies.normalise_host` makes, so case, trailing dot and IDNA are settled
+:func:`~trio_wsproxy._urls.normalise_host` makes, so case, trailing dot and IDNA are settled
 before. Nothing is ever resolved: a rule about addresses covers IP literals only.
 
 An IPv4-mapped IPv6 address (``::ffff:10.0.0.1``, RFC 4291 section 2.5.5.2) is the IPv4 address
@@ -18,13 +18,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from trio_wsproxy._exceptions import ProxyConfigError
-from trio_wsproxy._failures import Words
 from trio_wsproxy._redaction import HIDDEN, holds_userinfo
-from trio_wsproxy._urls._proxies import (
-    Fail,
+from trio_wsproxy._urls import (
+    Malformed,
     Target,
     ip_literal,
     normalise_host,
@@ -217,7 +216,7 @@ def parse_bypass(value: str, *, source: str, system: bool = False) -> BypassList
     secret = holds_userinfo(value)
     return BypassList(
         entries=tuple(
-            _parse_entry(text, _failing_with(source, HIDDEN if secret else text), system=system)
+            _read_entry(text, source, HIDDEN if secret else text, system=system)
             for text in texts
             if text.lower() != "<-loopback>"
         ),
@@ -225,30 +224,31 @@ def parse_bypass(value: str, *, source: str, system: bool = False) -> BypassList
     )
 
 
-def _failing_with(source: str, shown: str) -> Fail:
-    def fail(problem: str | Words) -> NoReturn:
-        raise ProxyConfigError(
-            f"{source}: {problem}; an entry is a name, an IP address, a network such as "
-            f"10.0.0.0/8, host:port, [v6]:port or '*' (the entry is {shown!r})"
-        )
+def _read_entry(text: str, source: str, shown: str, *, system: bool) -> BypassEntry:
+    try:
+        return _parse_entry(text, system=system)
+    except Malformed as exc:
+        problem = exc.problem
+    raise ProxyConfigError(
+        f"{source}: {problem}; an entry is a name, an IP address, a network such as "
+        f"10.0.0.0/8, host:port, [v6]:port or '*' (the entry is {shown!r})"
+    )
 
-    return fail
 
-
-def _parse_entry(text: str, fail: Fail, *, system: bool) -> BypassEntry:
+def _parse_entry(text: str, *, system: bool) -> BypassEntry:
     entry = text.lower()
     if entry == "<local>":
         return BypassEntry(text, DotlessRule())
     if system:
         entry = _URL_SCHEME.sub("", entry, count=1)  # Windows lets one write http://host
     if "/" in entry:
-        return BypassEntry(text, NetworkRule(_parse_network(entry, fail)))
+        return BypassEntry(text, NetworkRule(_parse_network(entry)))
     # IPv6 without brackets has no port.
-    host, port = (entry, None) if ip_literal(entry) else split_host_port(entry, fail)
-    return BypassEntry(text, _parse_rule(host, fail, system=system), port)
+    host, port = (entry, None) if ip_literal(entry) else split_host_port(entry)
+    return BypassEntry(text, _parse_rule(host, system=system), port)
 
 
-def _parse_network(text: str, fail: Fail) -> IPv4Network | IPv6Network:
+def _parse_network(text: str) -> IPv4Network | IPv6Network:
     base, _, prefix = text.partition("/")
     if base.startswith("[") and base.endswith("]"):
         base = base[1:-1]
@@ -259,34 +259,33 @@ def _parse_network(text: str, fail: Fail) -> IPv4Network | IPv6Network:
     except ValueError:
         network = None
     if network is None:
-        fail("this is not a network")
+        raise Malformed("this is not a network")
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED_IPV4):
         mapped = network.network_address.ipv4_mapped
         return ip_network(f"{mapped}/{network.prefixlen - _MAPPED_IPV4.prefixlen}")
     return network
 
 
-def _parse_rule(host: str, fail: Fail, *, system: bool) -> Rule:
+def _parse_rule(host: str, *, system: bool) -> Rule:
     if host == "*":
         return AllRule()
     name = host.removeprefix("*").removeprefix(".") if host.startswith((".", "*.")) else host
     if "*" in name or (system and name != host):
-        return PatternRule(_parse_pattern(f"*{host}" if host.startswith(".") else host, fail))
+        return PatternRule(_parse_pattern(f"*{host}" if host.startswith(".") else host))
     host = name
-    host = normalise_host(host, fail)
+    host = normalise_host(host)
     address = _address(host)
     if address is not None:
         return AddressRule(address)
     return PatternRule(host) if system else DomainRule(host)
 
 
-def _parse_pattern(text: str, fail: Fail) -> str:
+def _parse_pattern(text: str) -> str:
     labels = text.removesuffix(".").split(".")
     # A whole label can be brought into its A-label form, a piece of one cannot.
     pattern = ".".join(
-        label if label.isascii() or "*" in label else normalise_host(label, fail)
-        for label in labels
+        label if label.isascii() or "*" in label else normalise_host(label) for label in labels
     )
     if not _PATTERN.fullmatch(pattern):
-        fail("this is not a pattern for names or IPv4 addresses")
+        raise Malformed("this is not a pattern for names or IPv4 addresses")
     return pattern

@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from trio_wsproxy._failures import PARAMETERS, Topic, words
 from trio_wsproxy._redaction import HIDDEN, holds_userinfo, shown_setting
-from trio_wsproxy._urls._proxies import (
+from trio_wsproxy._urls import (
     Proxy,
     ProxyScheme,
     Target,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from trio_wsproxy._failures import Topic, Value, Vocabulary, Words
-from trio_wsproxy._urls._proxies import Proxy, Target
+from trio_wsproxy._urls import Proxy, Target
 
 __all__ = ["Look", "Route"]
 

@@ -43,7 +43,7 @@ from trio_wsproxy._report._certificates import Certificate
 from trio_wsproxy._report._evidence import TLS, Addresses, Attempt, Attempts
 from trio_wsproxy._report._stages import StageLog
 from trio_wsproxy._routing import Route, netrc_credentials
-from trio_wsproxy._urls._proxies import Proxy, Target
+from trio_wsproxy._urls import Proxy, Target
 
 from ._hop import Hop, Stop, stops
 from ._http_connect import DialAgain, open_connect_tunnel

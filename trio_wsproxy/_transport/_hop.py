@@ -32,7 +32,7 @@ from trio_wsproxy._failures import (
     Words,
     words,
 )
-from trio_wsproxy._urls._proxies import Proxy, Target
+from trio_wsproxy._urls import Proxy, Target
 
 from ._tls import TLSFailure, client_certificate_hint, tls_failure
 

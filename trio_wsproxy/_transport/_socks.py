@@ -29,7 +29,7 @@ from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
 from trio_wsproxy._failures import Kind, Words, words
 from trio_wsproxy._report._evidence import SocksAnswer
 from trio_wsproxy._report._stages import Running
-from trio_wsproxy._urls._proxies import Proxy
+from trio_wsproxy._urls import Proxy
 
 from ._hop import Hop
 from ._prefixed_stream import with_prefix

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_wsproxy._cli import _rivals
-from trio_wsproxy._urls._proxies import parse_target
+from trio_wsproxy._urls import parse_target
 
 
 @pytest.mark.parametrize("name", ["go-answers.txt", "curl-answers.txt"])

@@ -16,7 +16,7 @@ from _rival_cases import (
 )
 
 from trio_wsproxy._cli import _rivals
-from trio_wsproxy._urls._proxies import parse_target
+from trio_wsproxy._urls import parse_target
 
 
 def ask_websockets(environ: Environ, url: str) -> Outcome:

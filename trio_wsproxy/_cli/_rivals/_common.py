@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from trio_wsproxy._redaction import HIDDEN, holds_userinfo, is_visible
-from trio_wsproxy._urls._proxies import Target, ip_literal, normalise_host
+from trio_wsproxy._urls import Malformed, Target, ip_literal, normalise_host
 
 _PROXY_VARIABLES = tuple(f"{name}_proxy" for name in ("wss", "ws", "socks", "https", "http", "all"))
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -224,13 +224,9 @@ def cut(value: str) -> Pieces | None:
 
 def normal_host(host: str) -> str | None:
     """Bring a host into our one spelling; ``None`` if there is none."""
-
-    def fail(problem: object) -> NoReturn:
-        raise ValueError(problem)
-
     try:
-        return normalise_host(unquote(host), fail)
-    except ValueError:
+        return normalise_host(unquote(host))
+    except Malformed:
         return None
 
 

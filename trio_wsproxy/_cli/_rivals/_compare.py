@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trio_wsproxy._routing import Route
 from trio_wsproxy._routing._bypass import BypassEntry, parse_bypass
-from trio_wsproxy._urls._proxies import Proxy, Target, ip_literal
+from trio_wsproxy._urls import Proxy, Target, ip_literal
 
 from ._common import DEFAULT_PORTS, LOOPBACK, Answer, Client, ProxyAsRead, host_of
 from ._curl import CURL, curl, entries_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 
-from trio_wsproxy._urls._proxies import Target, ip_literal
+from trio_wsproxy._urls import Target, ip_literal
 
 from ._common import (
     NAME_WORDS,

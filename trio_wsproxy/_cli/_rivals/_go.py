@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 
-from trio_wsproxy._urls._proxies import Target, ip_literal
+from trio_wsproxy._urls import Target, ip_literal
 
 from ._common import (
     NAME_WORDS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Address, ip_network
 
-from trio_wsproxy._urls._proxies import Target, ip_literal
+from trio_wsproxy._urls import Target, ip_literal
 
 from ._common import (
     DEFAULT_PORTS,

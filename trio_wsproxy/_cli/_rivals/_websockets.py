@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trio_wsproxy._urls._proxies import Target
+from trio_wsproxy._urls import Target
 
 from ._common import (
     NAME_WORDS,
