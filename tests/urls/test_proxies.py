@@ -1,279 +1,22 @@
+"""Proxy URLs, what else a proxy is made of, and what is refused."""
+
 from __future__ import annotations
 
 import copy
 import pickle
 import ssl
-import string
 from typing import Any
 
 import pytest
+from _awkward import SECRET, SHAPES, UrlObject, anything, everything_told, inside, nearly_urls
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._urls import (
     Proxy,
-    Target,
-    make_target,
     parse_proxy,
-    parse_target,
-    parse_tcp_target,
 )
-
-SECRET = "sEcReT-77"
-
-
-class UrlObject:
-    """Like yarl.URL: no string, but str() makes one of it."""
-
-    def __str__(self) -> str:
-        return "wss://example.org/chat"
-
-
-def everything_told(error: BaseException | None) -> str:
-    """All text that a log with a traceback, or a debugger, could get out of an exception."""
-    told = []
-    while error is not None:
-        told += [str(error), repr(error), repr(error.args), repr(vars(error))]
-        error = error.__cause__ or error.__context__
-    return "\n".join(told)
-
-
-# --- targets -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("url", "scheme", "host", "port", "resource"),
-    [
-        ("ws://example.org", "ws", "example.org", 80, "/"),
-        ("wss://example.org", "wss", "example.org", 443, "/"),
-        ("WSS://EXAMPLE.org/Chat", "wss", "example.org", 443, "/Chat"),
-        ("  ws://example.org/  ", "ws", "example.org", 80, "/"),
-        ("ws://example.org:8080/a/b?c=d&e", "ws", "example.org", 8080, "/a/b?c=d&e"),
-        ("ws://example.org:/", "ws", "example.org", 80, "/"),
-        ("ws://example.org?c=d", "ws", "example.org", 80, "/?c=d"),
-        ("ws://example.org./", "ws", "example.org", 80, "/"),
-        ("ws://my_service:1/", "ws", "my_service", 1, "/"),
-        ("ws://h/sp ace?q=a b", "ws", "h", 80, "/sp%20ace?q=a%20b"),
-        ("ws://h/ä?ö=€", "ws", "h", 80, "/%C3%A4?%C3%B6=%E2%82%AC"),
-        ("ws://h/%20%zz", "ws", "h", 80, "/%20%zz"),
-        ("ws://h/a\\b|c", "ws", "h", 80, "/a%5Cb%7Cc"),
-        ("ws://h/@me?to=a@b:c//d", "ws", "h", 80, "/@me?to=a@b:c//d"),
-        ("ws://bücher.example/", "ws", "xn--bcher-kva.example", 80, "/"),
-        ("ws://BÜCHER.example/", "ws", "xn--bcher-kva.example", 80, "/"),
-        ("ws://b%C3%BCcher.example/", "ws", "xn--bcher-kva.example", 80, "/"),
-        ("ws://XN--bcher-KVA.example/", "ws", "xn--bcher-kva.example", 80, "/"),
-        ("ws://例え。テスト/", "ws", "xn--r8jz45g.xn--zckzah", 80, "/"),
-        ("ws://127.0.0.1:65535/", "ws", "127.0.0.1", 65535, "/"),
-        ("ws://127.0.0.1./", "ws", "127.0.0.1", 80, "/"),
-        ("ws://web.1/", "ws", "web.1", 80, "/"),
-        ("ws://[::1]/", "ws", "::1", 80, "/"),
-        ("ws://[2001:DB8:0:0::1]:81/", "ws", "2001:db8::1", 81, "/"),
-        ("ws://[fe80::1%25eth0]:81/", "ws", "fe80::1%eth0", 81, "/"),
-        ("ws://[fe80::1%eth0]/", "ws", "fe80::1%eth0", 80, "/"),
-    ],
-)
-def test_target(url: str, scheme: Any, host: str, port: int, resource: str) -> None:
-    """A WebSocket URL becomes a target in the one spelling of each of its parts."""
-    assert parse_target(url) == Target(scheme, host, port, resource)
-
-
-@pytest.mark.parametrize(
-    ("url", "username", "password"),
-    [
-        ("ws://user:pw@h/", "user", "pw"),
-        ("ws://user@h/", "user", None),
-        ("ws://user:@h/", "user", ""),
-        ("ws://:pw@h/", "", "pw"),
-        ("ws://@h/", None, None),
-        ("ws://h/a:b@c", None, None),
-        ("ws://us%C3%A9r:p%40s%3as%2F%23@h/", "usér", "p@s:s/#"),
-        ("ws://usér:100%@h/", "usér", "100%"),
-    ],
-)
-def test_target_credentials(url: str, username: str | None, password: str | None) -> None:
-    """User name and password are taken out of the URL and decoded."""
-    target = parse_target(url)
-    assert (target.username, target.password, target.host) == (username, password, "h")
-
-
-@pytest.mark.parametrize(
-    ("url", "problem"),
-    [
-        ("", "scheme is missing"),
-        ("example.org/chat", "scheme is missing"),
-        ("//example.org/chat", "scheme is missing"),
-        ("ws:example.org", "scheme is missing"),
-        ("https://example.org/", "'https' is not supported; use ws:// or wss://"),
-        ("tcp://example.org:1", "'tcp' is not supported"),
-        ("ws://", "host is missing"),
-        ("ws:///path", "host is missing"),
-        ("ws://:80/", "host is missing"),
-        ("ws://user:pw@/", "host is missing"),
-        ("ws://h/#top", "no fragment"),
-        ("ws://h#", "no fragment"),
-        ("ws://h/?q#", "no fragment"),
-        ("ws://h:0/", "out of range"),
-        ("ws://h:65536/", "out of range"),
-        ("ws://h:" + "9" * 5000 + "/", "out of range"),
-        ("ws://h:8x/", "not a number"),
-        ("ws://h:-1/", "not a number"),
-        ("ws://h:٣/", "not a number"),
-        ("ws://h:1:2/", "too many colons"),
-        ("ws://::1/", "too many colons"),
-        ("ws://[::1/", "IPv6 address is written"),
-        ("ws://[::1]x/", "IPv6 address is written"),
-        ("ws://[::g]/", "not an IPv6 address"),
-        ("ws://[1.2.3.4]/", "not an IPv6 address"),
-        ("ws://[fe80::1%25]x/", "IPv6 address is written"),
-        ("ws://[fe80::1%]/", "not an IPv6 address"),
-        ("ws://[fe80::1%a b]/", "not an IPv6 address"),
-        ("ws://h/a\r\nX: y", "control characters"),
-        ("ws://h\n/", "control characters"),
-        ("ws://h/\x85", "control characters"),
-        ("ws://h/\udcff", "not UTF-8"),
-        ("ws://u%ff@h/", "not UTF-8"),
-        ("ws://h%ff/", "not UTF-8"),
-        ("ws://u%3Av:pw@h/", "user name with ':'"),
-        ("ws://u:p%0Aw@h/", "control characters in the credentials"),
-        ("ws://a b/", "not a valid name"),
-        ("ws://a..b/", "not a valid name"),
-        ("ws://./", "not a valid name"),
-        ("ws://a%3Ab/", "not a valid name"),
-        ("ws://a\\b/", "not a valid name"),
-        ("ws://*.example.org/", "not a valid name"),
-        ("ws://" + "a" * 64 + "/", "not a valid name"),
-        ("ws://" + "a." * 127 + "aa/", "not a valid name"),
-        ("ws://☃\u2044.example/", "not a valid name"),
-        ("ws://" + "ü" * 300 + "/", "not a valid name"),
-        ("ws://127.1/", "all four parts"),
-        ("ws://0x7f.1/", "all four parts"),
-        ("ws://0x7F.0.0.1/", "all four parts"),
-        ("ws://2130706433/", "all four parts"),
-        ("ws://010.0.0.1/", "all four parts"),
-        ("ws://256.1.1.1/", "all four parts"),
-        ("ws://１２７.1/", "all four parts"),
-    ],
-)
-def test_target_refused(url: str, problem: str) -> None:
-    """What is no usable WebSocket URL is a plain ValueError that says why."""
-    with pytest.raises(ValueError) as info:
-        parse_target(url)
-    assert type(info.value) is ValueError
-    assert problem in str(info.value)
-    assert info.value.__context__ is None
-
-
-def test_target_from_object() -> None:
-    """A URL may be any object whose str() is one."""
-    target = parse_target(UrlObject())  # type: ignore[arg-type]
-    assert target == Target("wss", "example.org", 443, "/chat")
-
-
-def test_target_unescaped_password_hint() -> None:
-    """A '/' in the password, which ends the authority, is explained without showing any of it."""
-    with pytest.raises(ValueError, match="%2F") as info:
-        parse_target(f"wss://user:{SECRET}/x@example.org/")
-    assert SECRET not in everything_told(info.value)
-    assert "'wss://***@example.org/'" in str(info.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "authority", "host_header", "shown"),
-    [
-        ("ws://h/", "h:80", "h", "ws://h/"),
-        ("ws://h:443/", "h:443", "h:443", "ws://h:443/"),
-        ("wss://h/a?token=1", "h:443", "h", "wss://h/a?…"),
-        ("wss://h:80/", "h:80", "h:80", "wss://h:80/"),
-        ("ws://[::1]/", "[::1]:80", "[::1]", "ws://[::1]/"),
-        ("ws://[::1]:81/", "[::1]:81", "[::1]:81", "ws://[::1]:81/"),
-        ("ws://[fe80::1%25e0]/", "[fe80::1]:80", "[fe80::1]", "ws://[fe80::1%e0]/"),
-        ("ws://u:p@h/", "h:80", "h", "ws://h/"),
-        ("ws://u:12/pw@h/", "u:12", "u:12", "ws://u:12/***@h/"),
-    ],
-)
-def test_target_texts(url: str, authority: str, host_header: str, shown: str) -> None:
-    """A target tells its authority, its Host header, and a URL without secrets."""
-    target = parse_target(url)
-    assert (target.authority, target.host_header) == (authority, host_header)
-    assert target.url == str(target) == shown
-    assert repr(target) == f"Target({shown!r})"
-
-
-@pytest.mark.parametrize(
-    ("scheme", "secure"), [("ws", False), ("wss", True), ("tcp", False), ("tls", True)]
-)
-def test_target_secure(scheme: Any, secure: bool) -> None:
-    """TLS is spoken with wss and tls targets."""
-    assert make_target(scheme, "h", 1).secure is secure
-
-
-@pytest.mark.parametrize(
-    ("arguments", "target"),
-    [
-        (("ws", "H", 80), Target("ws", "h", 80)),
-        (("wss", "::1", 1, "/x y"), Target("wss", "::1", 1, "/x%20y")),
-        (("wss", "[::1]", 1, ""), Target("wss", "::1", 1)),
-        (("tcp", "fe80::1%eth0", 1), Target("tcp", "fe80::1%eth0", 1)),
-        (("tls", "bücher.example", 1, "?a"), Target("tls", "xn--bcher-kva.example", 1, "/?a")),
-    ],
-)
-def test_make_target(arguments: Any, target: Target) -> None:
-    """Parts become the same target as a URL, with IPv6 in or out of brackets."""
-    assert make_target(*arguments) == target
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        (("ws", "", 80), ValueError),
-        (("ws", "a b", 80), ValueError),
-        (("ws", "a\n", 80), ValueError),
-        (("ws", "a:1", 80), ValueError),
-        (("ws", "[::1", 80), ValueError),
-        (("ws", "127.1", 80), ValueError),
-        (("ws", "h", 0), ValueError),
-        (("ws", "h", 65536), ValueError),
-        (("ws", "h", 80, "chat"), ValueError),
-        (("ws", "h", 80, "/#a"), ValueError),
-        (("ws", "h", 80, "/\r\n"), ValueError),
-        (("ftp", "h", 80), ValueError),
-        (("ws", b"h", 80), TypeError),
-        (("ws", "h", "80"), TypeError),
-        (("ws", "h", True), TypeError),
-        (("ws", "h", 80, None), TypeError),
-    ],
-)
-def test_make_target_refused(arguments: Any, error: type[Exception]) -> None:
-    """Parts are checked as those of a URL are."""
-    with pytest.raises(error):
-        make_target(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("url", "target"),
-    [
-        ("tcp://example.org:5432", Target("tcp", "example.org", 5432)),
-        ("TLS://[::1]:1/", Target("tls", "::1", 1)),
-    ],
-)
-def test_tcp_target(url: str, target: Target) -> None:
-    """tcp:// and tls:// name a host and a port."""
-    assert parse_tcp_target(url) == target
-    assert str(target) == url.lower().removesuffix("/")
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["tcp://h", "tcp://h:1/x", "tcp://h:1?x", "tcp://h:0", "tcp://u:p@h:1", "tls://", "ws://h:1"],
-)
-def test_tcp_target_refused(url: str) -> None:
-    """tcp:// and tls:// have a port and nothing else."""
-    with pytest.raises(ValueError):
-        parse_tcp_target(url)
-
-
-# --- proxies -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -512,20 +255,10 @@ def test_proxy_headers_of_another_type() -> None:
         Proxy("http://proxy", headers=[("X-A", 5)])  # type: ignore[list-item]
 
 
-anything = st.text(max_size=30)
-# A ":" behind a lone secret would make a user name of it, and those may be shown; an "@" before
-# it can make a valid URL in which the "secret" is the host.
-inside = st.one_of(
-    st.text(st.characters(exclude_characters="@:"), max_size=10),
-    st.text("0aé/?#[]%. -\\\n\x00", max_size=10),
-)
 proxy_starts = st.one_of(
     anything,
     st.sampled_from(["http://", "https://", "socks5h://", "socks4://", "ftp://", "http:/", ""]),
 )
-target_starts = st.sampled_from(["ws://", "wss://", "WSS://", "https://", "ws:/", "", "ws:// "])
-nearly_urls = st.text(string.ascii_lowercase + "0123456789:/@?#[]%. -\\\n\x00é", max_size=30)
-SHAPES = ("{0}user:{1}@{2}", "{0}user:{1}%40{2}", "{0}{1}@{2}")
 
 
 @given(proxy_starts, inside, inside, st.one_of(anything, nearly_urls), st.sampled_from(SHAPES))
@@ -543,32 +276,3 @@ def test_no_secret_is_told_about_a_proxy(
         if proxy.scheme.startswith("socks4"):
             told = ""  # a SOCKS4 user name is no secret
     assert SECRET.lower() not in told.lower()
-
-
-@given(target_starts, inside, inside, st.one_of(anything, nearly_urls), st.sampled_from(SHAPES[:2]))
-def test_no_secret_is_told_about_a_target(
-    start: str, before: str, after: str, end: str, shape: str
-) -> None:
-    """Whatever is written before an '@' in a WebSocket URL comes out nowhere."""
-    text = shape.format(start, f"{before}{SECRET}{after}", end)
-    try:
-        target = parse_target(text)
-    except ValueError as error:
-        told = everything_told(error)
-    else:
-        told = f"{target} {target!r} {target.url}"
-        assert target.resource.startswith("/")
-        assert target.resource.isascii()
-    assert SECRET.lower() not in told.lower()
-
-
-@given(st.one_of(anything, nearly_urls).map("ws://".__add__))
-def test_parsing_a_target_twice_changes_nothing(url: str) -> None:
-    """A target that was accepted is accepted again in its own spelling."""
-    try:
-        target = parse_target(url)
-    except ValueError:
-        return
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    again = parse_target(f"ws://{host}:{target.port}{target.resource}")
-    assert (again.host, again.port, again.resource) == (target.host, target.port, target.resource)

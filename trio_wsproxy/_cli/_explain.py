@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from trio_wsproxy._redaction import escaped
-from trio_wsproxy._routing import Look, Route, resolve_proxy
-from trio_wsproxy._routing._system import environment
+from trio_wsproxy._routing import Look, Route, environment, resolve_proxy
 
 from ._arguments import add_proxy_options, proxy_argument
 from ._console import Console

@@ -1,14 +1,23 @@
-"""Target → route: which proxies, if any, a connection goes through. No network."""
+"""Target → route: which proxies, if any, a connection goes through. No network.
 
+Precedence has one place, ``_resolve``; the environment and the operating system's settings have one
+reader, ``_system``; what exempts a host from proxies is ``_bypass``.
+"""
+
+from ._bypass import BypassEntry, parse_bypass
 from ._netrc import netrc_credentials
 from ._resolve import ProxyArgument, resolve_proxy, resolve_target
 from ._route import Look, Route
+from ._system import environment
 
 __all__ = [
+    "BypassEntry",
     "Look",
     "ProxyArgument",
     "Route",
+    "environment",
     "netrc_credentials",
+    "parse_bypass",
     "resolve_proxy",
     "resolve_target",
 ]

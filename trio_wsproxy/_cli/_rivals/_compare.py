@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trio_wsproxy._routing import Route
-from trio_wsproxy._routing._bypass import BypassEntry, parse_bypass
+from trio_wsproxy._routing import BypassEntry, Route, parse_bypass
 from trio_wsproxy._urls import Proxy, Target, ip_literal
 
 from ._common import DEFAULT_PORTS, LOOPBACK, Answer, Client, ProxyAsRead, host_of
