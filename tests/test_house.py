@@ -221,3 +221,52 @@ def test_one_room_masks() -> None:
         or (isinstance(node, ast.Name) and "PRINTABLE" in node.id)
     }
     assert masking == {"trio_wsproxy._redaction"}
+
+
+# Longer than MAX_FILE, each with its reason.
+LONG_FILES = {
+    "trio_wsproxy._client._options": "each option, with what it is for; half of a page is docstrings",
+    "trio_wsproxy._websocket._connection": "public docstrings",
+}
+# Longer than MAX_FUNCTION, likewise.
+LONG_FUNCTIONS = {
+    "trio_wsproxy._transport._tcp._race": "each socket is closed whatever happens: seen at once",
+}
+MAX_FILE = 400  # lines
+MAX_FUNCTION = 50  # lines, without the docstring
+
+
+def docstring_lines(node: ast.AST) -> int:
+    """How many lines the docstring of a module, class or function takes."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    if not isinstance(node, kinds) or ast.get_docstring(node) is None:
+        return 0
+    text = node.body[0]
+    assert text.end_lineno is not None
+    return text.end_lineno - text.lineno + 1
+
+
+def test_size_of_files() -> None:
+    """No file is too long to be read in one sitting, but for those named; -s prints them all."""
+    sizes = {name: path.read_text("utf-8").count("\n") for name, path in MODULES.items()}
+    documentation = {name: sum(map(docstring_lines, ast.walk(TREES[name]))) for name in MODULES}
+    for part in ORDER:
+        own = {name: size for name, size in sizes.items() if place(name) == part}
+        print(f"{sum(own.values()):6} {part}")  # noqa: T201  # for whoever asks how large it is
+        for name, size in own.items():
+            print(f"{size:12} {documentation[name]:4} {name}")  # noqa: T201  # likewise
+    assert {name for name, size in sizes.items() if size > MAX_FILE} <= set(LONG_FILES)
+    assert all(sizes[name] - documentation[name] <= MAX_FILE for name in LONG_FILES)
+
+
+def test_size_of_functions() -> None:
+    """No function is too long to be seen at once, but for those named."""
+    long = {
+        f"{name}.{node.name}": size
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for size in [(node.end_lineno or 0) - node.lineno + 1 - docstring_lines(node)]
+        if size > MAX_FUNCTION
+    }
+    assert set(long) <= set(LONG_FUNCTIONS)
