@@ -23,6 +23,7 @@ from trio_wsproxy import ConnectionClosed, HandshakeError, open_tcp_stream, open
 from trio_wsproxy._redaction import escaped
 from trio_wsproxy._report._certificates import Certificate
 from trio_wsproxy._report._dial_report import DialReport
+from trio_wsproxy._report._drawing import draw
 from trio_wsproxy._report._stages import Stage
 from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import presented_certificates
@@ -39,6 +40,8 @@ NARROWEST, WIDEST = 40, 100  # columns of the waterfall
 SOON = 14  # days before its end from which on a certificate is worth a warning
 
 _ERRORS = (OSError, HandshakeError, trio.BrokenResourceError, ValueError)
+
+STYLES = {"over": "", "failed": "bad", "not over": "warn", "found": "dim"}
 
 EXAMPLES = """\
 examples:
@@ -214,31 +217,22 @@ def _as_json(findings: Findings) -> dict[str, Any]:
 def _show(findings: Findings, console: Console) -> None:
     report = findings.report
     if report is not None:
-        text = report.render(max(NARROWEST, min(console.width, WIDEST)))
-        if report.error:
-            text = text.rpartition("\n\n")[0]  # that is shown last
-        if findings.route is not None and report.route is not None:
-            text = text.replace(
-                f"  route by {report.route.source}:", f"  route by {findings.route.source}:", 1
-            )
-        head, blank, stages = text.partition("\n\n")
-        for number, line in enumerate(head.split("\n")):
-            console.print(console.drawn(escaped(line)), style="" if number else "strong")
-        for line in (blank + stages).split("\n")[1:]:
-            console.print(console.drawn(escaped(line)), style=_style(line))
+        width = max(NARROWEST, min(console.width, WIDEST))
+        drawing = draw(report.url, findings.route, report.stages, report.error, width)
+        for number, text in enumerate(drawing.head):
+            console.print(console.drawn(escaped(text)), style="" if number else "strong")
+        if drawing.stages:
+            console.print()
+        for line in drawing.stages:  # the error is shown last, in the words of the command line
+            console.print(console.drawn(escaped(line.text)), style=STYLES[line.of])
     rows = list(_rows(findings))
     if rows:
         console.print()
         console.table(("", ""), rows)
     if findings.error:
         console.print()
-        for line in textwrap.wrap(escaped(findings.error), console.width):
-            console.print(line, style="bad")
-
-
-def _style(line: str) -> str:
-    """Say how a line about a stage is to look."""
-    return {"!": "bad", "?": "warn"}.get(line[:1], "dim" if line.startswith("    ") else "")
+        for text in textwrap.wrap(escaped(findings.error), console.width):
+            console.print(text, style="bad")
 
 
 def _rows(findings: Findings) -> Iterator[tuple[str, str]]:

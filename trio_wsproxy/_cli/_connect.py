@@ -14,6 +14,7 @@ no message has come for ``--wait`` seconds.
 from __future__ import annotations
 
 import argparse
+import copy
 import functools
 import logging
 import sys
@@ -31,6 +32,7 @@ from trio_wsproxy import (
     open_websocket_url,
 )
 from trio_wsproxy._client import MAX_MESSAGE_SIZE
+from trio_wsproxy._failures import Words, render
 from trio_wsproxy._redaction import escaped
 from trio_wsproxy._websocket._protocol import Described
 
@@ -38,7 +40,7 @@ from ._arguments import add_connection_options, add_url, connection_arguments, s
 from ._console import Console
 from ._json import pretty
 from ._stdin import each_line
-from ._words import message
+from ._words import OPTIONS, message
 
 WAIT = 1.0  # seconds; much longer than a server takes for an answer, short enough to wait for
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
@@ -312,8 +314,18 @@ class _LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         said = getattr(record, "said", None)  # by a connection
         if said is None:
-            self._screen.note(record.getMessage())
+            self._screen.note(_text(record))
         elif record.levelno < logging.INFO:  # the screen itself tells of the opening and the end
             (frame,) = cast("tuple[Described]", record.args)
             if frame.kind not in SHOWN_ANYWAY:
                 self._screen.note(said % (frame._replace(name=None),))
+
+
+def _text(record: logging.LogRecord) -> str:
+    """The text of a record, in which our options are called what they are called here."""
+    arguments = record.args
+    if isinstance(arguments, tuple):
+        named = (render(x, OPTIONS) if isinstance(x, Words) else x for x in arguments)
+        record = copy.copy(record)
+        record.args = tuple(named)
+    return record.getMessage()

@@ -145,7 +145,7 @@ def _headline(route: Route) -> str:
 
 
 def _row(look: Look) -> tuple[str, str]:
-    place = look.place.removeprefix("environment variable ")
+    place = look.variable or look.place
     value = "" if look.value is None else f"'{escaped(look.value)}': "
     return place, value + escaped(look.outcome)
 
@@ -155,7 +155,7 @@ def _show_others(route: Route, others: Sequence[Comparison], console: Console) -
     same = [other.client for other in others if not other.why]
     if told:
         console.paragraph("In the same environment, others would go another way:", style="strong")
-        rows = [(other.client, other.route, _clause(other)) for other in told]
+        rows = [(other.client, other.route, escaped(other.clause)) for other in told]
         console.table(("client", "route", "why"), rows, indent=2)
     if same:
         start = "The same way as here" if told else "In the same environment, the same way"
@@ -166,8 +166,3 @@ def _show_others(route: Route, others: Sequence[Comparison], console: Console) -
         f"{'https' if route.target.secure else 'http'}://.)",
         style="dim",
     )
-
-
-def _clause(other: Comparison) -> str:
-    """The reason, without the client's name, which stands in the same row."""
-    return escaped(other.why.removeprefix(f"{other.client} "))

@@ -6,22 +6,17 @@ asks; all that can be read off it is computed then.
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple
-from unicodedata import east_asian_width
 
 from trio_wsproxy._exceptions import HandshakeError
 from trio_wsproxy._routing import Route
+from trio_wsproxy._urls._proxies import Proxy
 
+from ._drawing import WIDTH, draw, duration_of
 from ._stages import Stage, StageLog
-
-WIDTH = 80  # columns; what mails, tickets and terminals have
-MIN_WIDTH = 40  # columns that a line of the waterfall takes at least
-_INDENT = " " * 4
-_FILLER = "\ue000"  # a private character, which no text that is fit to be shown has
 
 
 class DialReport:
@@ -66,7 +61,7 @@ class DialReport:
     @property
     def duration(self) -> float:
         """Seconds from the beginning to the end of the last stage that has ended."""
-        return _duration(self.stages)
+        return duration_of(self.stages)
 
     @property
     def error(self) -> str | None:
@@ -88,7 +83,7 @@ class DialReport:
             "source": route.source if route else None,
             "hops": [hop.url for hop in route.hops] if route else [],
             "looks": [str(look) for look in route.trail] if route else [],
-            "duration": _duration(stages),
+            "duration": duration_of(stages),
             "error": self._error,
             "stages": [
                 {
@@ -116,7 +111,7 @@ class DialReport:
           found; the error, if there is one.
 
         """
-        return "\n".join(self._lines(width))
+        return str(draw(self._url, self._route, self.stages, self._error, width))
 
     def __str__(self) -> str:
         return self.render()
@@ -125,24 +120,24 @@ class DialReport:
         outcome = self._error or "connected"
         return f"<DialReport {self._url}: {outcome}>"
 
-    def _lines(self, width: int) -> Iterator[str]:
-        width = max(width, MIN_WIDTH)
-        stages = self.stages  # once: certificates are read for it
-        total = _duration(stages)
-        outcome = "no connection" if self._error else "connected"
-        yield from _wrapped(f"{self._url}: {outcome} after {_ms(total)}", "", width)
-        if self._route is not None:
-            text = f"route by {self._route.source}: {self._route.picture}"
-            yield from _wrapped(text, "  ", width)
-        if stages:
-            yield ""
-        for stage in stages:
-            yield _row(stage, total or 1, width)
-            for line in _details(stage):
-                yield from _wrapped(line, _INDENT, width)
-        if self._error:
-            yield ""
-            yield from _wrapped(self._error, "", width)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what is shown: an error travels to other processes, and passwords do not."""
+        state = (self._url, _without_secrets(self._route), self._log, self._error)
+        return _restored, state
+
+
+def _restored(url: str, route: Route | None, log: StageLog, error: str | None) -> DialReport:
+    report = DialReport(url, route, log)
+    report._error = error  # noqa: SLF001 - its own file
+    return report
+
+
+def _without_secrets(route: Route | None) -> Route | None:
+    """Leave of each proxy what its masked URL says: no password, header, context or scheme."""
+    if route is None:
+        return None
+    target = replace(route.target, username=None, password=None)
+    return replace(route, hops=tuple(Proxy(hop.url) for hop in route.hops), target=target)
 
 
 class Way(NamedTuple):
@@ -186,72 +181,3 @@ class reporting(AbstractContextManager["reporting"]):  # noqa: N801  # used like
     ) -> None:
         if isinstance(error, HandshakeError):
             error.dial_report = self.report(error)
-
-
-def _duration(stages: Sequence[Stage]) -> float:
-    return max((s.start + s.duration for s in stages if s.duration is not None), default=0)
-
-
-def _row(stage: Stage, total: float, width: int) -> str:
-    """One line of the waterfall."""
-    name = stage.name if stage.hop is None else f"{stage.name} {stage.hop}"
-    took = "not over" if stage.duration is None else _ms(stage.duration)
-    mark = {True: " ", False: "!", None: "?"}[stage.ok]
-    room = width - len(f"{mark} {name:<11}  {took:>9}")
-    who = min(room, 24)
-    peer = _stretched(stage.peer)
-    peer = peer if len(peer) <= who else "…" + peer[1 - who :]
-    bar = "  " + _bar(stage, total, room - who - 2) if room - who > 10 else ""
-    return _shrunk(f"{mark} {name:<11} {peer:<{who}} {took:>9}{bar}").rstrip()
-
-
-def _bar(stage: Stage, total: float, columns: int) -> str:
-    took = total - stage.start if stage.duration is None else stage.duration
-    begin = min(int(stage.start / total * columns), columns - 1)
-    return " " * begin + "█" * max(1, min(round(took / total * columns), columns - begin))
-
-
-def _details(stage: Stage) -> Iterator[str]:
-    """What a stage found, a line each; headers only where they may explain a failure."""
-    known = stage.details
-    if "addresses" in known:
-        yield ", ".join(known["addresses"])
-    if "attempts" in known:
-        yield ", ".join(f"{x['address']} {x['outcome']}" for x in known["attempts"])
-    if "version" in known:
-        words = [known["version"], known.get("cipher")]
-        words += [f"ALPN {known['alpn']}"] if "alpn" in known else []
-        yield ", ".join(word for word in words if word)
-    if "issuer" in known:
-        if known["subject"]:
-            yield f"certificate: {known['subject']}"
-        issuer = known["issuer"] or "an issuer without a name"
-        yield f"issued by {issuer}, valid until {known['expires']} UTC"
-    if "status" in known:
-        yield known["status"]
-        if not stage.ok:
-            yield from known["headers"]
-    if "reply" in known and not stage.ok:
-        yield f"answer: {known['reply']}"
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.1f} ms" if seconds < 10 else f"{seconds:.1f} s"
-
-
-def _wrapped(text: str, indent: str, width: int) -> list[str]:
-    text = _stretched(text)
-    width -= _FILLER in text  # a wide character may be cut from its filler
-    lines = textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent + "  ")
-    return [_shrunk(line) for line in lines]
-
-
-def _stretched(text: str) -> str:
-    """Make a text as long as the columns that it takes: some characters take two."""
-    if text.isascii():
-        return text
-    return "".join(c + _FILLER if east_asian_width(c) in "WF" else c for c in text)
-
-
-def _shrunk(text: str) -> str:
-    return text.replace(_FILLER, "")

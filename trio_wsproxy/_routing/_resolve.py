@@ -36,7 +36,7 @@ from trio_wsproxy._urls import (
 
 from . import _system
 from ._bypass import BypassList, is_loopback, parse_bypass
-from ._route import Look, Route, Trail
+from ._route import Look, Route, Trail, place_of
 
 __all__ = ["ProxyArgument", "resolve_proxy", "resolve_target"]
 
@@ -73,7 +73,7 @@ class _Variable(NamedTuple):
 
     @property
     def place(self) -> str:
-        return _place(self.spelling)
+        return place_of(self.spelling)
 
 
 def resolve_proxy(
@@ -185,10 +185,6 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
     return Route(hops, target, source, tuple(trail), _said=tuple(trail.said.items()))
 
 
-def _place(spelling: str) -> str:
-    return f"environment variable {spelling}"
-
-
 def _ignored_under_cgi(spelling: str, variables: Mapping[str, str]) -> bool:
     return spelling == "HTTP_PROXY" and "REQUEST_METHOD" in variables
 
@@ -250,7 +246,7 @@ def _bypass_lists(
 ) -> Iterator[tuple[str, str, str, BypassList]]:
     """Place, source, text and rules of each bypass list that counts."""
     variable = _variable("no_proxy", variables)
-    place = _place("no_proxy") if variable is None else variable.place
+    place = place_of("no_proxy") if variable is None else variable.place
     value = "" if variable is None else variable.value
     yield place, place, value, parse_bypass(value, source=place)
     # Without a proxy to bypass, the list of the operating system does not matter.
@@ -286,12 +282,12 @@ def _unset(name: str, variables: Mapping[str, str]) -> Look:
     spelling = name.upper()
     if variables.get(spelling, "").strip() and _ignored_under_cgi(spelling, variables):
         return Look(
-            _place(spelling),
+            place_of(spelling),
             None,
             "not looked at: REQUEST_METHOD is set, so this is a CGI program, and there the "
             "client can set it; use http_proxy",
         )
-    return Look(_place(name), None, "not set")
+    return Look(place_of(name), None, "not set")
 
 
 def _proxy_from_system(

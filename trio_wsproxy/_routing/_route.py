@@ -19,6 +19,19 @@ _TUNNEL_NAMES = {
 }
 
 
+_VARIABLE = "environment variable "
+
+
+def place_of(variable: str) -> str:
+    """Name the place that an environment variable is."""
+    return f"{_VARIABLE}{variable}"
+
+
+def variable_of(place: str) -> str | None:
+    """Read :func:`place_of` the other way round; ``None`` for another kind of place."""
+    return place[len(_VARIABLE) :] if place.startswith(_VARIABLE) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """One step of the search for a proxy: a place, what stood there, what came of it.
@@ -33,6 +46,11 @@ class Look:
     place: str
     value: str | None
     outcome: str
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable that was looked at, if it was one."""
+        return variable_of(self.place)
 
     def __str__(self) -> str:
         if self.value is None:
@@ -89,6 +107,11 @@ class Route:
             return replace(self, trail=tuple(looks))
         place = vocabulary[Topic.ARGUMENT]
         return replace(self, source=place, trail=tuple(replace(x, place=place) for x in looks))
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable that decided, if it was one."""
+        return variable_of(self.source)
 
     @property
     def decided_by(self) -> Value:

@@ -14,7 +14,6 @@ from ._go import GO, go
 from ._requests import REQUESTS, requests
 from ._websockets import WEBSOCKETS, websockets
 
-_VARIABLE = "environment variable "
 _SYSTEM = "operating system settings"
 
 
@@ -26,14 +25,19 @@ class Comparison:
       client: Its name.
       route: Its route in words, masked.
       differs: Whether that is another one than ours.
-      why: One sentence, without its full stop; empty if there is nothing to say.
+      clause: What it does, as a clause behind its name; empty if there is nothing to say.
 
     """
 
     client: str
     route: str
     differs: bool
-    why: str = ""
+    clause: str = ""
+
+    @property
+    def why(self) -> str:
+        """One sentence, without its full stop; empty if there is nothing to say."""
+        return f"{self.client} {self.clause}" if self.clause else ""
 
 
 def compare(
@@ -76,13 +80,14 @@ def _compare(
 ) -> Comparison:
     if has_settings and client in (REQUESTS, WEBSOCKETS) and not _names_any(environ):
         # They ask urllib.request.getproxies(), as we do, but its proxy_bypass() too.
-        why = f"{client.name} looks there too, and reads the exceptions by rules of its own"
-        return Comparison(client.name, "as the operating system says", differs=False, why=why)
+        clause = "looks there too, and reads the exceptions by rules of its own"
+        system = "as the operating system says"
+        return Comparison(client.name, system, differs=False, clause=clause)
     if not _differs(route, answer):
         return Comparison(client.name, answer.route, differs=False)
     clauses = [clause for clause in _clauses(route, client, answer, environ) if clause]
-    why = f"{client.name} {'; it '.join(dict.fromkeys(clauses))}"
-    return Comparison(client.name, answer.route, differs=True, why=why)
+    clause = "; it ".join(dict.fromkeys(clauses))
+    return Comparison(client.name, answer.route, differs=True, clause=clause)
 
 
 def _names_any(environ: Mapping[str, str]) -> bool:
@@ -107,7 +112,7 @@ def _clauses(
     route: Route, client: Client, answer: Answer, environ: Mapping[str, str]
 ) -> Sequence[str]:
     """The reasons for a difference: what became of our reason, then what came of theirs."""
-    place = route.source.removeprefix(_VARIABLE)
+    place = route.variable or route.source
     if place not in environ and place.lower() in environ:  # Windows
         place = place.lower()
     if route.source == _SYSTEM:
