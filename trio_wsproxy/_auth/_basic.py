@@ -21,7 +21,7 @@ def basic(username: str, password: str) -> str:
 
 
 def check_credentials(scheme: str, username: str, password: str) -> None:
-    """Refuse what neither Basic nor Digest can carry (RFC 7617 section 2, RFC 7616 section 4)."""
+    """Refuse what neither Basic nor Digest can carry (RFC 7617 section 2)."""
     if not isinstance(username, str) or not isinstance(password, str):
         raise TypeError(f"{scheme}: user name and password are str")
     if ":" in username:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Protocol
 
-from trio_wsproxy._exceptions import ProxyConfigError
+from trio_wsproxy._exceptions import ProxyConfigError, failed
+from trio_wsproxy._failures import Failure, Kind, words
 from trio_wsproxy._redaction import HIDDEN, holds_userinfo
 from trio_wsproxy._urls import (
     Malformed,
@@ -229,10 +230,14 @@ def _read_entry(text: str, source: str, shown: str, *, system: bool) -> BypassEn
         return _parse_entry(text, system=system)
     except Malformed as exc:
         problem = exc.problem
-    raise ProxyConfigError(
-        f"{source}: {problem}; an entry is a name, an IP address, a network such as "
-        f"10.0.0.0/8, host:port, [v6]:port or '*' (the entry is {shown!r})"
+    what = words(
+        "{source}: {problem}; an entry is a name, an IP address, a network such as "
+        "10.0.0.0/8, host:port, [v6]:port or '*' (the entry is {shown!r})",
+        source=source,
+        problem=problem,
+        shown=shown,
     )
+    raise failed(ProxyConfigError, Failure(Kind.MISCONFIGURED, "config", what))
 
 
 def _parse_entry(text: str, *, system: bool) -> BypassEntry:
