@@ -72,6 +72,8 @@ def types(session: nox.Session) -> None:
     """Check the types of everything; ``strict`` stands in pyproject.toml."""
     install(session, "types", package=".[testing]")
     session.run("mypy", "--strict")
+    # What users write, with pyright too.
+    session.run("python", "-m", "pytest", "tests/typing")
 
 
 @nox.session

@@ -138,7 +138,7 @@ class ServerUnreachable(HandshakeError, OSError):
 
     def __init__(self, message: str, *, stage: StageName) -> None:
         super().__init__(message)
-        self.stage = stage
+        self.stage: StageName = stage
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (type(self), self.args, {"stage": self.stage}), vars(self)
@@ -238,7 +238,7 @@ class ProxyError(HandshakeError, OSError):
         super().__init__(message)
         self.proxy = proxy
         self.hop = hop
-        self.stage = stage
+        self.stage: StageName = stage
 
 
 class ProxyConfigError(ProxyError, ValueError):

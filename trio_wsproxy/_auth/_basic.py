@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from trio_wsproxy._exceptions import Headers, ProxyConfigError
 
 from ._challenges import ProxyChallenge
-from ._scheme import ProxyAuthConversation, ProxyAuthRequest
+from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -53,7 +53,7 @@ class _Once:
 
 
 @dataclass(frozen=True)
-class BasicAuth:
+class BasicAuth(ProxyAuth):
     """User name and password, readable for everybody between here and the proxy (RFC 7617).
 
     They are sent in UTF-8, with the first request; as one of several schemes and not the
@@ -81,7 +81,7 @@ class BasicAuth:
 
 
 @dataclass(frozen=True)
-class BearerAuth:
+class BearerAuth(ProxyAuth):
     """A token (RFC 6750), sent with the first request.
 
     Args:

@@ -14,7 +14,7 @@ from trio_wsproxy._exceptions import Headers
 
 from ._basic import check_credentials
 from ._challenges import ProxyChallenge, as_sent, parse_parameters
-from ._scheme import ProxyAuthConversation, ProxyAuthRequest
+from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
 # RFC 7616 section 3.3, in its spelling; the strongest last. "-sess" variants are made from them.
 ALGORITHMS = {"md5": "md5", "sha-256": "sha256", "sha-512-256": "sha512_256"}
@@ -30,7 +30,7 @@ class _Nonce:
 
 
 @dataclass(frozen=True)
-class DigestAuth:
+class DigestAuth(ProxyAuth):
     """User name and password, proven without being sent (RFC 7616).
 
     MD5, SHA-256 and SHA-512-256, each also as ``-sess``, with quality of protection

@@ -13,11 +13,11 @@ import trio
 from trio_wsproxy._exceptions import Headers, ProxyConfigError
 
 from ._challenges import ProxyChallenge
-from ._scheme import ProxyAuthConversation, ProxyAuthRequest
+from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
 
 @dataclass(frozen=True)
-class NegotiateAuth:
+class NegotiateAuth(ProxyAuth):
     r"""Single sign-on with Kerberos, or NTLM where there is none (RFC 4559); needs pyspnego.
 
     Without arguments the platform's own credentials are used: the ticket of ``kinit``, or
@@ -42,7 +42,7 @@ class NegotiateAuth:
 
 
 @dataclass(frozen=True)
-class NTLMAuth:
+class NTLMAuth(ProxyAuth):
     r"""NTLM, version 2, as Windows proxies still ask for it; needs pyspnego.
 
     Install ``trio-wsproxy[negotiate]``. NTLM authenticates the connection, not the request,

@@ -1,0 +1,148 @@
+"""What users write is understood by type checkers, and what is wrong is told.
+
+The programs beside this file are read by mypy and pyright, both strict. Each ``type: ignore`` in
+them stands at a mistake that must be told, by mypy under the code in brackets: where nobody
+complains, that comment is unused, which is an error. ``assert_type`` says what both must infer.
+The programs of documentation, README and ``examples/`` are read as users read them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import trio_wsproxy
+import trio_wsproxy.testing
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+WRITTEN = sorted(path for path in HERE.glob("*.py") if path != Path(__file__))
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:(?: {3}.*)?\n)+)", re.MULTILINE)
+README = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What the documentation's programs leave to the reader.
+GIVEN = 'url = "wss://example.org/"\n'
+
+needs_mypy = pytest.mark.skipif(find_spec("mypy") is None, reason="there is no mypy")
+needs_pyright = pytest.mark.skipif(find_spec("pyright") is None, reason="there is no pyright")
+
+
+def documented() -> dict[str, str]:
+    """The whole programs that the documentation and the README show, by name."""
+    found = {}
+    for page in sorted((ROOT / "docs").glob("*.rst")):
+        for number, text in enumerate(BLOCK.findall(page.read_text(encoding="utf-8") + "\n")):
+            found[f"{page.stem.replace('-', '_')}_{number}"] = textwrap.dedent(text)
+    for number, text in enumerate(README.findall((ROOT / "README.md").read_text("utf-8"))):
+        found[f"readme_{number}"] = text
+    return {name: GIVEN + text for name, text in found.items() if is_whole(text)}
+
+
+def is_whole(text: str) -> bool:
+    """Whether a block imports what it uses of this package, and awaits nothing by itself.
+
+    (The one that imports the package as a whole puts our function in another one's place, whose
+    type is another one.)
+    """
+    if not re.search(r"^from trio_wsproxy\b", text, re.MULTILINE):
+        return False
+    try:
+        compile(text, "block", "exec", dont_inherit=True)
+    except SyntaxError:
+        return False
+    return True
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with all programs of documentation and README, and the examples."""
+    for name, text in documented().items():
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    for path in EXAMPLES:
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    return tmp_path
+
+
+def mypy(*arguments: str | Path) -> str:
+    """What mypy complains about."""
+    command = [sys.executable, "-m", "mypy", "--no-error-summary", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def pyright(project: Path) -> str:
+    """What pyright complains about, and that it looked at something."""
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "-p", str(project)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if "No source files found" in done.stdout:
+        return done.stdout
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def test_something_was_found() -> None:
+    """The tests below have something to look at."""
+    assert len(WRITTEN) == 5
+    assert sum(path.read_text("utf-8").count("type: ignore") for path in WRITTEN) > 40
+    assert len(EXAMPLES) == 5
+    names = {name.rpartition("_")[0] for name in documented()}
+    assert names >= {"readme", "tutorial", "connection", "observing", "proxies"}
+
+
+@needs_mypy
+def test_mypy_on_programs() -> None:
+    """What is right is understood by mypy, and what is wrong is told."""
+    assert mypy("--strict", *WRITTEN) == ""
+
+
+@needs_pyright
+def test_pyright_on_programs() -> None:
+    """So does pyright."""
+    assert pyright(HERE) == ""
+
+
+@needs_mypy
+def test_mypy_on_documentation(programs: Path) -> None:
+    """There is nothing that mypy has against the documentation's programs and the examples."""
+    relaxed = programs / "mypy.ini"
+    relaxed.write_text(f"[mypy]\nmypy_path = {ROOT}\ncheck_untyped_defs = true\n", encoding="utf-8")
+    assert mypy("--config-file", relaxed, *sorted(programs.glob("*.py"))) == ""
+
+
+@needs_pyright
+def test_pyright_on_documentation(programs: Path) -> None:
+    """Nor has pyright."""
+    settings = {"include": ["."], "extraPaths": [str(ROOT)], "typeCheckingMode": "standard"}
+    (programs / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    assert pyright(programs) == ""
+
+
+@needs_mypy
+@pytest.mark.parametrize("module", [trio_wsproxy, trio_wsproxy.testing])
+def test_all_is_exported(module: ModuleType, tmp_path: Path) -> None:
+    """A type checker sees each public name under the module that it is imported from, and no other."""
+    program = tmp_path / "program.py"
+    names = sorted(module.__all__)
+    program.write_text(f"from {module.__name__} import {', '.join(names)}\n", encoding="utf-8")
+    assert mypy("--strict", program) == ""
+    private = "import trio_wsproxy\ntrio_wsproxy.show_as_public\ntrio_wsproxy.VERSION\n"
+    program.write_text(private, encoding="utf-8")
+    assert mypy("--strict", program).count("[attr-defined]") == 2
+
+
+@needs_mypy
+def test_a_wrong_program(tmp_path: Path) -> None:
+    """What is wrong in a program is told, so the tests above mean something."""
+    program = tmp_path / "program.py"
+    wrong = (
+        "from trio_wsproxy import open_websocket_url\nopen_websocket_url(1)  # type: ignore[misc]\n"
+    )
+    program.write_text(wrong, encoding="utf-8")
+    assert {"[arg-type]", "[unused-ignore]"} <= set(mypy("--strict", program).split())
