@@ -13,116 +13,41 @@ and docstring, and to what uses it: :class:`Plan`, or one of the two functions a
 """
 # No "from __future__ import annotations": these annotations are read when the file is loaded.
 
-import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
-from trio_wsproxy._auth._scheme import ProxyAuthArgument, check_proxy_auth
+from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._failures import Topic, words
 from trio_wsproxy._http import (
-    HeaderPairs,
     HeadersArgument,
     ProxyHeadersArgument,
-    proxy_header_pairs,
 )
 from trio_wsproxy._report._stages import Trace
 from trio_wsproxy._routing import ProxyArgument, Route
 from trio_wsproxy._transport import DialOptions, MakeProxyHeaders
-from trio_wsproxy._websocket import ConnectionSettings, Deflate, check_extra_headers
+from trio_wsproxy._websocket import ConnectionSettings, Deflate
+
+from ._checks import (
+    ProxyHeaders,
+    above_zero,
+    as_it_is,
+    count,
+    deflate,
+    delay,
+    headers,
+    not_below_zero,
+    proxy_headers,
+    schemes,
+    tokens,
+)
 
 CONNECT_TIMEOUT = 60  # seconds; trio-websocket's
 DISCONNECT_TIMEOUT = 60  # seconds; trio-websocket's
 MAX_MESSAGE_SIZE = 2**20  # bytes; trio-websocket's
 PING_INTERVAL = 20  # seconds; below the idle timeouts of common proxies (nginx 60, ELB 60)
 PING_TIMEOUT = 20  # seconds
-
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-
-
-# --- checks: each takes the option's name and a value, and gives what the rooms below want --
-
-
-def _as_it_is(_name: str, value: object) -> object:
-    """Leave the check to whoever has the rest of what it takes: the target, or the route."""
-    return value
-
-
-def _tokens(name: str, value: Iterable[str] | None) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise TypeError(f"{name} is a sequence of str: [{value!r}]")
-    tokens = tuple(value or ())
-    for token in tokens:
-        if not TOKEN.fullmatch(token):
-            raise ValueError(
-                words(
-                    "{option}: {token!r} is not a token (RFC 6455 section 4.1)",
-                    option=Topic.SUBPROTOCOLS,
-                    token=token,
-                )
-            )
-    if len(set(tokens)) != len(tokens):
-        raise ValueError(
-            words(
-                "{option}: each must be offered once (RFC 6455 section 4.1): {tokens}",
-                option=Topic.SUBPROTOCOLS,
-                tokens=str(tokens),
-            )
-        )
-    return tokens
-
-
-def _headers(_name: str, value: HeadersArgument | None) -> HeaderPairs:
-    return check_extra_headers(value)
-
-
-def _schemes(name: str, value: ProxyAuthArgument) -> tuple[object, ...] | Literal["netrc"]:
-    return check_proxy_auth(value, name=name)
-
-
-# What proxy_headers comes to: what to send, what not to send, whom to ask for more.
-_ProxyHeaders: TypeAlias = tuple[HeaderPairs, frozenset[bytes], MakeProxyHeaders | None]
-
-
-def _proxy_headers(
-    name: str, value: ProxyHeadersArgument | MakeProxyHeaders | None
-) -> _ProxyHeaders:
-    if callable(value):
-        return (), frozenset(), value
-    return *proxy_header_pairs(value, name=name), None
-
-
-def _delay(name: str, value: float | None) -> float | None:
-    if value is not None and not value >= 0:
-        raise ValueError(f"{name} is 0 or more, not {value}")
-    return value
-
-
-def _deflate(name: str, value: Literal["deflate"] | Deflate | None) -> Deflate | None:
-    if value is None or isinstance(value, Deflate):
-        return value
-    if value == "deflate":
-        return Deflate()
-    raise ValueError(f'{name} is None, "deflate" or a Deflate, not {value!r}')
-
-
-def _count(name: str, value: int) -> int:
-    if value < 0:
-        raise ValueError(f"{name} cannot be negative, but is {value}")
-    return value
-
-
-def _above_zero(name: str, value: float | None) -> float | None:
-    if value is not None and not value > 0:  # "not", for NaN is neither
-        raise ValueError(f"{name} must be more than 0, not {value!r}")
-    return value
-
-
-def _not_below_zero(name: str, value: float | None) -> float | None:
-    if value is not None and not value >= 0:
-        raise ValueError(f"{name} must be 0 or more, not {value!r}")
-    return value
 
 
 # --- the options, topic by topic ------------------------------------------------------------
@@ -142,7 +67,7 @@ class Option(NamedTuple):
 
     text: str
     default: object = None
-    check: Callable[[str, Any], object] = _as_it_is
+    check: Callable[[str, Any], object] = as_it_is
 
 
 class TargetOptions(TypedDict, total=False):
@@ -150,14 +75,12 @@ class TargetOptions(TypedDict, total=False):
 
     subprotocols: Annotated[
         Iterable[str] | None,
-        Option(
-            "The subprotocols to offer, in order of preference; none by default.", check=_tokens
-        ),
+        Option("The subprotocols to offer, in order of preference; none by default.", check=tokens),
     ]
     extra_headers: Annotated[
         HeadersArgument | None,
         Option(
-            "Additional headers of the WebSocket request, as pairs or a mapping.", check=_headers
+            "Additional headers of the WebSocket request, as pairs or a mapping.", check=headers
         ),
     ]
 
@@ -177,12 +100,12 @@ class ProxyOptions(TypedDict, total=False):
         ProxyAuthArgument,
         Option(
             "How to authenticate with each HTTP proxy whose URL has no credentials:",
-            check=_schemes,
+            check=schemes,
         ),
     ]
     proxy_headers: Annotated[
         ProxyHeadersArgument | MakeProxyHeaders | None,
-        Option("Additional headers of each ``CONNECT`` request,", check=_proxy_headers),
+        Option("Additional headers of each ``CONNECT`` request,", check=proxy_headers),
     ]
 
 
@@ -196,7 +119,7 @@ class TransportOptions(TypedDict, total=False):
         float | None,
         Option(
             "Seconds after which another address of the first hop is tried beside the first",
-            check=_delay,
+            check=delay,
         ),
     ]
 
@@ -216,7 +139,7 @@ class MessageOptions(TypedDict, total=False):
         Literal["deflate"] | Deflate | None,
         Option(
             '``"deflate"`` or a :class:`Deflate` offers permessage-deflate (RFC 7692);',
-            check=_deflate,
+            check=deflate,
         ),
     ]
 
@@ -226,7 +149,7 @@ class RedirectOptions(TypedDict, total=False):
 
     max_redirects: Annotated[
         int,
-        Option("Redirects (301, 302, 303, 307, 308) to follow, 0 by default.", 0, _count),
+        Option("Redirects (301, 302, 303, 307, 308) to follow, 0 by default.", 0, count),
     ]
 
 
@@ -238,7 +161,7 @@ class KeepaliveOptions(TypedDict, total=False):
         Option(
             "Seconds of silence after which a ping is sent, 20 by default;",
             PING_INTERVAL,
-            _above_zero,
+            above_zero,
         ),
     ]
     ping_timeout: Annotated[
@@ -246,7 +169,7 @@ class KeepaliveOptions(TypedDict, total=False):
         Option(
             "Seconds of silence after a ping after which the connection is lost, 20 by default;",
             PING_TIMEOUT,
-            _above_zero,
+            above_zero,
         ),
     ]
 
@@ -259,7 +182,7 @@ class TimeoutOptions(TypedDict, total=False):
         Option(
             "Seconds for everything until the connection is open, 60 by default.",
             CONNECT_TIMEOUT,
-            _not_below_zero,
+            not_below_zero,
         ),
     ]
     disconnect_timeout: Annotated[
@@ -267,7 +190,7 @@ class TimeoutOptions(TypedDict, total=False):
         Option(
             "Seconds for the closing handshake, 60 by default.",
             DISCONNECT_TIMEOUT,
-            _not_below_zero,
+            not_below_zero,
         ),
     ]
 
@@ -281,16 +204,16 @@ class LimitOptions(TypedDict, total=False):
             "Bytes of a message beyond which the connection is closed with code 1009, 1 MiB by "
             "default;",
             MAX_MESSAGE_SIZE,
-            _not_below_zero,
+            not_below_zero,
         ),
     ]
     message_queue_size: Annotated[
         int | None,
-        Option("Unread messages above which reading stops;", check=_not_below_zero),
+        Option("Unread messages above which reading stops;", check=not_below_zero),
     ]
     receive_buffer_size: Annotated[
         int | None,
-        Option("Bytes to ask the stream for at once;", check=_above_zero),
+        Option("Bytes to ask the stream for at once;", check=above_zero),
     ]
 
 
@@ -399,8 +322,8 @@ def connection_settings(values: Mapping[str, Any]) -> ConnectionSettings:
 
 def dial_options(values: Mapping[str, Any]) -> DialOptions:
     """Pick what the dialer wants to know out of checked options."""
-    headers: _ProxyHeaders = values["proxy_headers"]
-    pairs, omitted, make = headers
+    to_proxy: ProxyHeaders = values["proxy_headers"]
+    pairs, omitted, make = to_proxy
     return DialOptions(
         proxy_ssl_context=values["proxy_ssl_context"],
         proxy_auth=values["proxy_auth"],
