@@ -171,10 +171,11 @@ async def test_fail_after_within(peer: Peer, autojump_clock: MockClock) -> None:
 async def test_the_timeout_of_leaving_has_no_context(peer: Peer, autojump_clock: MockClock) -> None:
     """DisconnectionTimeout at the end of a block that went well stands alone, in no group."""
     with pytest.raises(DisconnectionTimeout) as caught:
-        async with open_websocket_url(URL, disconnect_timeout=7):
+        async with open_websocket_url(URL, disconnect_timeout=7) as ws:
             pass
     assert trio.current_time() == 7
     assert not isinstance(caught.value.__context__, UserError)
+    assert caught.value.dial_report is ws.dial_report
     assert_nothing_left(peer)
 
 

@@ -382,9 +382,11 @@ class Attendant:
         finally:
             await self._abort()
         if scope.cancelled_caught:
-            raise DisconnectionTimeout(
+            error = DisconnectionTimeout(
                 f"{self.info.remote_endpoint} did not finish the closing handshake within {timeout} s"
             )
+            error.dial_report = self.info.dial_report
+            raise error
 
     async def _abort(self) -> None:
         """Close at once, whatever goes on."""

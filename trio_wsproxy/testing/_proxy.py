@@ -22,13 +22,13 @@ from ._server import (
 )
 from ._steps import (
     Answer,
-    AnswerStage,
+    AnswerMoment,
     ByteByByte,
     CutAnswer,
     Fail,
     Glue,
+    Moment,
     Reset,
-    Stage,
     Stall,
     Step,
     check_script,
@@ -99,7 +99,7 @@ class ProxyServer(RelayingServer):
         listener: trio.SocketListener,
         *,
         scheme: str,
-        stages: tuple[Stage, ...],
+        stages: tuple[Moment, ...],
         ssl_context: ssl.SSLContext | None,
         credentials: Credentials | None,
         script: Iterable[Step],
@@ -215,12 +215,12 @@ class Dialogue:
         self.server._record("request")  # noqa: SLF001
         await self.reached("reply")
 
-    async def reached(self, stage: Stage) -> None:
+    async def reached(self, stage: Moment) -> None:
         """Record a stage, and play what the script has for it."""
         self.server._record(stage)  # noqa: SLF001
         await self._misbehave(stage)
 
-    async def _misbehave(self, stage: Stage) -> None:
+    async def _misbehave(self, stage: Moment) -> None:
         for step in self._script:
             if isinstance(step, Reset) and step.at == stage:
                 reset_on_close(self.accepted)
@@ -230,7 +230,7 @@ class Dialogue:
                 self.server._record("stall")  # noqa: SLF001
                 await self.hold(read=step.read)
 
-    def failure(self, stage: AnswerStage) -> Fail | None:
+    def failure(self, stage: AnswerMoment) -> Fail | None:
         """Return what the script wants instead of success at this stage."""
         return next((s for s in self._script if isinstance(s, Fail) and s.at == stage), None)
 
@@ -249,7 +249,7 @@ class Dialogue:
             data += more
         return data
 
-    async def answer(self, stage: AnswerStage, data: bytes, *, opens_tunnel: bool = False) -> None:
+    async def answer(self, stage: AnswerMoment, data: bytes, *, opens_tunnel: bool = False) -> None:
         """Send an answer, or what the script makes of it."""
         instead = next((s for s in self._script if isinstance(s, Answer) and s.at == stage), None)
         if instead is not None:
@@ -277,7 +277,7 @@ class Dialogue:
         if instead is not None and instead.then == "hold":
             await self.hold()
 
-    def answers_itself(self, stage: AnswerStage) -> bool:
+    def answers_itself(self, stage: AnswerMoment) -> bool:
         """Tell whether the script has an answer that makes the dialogue end here."""
         return any(
             isinstance(s, Answer) and s.at == stage and s.then != "continue" for s in self._script

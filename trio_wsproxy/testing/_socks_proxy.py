@@ -25,7 +25,7 @@ from ._proxy import (
     Resolve,
 )
 from ._server import listen, running, serving
-from ._steps import Stage, Step
+from ._steps import Moment, Step
 
 CONNECT = 1
 COMMANDS = {1: "CONNECT", 2: "BIND", 3: "UDP ASSOCIATE"}
@@ -108,7 +108,7 @@ async def open_socks_proxy(
     spoken = frozenset(versions)
     if not spoken or not spoken <= {4, 5}:
         raise ValueError(f"versions {sorted(spoken)}: SOCKS has versions 4 and 5")
-    stages: tuple[Stage, ...] = ("accept", "reply", "tunnel")
+    stages: tuple[Moment, ...] = ("accept", "reply", "tunnel")
     if 5 in spoken:
         stages = ("accept", "greeting", "auth", "reply", "tunnel")
     listener = await listen(host)

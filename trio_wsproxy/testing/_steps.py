@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Stage = Literal[
+Moment = Literal[
     "accept",  # a connection was accepted; nothing was read, no TLS was spoken
     "greeting",  # SOCKS5: the list of methods was read
     "auth",  # SOCKS5: user name and password were read
@@ -15,7 +15,7 @@ Stage = Literal[
 ]
 
 # The stages that have an answer.
-AnswerStage = Literal["greeting", "auth", "reply"]
+AnswerMoment = Literal["greeting", "auth", "reply"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Answer:
     """
 
     data: bytes
-    at: AnswerStage = "reply"
+    at: AnswerMoment = "reply"
     then: Literal["close", "hold", "continue"] = "close"
 
 
@@ -59,7 +59,7 @@ class CutAnswer:
     """
 
     after: int
-    at: AnswerStage = "reply"
+    at: AnswerMoment = "reply"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Stall:
 
     """
 
-    at: Stage
+    at: Moment
     read: bool = True
 
 
@@ -101,7 +101,7 @@ class Reset:
 
     """
 
-    at: Stage
+    at: Moment
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Fail:
     status: int = 503
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
-    at: AnswerStage = "reply"
+    at: AnswerMoment = "reply"
     reply: int | None = None
 
     def __post_init__(self) -> None:
