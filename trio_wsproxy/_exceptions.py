@@ -159,13 +159,15 @@ class ServerRejected(ConnectionRejected):
 
     def __init__(self, status_code: int, headers: Headers, body: bytes, *, url: str) -> None:
         super().__init__(status_code, headers, body)
+        self.args = (status_code,)  # headers and body hold secrets, and repr() shows args
         self._url = url
 
     def __str__(self) -> str:
         return str(self._failure.words)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (type(self), self.args, {"url": self._url}), vars(self)
+        arguments = (self.status_code, self.headers, self.body)
+        return _rebuilt, (type(self), arguments, {"url": self._url}), vars(self)
 
     @property
     def _failure(self) -> Failure:
@@ -307,6 +309,11 @@ def _describe(reason: CloseReason | None) -> str:
     return f"{text}: {said}" if said else text
 
 
+def _shown(error: ConnectionClosed) -> str:
+    """What ``repr()`` gives of an error in which a peer's words are."""
+    return escaped(ConnectionClosed.__repr__(error))
+
+
 class ConnectionEnded(ConnectionClosed, trio.EndOfChannel):
     """The peer closed the connection normally: code 1000, 1001 or none.
 
@@ -316,6 +323,8 @@ class ConnectionEnded(ConnectionClosed, trio.EndOfChannel):
       reason (CloseReason): The code and the text of the peer's close frame.
 
     """
+
+    __repr__ = _shown
 
     def __str__(self) -> str:
         return f"the peer closed the connection ({_describe(self.reason)})"
@@ -332,6 +341,8 @@ class ConnectionLost(ConnectionClosed, trio.BrokenResourceError):
 
     """
 
+    __repr__ = _shown
+
     def __str__(self) -> str:
         return str(_lost(self.reason))
 
@@ -343,6 +354,8 @@ class ConnectionClosedLocally(ConnectionClosed, trio.ClosedResourceError):
       reason (CloseReason): The code and the text of the close frame that was sent.
 
     """
+
+    __repr__ = _shown
 
     def __str__(self) -> str:
         return f"the connection was closed by this side ({_describe(self.reason)})"

@@ -53,8 +53,15 @@ _ADDRESS = re.compile(
     rf"(?:{_SCHEME.pattern})?(?:{re.escape(HIDDEN)}@)?\[[0-9A-Fa-f:.]*(?:%[\w.~\-]*)?\]"
 )
 _BEHIND_PORT = re.compile(r"(:[0-9]+:).+", re.DOTALL)
+# Behind the "@" of host:port:user@corp:password stands no host.
+_NO_PORT = re.compile(r"(@[^/?#:\[\]]*:)(?!\d{0,5}(?:[/?#]|$)).+", re.DOTALL)
+_AT = re.compile("@|%40")
+_PASSWORD = re.compile(r"^[^/:]*:(?!\d{0,5}(?:/|$))")  # no port behind the first ":"
+_SELLERS = re.compile(r"(?:\[[^\]/@]*\]|[^/:@\[\]]*):[0-9]+:")
 _TAIL = re.compile(r"([?#]).*", re.DOTALL)
 _QUERY_IN_WORDS = re.compile(r"\?\S+")
+# As sellers of proxies write it, among words; bounded as a host name is.
+_BEHIND_PORT_IN_WORDS = re.compile(r"(//[^/?#:\s\[\]]{0,255}:[0-9]{1,5}:)\S+")
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What a terminal obeys instead of showing it: C0, DEL and C1, the other line ends of Unicode,
@@ -62,6 +69,13 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Joiners and wide blanks are left, for emoji and scripts that need them.
 _OBEYED = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+_QUOTED = re.compile(
+    r"(illegal (?:header line: bytearray\(b['\"][\w-]{0,64}"
+    r"|status line: bytearray\(b['\"](?:HTTP/[\d.]{1,5} \d{1,5})?)).*",
+    re.DOTALL,
 )
 
 
@@ -88,7 +102,12 @@ def shown_page(text: str, limit: int = MAX_SHOWN) -> str:
       limit: Characters to keep.
 
     """
-    return shown_text(_QUERY_IN_WORDS.sub("?…", _USERINFO.sub(f"{HIDDEN}@", text)), limit)
+    return shown_text(_QUERY_IN_WORDS.sub("?…", _hide_in_words(text)), limit)
+
+
+def _hide_in_words(text: str) -> str:
+    """Hide the credentials of all URLs that stand in a text."""
+    return _BEHIND_PORT_IN_WORDS.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"{HIDDEN}@", text))
 
 
 def shown_url(text: str) -> str:
@@ -105,7 +124,19 @@ def shown_url(text: str) -> str:
       The masked text, without blanks around it.
 
     """
-    shown = _TAIL.sub(r"\1…", hide_userinfo(text.strip()), count=1)
+    text = text.strip()
+    scheme = _SCHEME.match(text)
+    start = scheme.end() if scheme else 0
+    tail = _TAIL.search(text, start)
+    before = text[start : tail.start()] if tail else text[start:]
+    # A query with an "@" in it, or a password with a "?": what looks like neither user:password
+    # nor like one "@" may have its secret on both sides. So may host:port:user:p@ssword.
+    in_tail = tail is not None and _AT.search(tail[0])
+    odd = in_tail and (_AT.search(before) or not _PASSWORD.search(before))
+    if odd or (_SELLERS.match(before) and _AT.search(text, start)):
+        return shown_text(f"{text[:start]}{HIDDEN}@…")
+    shown = _TAIL.sub(r"\1…", hide_userinfo(text), count=1)
+    shown = _NO_PORT.sub(rf"\1{HIDDEN}", shown, count=1)
     address = _ADDRESS.match(shown)
     start = address.end() if address else 0
     return shown_text(shown[:start] + _BEHIND_PORT.sub(rf"\1{HIDDEN}", shown[start:], count=1))
@@ -204,7 +235,7 @@ def shown_head_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
     secret = rf"^({names})([^\S\n]*:)[^\n]*"
     text = re.sub(secret, rf"\1\2 {HIDDEN}", text, flags=re.IGNORECASE | re.MULTILINE)
     text = _CHALLENGE.sub(lambda line: _CHALLENGE_TOKEN.sub(rf"\1 {HIDDEN}", line[0]), text)
-    text = _REFERENCE.sub(r"\1…", _USERINFO.sub(f"{HIDDEN}@", text))
+    text = _REFERENCE.sub(r"\1…", _hide_in_words(text))
     text = _QUERY.sub("?…", text)
     # What a peer sends must not forge records, nor command the terminal.
     return [re.sub(r"[^ -~…]", "?", line) for line in text.split("\n")]
@@ -215,5 +246,17 @@ def shown_problem(problem: object) -> str:
 
     They quote the line of a header that is malformed; of that the name has to do.
     """
-    quoted = re.compile(r"(illegal header line: bytearray\(b['\"][\w-]{0,64}).*", re.DOTALL)
-    return shown_text(quoted.sub(r"\1…", str(problem)))
+    return shown_text(_QUOTED.sub(r"\1…", str(problem)))
+
+
+def shown_bytes(data: bytes, limit: int) -> str:
+    """Write the first bytes of what is not HTTP as Python does, without URLs' secrets.
+
+    Args:
+      data: From the network; not much more than is kept is looked at.
+      limit: Bytes to keep.
+
+    """
+    text = data[: limit + MAX_SHOWN].decode("latin-1")
+    text = _QUERY_IN_WORDS.sub("?", _hide_in_words(text))
+    return repr(text.encode("latin-1")[:limit])

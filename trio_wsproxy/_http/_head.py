@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from trio_wsproxy._redaction import shown_bytes
+
 from ._headers import FRAMING
 
 MAX_HEAD = 64 * 1024  # bytes; curl stops at 300 KiB, h11 at 16 KiB, IIS sends 16 KiB and more
@@ -74,8 +76,8 @@ def _guess(data: bytes) -> NotHTTP:
     if data[:1] == b"\x05" or (data[:1] == b"\x00" and data[1:2] in (b"Z", b"[", b"\\", b"]")):
         return NotHTTP(f"a SOCKS reply ({data[:8]!r}): that port speaks SOCKS", "SOCKS")
     if data[:4] == b"SSH-":
-        return NotHTTP(f"the greeting of an SSH server ({data[:40]!r})")
-    return NotHTTP(f"{data[:40]!r}, which is not HTTP")
+        return NotHTTP(f"the greeting of an SSH server ({shown_bytes(data, 40)})")
+    return NotHTTP(f"{shown_bytes(data, 40)}, which is not HTTP")
 
 
 def status_code(head: bytes) -> int:
@@ -88,7 +90,7 @@ def status_code(head: bytes) -> int:
     line = head.split(b"\n", 1)[0].rstrip(b"\r")
     match = re.match(rb"HTTP/1\.[0-9] ([0-9]{3})(?: |$)", line)
     if match is None:
-        raise NotHTTP(f"the status line {line[:60]!r}")
+        raise NotHTTP(f"the status line {shown_bytes(line, 60)}")
     return int(match[1])
 
 
