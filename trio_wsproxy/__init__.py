@@ -58,8 +58,7 @@ from ._exceptions import (
 )
 from ._failures import StageName
 from ._http import HeadersArgument, ProxyHeadersArgument
-from ._report._dial_report import DialReport
-from ._report._stages import Stage, Trace
+from ._report import DialReport, Stage, Trace
 from ._routing import Look, ProxyArgument, Route, resolve_proxy
 from ._transport import MakeProxyHeaders
 from ._urls import Proxy, Target

@@ -21,10 +21,7 @@ import trio
 
 from trio_wsproxy import ConnectionClosed, HandshakeError, open_tcp_stream, open_websocket_url
 from trio_wsproxy._redaction import escaped
-from trio_wsproxy._report._certificates import Certificate
-from trio_wsproxy._report._dial_report import DialReport
-from trio_wsproxy._report._drawing import draw
-from trio_wsproxy._report._stages import Stage
+from trio_wsproxy._report import Certificate, DialReport, Stage, draw
 from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import presented_certificates
 from trio_wsproxy._urls import parse_target

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import trio
 
 from trio_wsproxy._client import open_websocket_url
-from trio_wsproxy._report._stages import Stage
+from trio_wsproxy._report import Stage
 from trio_wsproxy._urls import Proxy
 from trio_wsproxy.testing import (
     Certificates,

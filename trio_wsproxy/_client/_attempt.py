@@ -19,8 +19,7 @@ from trio_wsproxy._auth import basic
 from trio_wsproxy._exceptions import ConnectionTimeout, HandshakeError, ServerRejected, failed
 from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
-from trio_wsproxy._report._dial_report import reporting
-from trio_wsproxy._report._stages import StageLog, Trace
+from trio_wsproxy._report import StageLog, Trace, reporting
 from trio_wsproxy._routing import ProxyArgument, resolve_target
 from trio_wsproxy._transport import HTTP_1_1, DialOptions, default_context, dial, socket_of
 from trio_wsproxy._urls import Target

@@ -16,7 +16,7 @@ import trio
 
 from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._http import HeadersArgument, ProxyHeadersArgument
-from trio_wsproxy._report._stages import Trace
+from trio_wsproxy._report import Trace
 from trio_wsproxy._routing import ProxyArgument
 from trio_wsproxy._transport import MakeProxyHeaders
 from trio_wsproxy._urls import Target, make_target, parse_target

@@ -24,7 +24,7 @@ from trio_wsproxy._http import (
     HeadersArgument,
     ProxyHeadersArgument,
 )
-from trio_wsproxy._report._stages import Trace
+from trio_wsproxy._report import Trace
 from trio_wsproxy._routing import ProxyArgument, Route
 from trio_wsproxy._transport import DialOptions, MakeProxyHeaders
 from trio_wsproxy._websocket import ConnectionSettings, Deflate

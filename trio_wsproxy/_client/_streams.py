@@ -8,8 +8,7 @@ import trio
 
 from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._http import ProxyHeadersArgument
-from trio_wsproxy._report._dial_report import reporting
-from trio_wsproxy._report._stages import StageLog, Trace
+from trio_wsproxy._report import StageLog, Trace, reporting
 from trio_wsproxy._routing import ProxyArgument, resolve_target
 from trio_wsproxy._transport import MakeProxyHeaders, default_context, dial
 from trio_wsproxy._urls import Target, make_target

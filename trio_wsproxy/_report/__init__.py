@@ -1,5 +1,25 @@
-"""What a connection did and found: stages, evidence, certificates, the dial report."""
+"""What a connection did and found: stages, evidence, certificates, the dial report and its drawing."""
 
-from ._dial_report import DialReport
+from ._certificates import Certificate, read_certificate
+from ._dial_report import DialReport, reporting
+from ._drawing import draw
+from ._evidence import TLS, Addresses, Attempt, Attempts, HTTPAnswer, SocksAnswer
+from ._stages import Running, Stage, StageLog, Trace
 
-__all__ = ["DialReport"]
+__all__ = [
+    "TLS",
+    "Addresses",
+    "Attempt",
+    "Attempts",
+    "Certificate",
+    "DialReport",
+    "HTTPAnswer",
+    "Running",
+    "SocksAnswer",
+    "Stage",
+    "StageLog",
+    "Trace",
+    "draw",
+    "read_certificate",
+    "reporting",
+]

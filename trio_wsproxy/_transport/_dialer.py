@@ -39,9 +39,7 @@ from trio_wsproxy._exceptions import (
 )
 from trio_wsproxy._failures import Failure, Kind, Place, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
-from trio_wsproxy._report._certificates import Certificate
-from trio_wsproxy._report._evidence import TLS, Addresses, Attempt, Attempts
-from trio_wsproxy._report._stages import StageLog
+from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, Certificate, StageLog
 from trio_wsproxy._routing import Route, netrc_credentials
 from trio_wsproxy._urls import Proxy, Target
 

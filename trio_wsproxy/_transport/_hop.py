@@ -250,7 +250,7 @@ class Server:
             remedy = words("or does it want STARTTLS?")
         what = words(
             "{server}{through} could not be trusted or understood: {why}",
-            server=self.name,
+            server=words("the server {authority}", authority=self.authority),
             through=f", reached through {self.hops[-1].url}," if self.hops else "",
             why=tls.what,
         )

@@ -40,8 +40,7 @@ from trio_wsproxy._http import (
     refused_by_proxy,
 )
 from trio_wsproxy._redaction import shown_page
-from trio_wsproxy._report._evidence import HTTPAnswer
-from trio_wsproxy._report._stages import Running
+from trio_wsproxy._report import HTTPAnswer, Running
 from trio_wsproxy._version import VERSION
 
 from ._hop import Hop

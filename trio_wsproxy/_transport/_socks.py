@@ -27,8 +27,7 @@ from python_socks.async_.trio.v2 import Proxy as SocksClient
 
 from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
 from trio_wsproxy._failures import Kind, Words, words
-from trio_wsproxy._report._evidence import SocksAnswer
-from trio_wsproxy._report._stages import Running
+from trio_wsproxy._report import Running, SocksAnswer
 from trio_wsproxy._urls import Proxy
 
 from ._hop import Hop

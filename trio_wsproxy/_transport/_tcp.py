@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import trio
 
-from trio_wsproxy._report._evidence import Attempt
+from trio_wsproxy._report import Attempt
 
 from ._prefixed_stream import PrefixedStream
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import trio
 
 from trio_wsproxy._failures import Kind, Topic, Words, words
-from trio_wsproxy._report._certificates import Certificate, read_certificate
+from trio_wsproxy._report import Certificate, read_certificate
 
 HTTP_1_1 = ("http/1.1",)  # RFC 7301; CONNECT and the upgrade are HTTP/1.1 here, never h2
 

@@ -32,7 +32,7 @@ from ._message_stream import MessageStream
 from ._protocol import MAX_CONTROL_PAYLOAD
 
 if TYPE_CHECKING:
-    from trio_wsproxy._report._dial_report import DialReport
+    from trio_wsproxy._report import DialReport
     from trio_wsproxy._routing import Route
 
 _WHOLE = (str, bytes, bytearray, memoryview)  # a message that is not an iterable of parts

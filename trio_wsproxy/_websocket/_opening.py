@@ -31,8 +31,7 @@ from trio_wsproxy._http import (
     header_pairs,
 )
 from trio_wsproxy._redaction import shown_problem
-from trio_wsproxy._report._evidence import HTTPAnswer
-from trio_wsproxy._report._stages import Running
+from trio_wsproxy._report import HTTPAnswer, Running
 
 # RFC 6455 section 4.1 gives these values to the handshake itself.
 _OWNED = frozenset(

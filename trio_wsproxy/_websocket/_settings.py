@@ -12,7 +12,7 @@ from wsproto.extensions import Extension
 from trio_wsproxy._exceptions import Headers
 
 if TYPE_CHECKING:  # this room knows nothing of routing, and of reports only that there is one
-    from trio_wsproxy._report._dial_report import DialReport
+    from trio_wsproxy._report import DialReport
     from trio_wsproxy._routing import Route
 
 Address: TypeAlias = tuple[str, int, bool] | str
