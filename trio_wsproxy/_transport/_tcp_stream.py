@@ -1,0 +1,190 @@
+"""A TCP stream that also takes and gives bytes without waiting.
+
+A connection does most of its work in the step of whoever calls it: what is sent goes to the kernel
+at once, and what has arrived is read by the task that waits for it. For that a stream needs two
+methods that never wait: :meth:`TCPStream.take` and :meth:`TCPStream.give`. All else is as in
+:class:`trio.SocketStream`, until :meth:`TCPStream.never_block` is called: from then on
+``send_all`` never waits either. What the kernel does not take is kept, counts as ``pending``,
+and whoever has switched it on sees to it that :meth:`TCPStream.flush` is called when there is room.
+So a TLS layer on top can encrypt and send as one bounded piece of work, which may be shielded from
+cancellation, and no record is ever cut.
+
+Where a socket is no file descriptor that can be read and written (Windows, simulated networks
+without these methods) there is no such stream, and everything goes the ordinary way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    pass
+
+CAN_READ_AND_WRITE = os.name == "posix"  # there a socket is a file descriptor like any other
+WANTED = 64 * 1024  # bytes to read at once; what trio asks a socket for
+
+
+class TCPStream(trio.abc.HalfCloseableStream):
+    """See the theory of operation above.
+
+    Args:
+      socket_stream: The connected stream; this one owns it.
+
+    Attributes:
+      socket_stream (trio.SocketStream): As given.
+      accepted (int): Bytes that were given to :meth:`take` so far.
+      pending (int): Those of them that the kernel has not taken.
+      error (Exception | None): Why it takes nothing more. It is kept here rather than raised, for a TLS
+        layer above would then refuse to read what the peer has said before it went.
+
+    """
+
+    __slots__ = (
+        "_buffers",
+        "_emptied",
+        "_fd",
+        "_never_blocks",
+        "accepted",
+        "error",
+        "pending",
+        "socket_stream",
+    )
+
+    def __init__(self, socket_stream: trio.SocketStream) -> None:
+        self.socket_stream = socket_stream
+        self._fd = socket_stream.socket.fileno()
+        self._buffers: deque[memoryview] = deque()
+        self._never_blocks = False
+        self._emptied = False  # by the last read: another one would be futile
+        self.accepted = 0
+        self.pending = 0
+        self.error: Exception | None = None
+
+    # -- without waiting ----------------------------------------------------------------
+
+    def never_block(self) -> None:
+        """Let ``send_all`` keep what the kernel does not take, from now on."""
+        self._never_blocks = True
+
+    def take(self, data: bytes | memoryview) -> None:
+        """Hand bytes to the kernel, in order; keep what it does not take."""
+        size = len(data)
+        self.accepted += size
+        if not self.pending and self.error is None:
+            sent = self._write(data)
+            if sent == size:
+                return
+            data = memoryview(data)[sent:]
+        self.pending += len(data)
+        self._buffers.append(memoryview(data))
+
+    def flush(self) -> bool:
+        """Hand over what was kept; tell whether the kernel took something."""
+        before = self.pending
+        while self._buffers and self.error is None:
+            data = self._buffers[0]
+            sent = self._write(data)
+            self.pending -= sent
+            if sent < len(data):
+                self._buffers[0] = data[sent:]
+                break
+            self._buffers.popleft()
+        return self.pending < before
+
+    def _write(self, data: bytes | memoryview) -> int:
+        if self._fd < 0:
+            self.error = trio.ClosedResourceError("this stream was closed")
+            return 0
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError as exc:
+            self.error = trio.BrokenResourceError(f"socket connection broken: {exc}")
+            self.error.__cause__ = exc
+            return 0
+
+    def give(self, size: int = WANTED) -> bytes | None:
+        """Give what has arrived.
+
+        Args:
+          size: Bytes at most.
+
+        Returns:
+          ``None`` where nothing has; nothing (``b""``) where nothing will.
+
+        Raises:
+          trio.BrokenResourceError: The connection is broken.
+          trio.ClosedResourceError: This stream is closed.
+
+        """
+        if self._fd < 0:
+            raise trio.ClosedResourceError("this stream was closed")
+        try:
+            data = os.read(self._fd, size)
+        except BlockingIOError:
+            self._emptied = True
+            return None
+        except OSError as exc:
+            raise trio.BrokenResourceError(f"socket connection broken: {exc}") from exc
+        self._emptied = len(data) < size
+        return data
+
+    def wait_gives(self) -> Awaitable[None]:
+        """Wait until :meth:`give` may have something; returns at once where it may have now.
+
+        Raises:
+          trio.ClosedResourceError: This stream was closed, or :meth:`interrupt` was called.
+
+        """
+        # No coroutine of its own: that would be one more to resume, at each message.
+        if self._emptied:
+            return trio.lowlevel.wait_readable(self._fd)  # noqa: ASYNC105  # the caller awaits it
+        return trio.lowlevel.checkpoint()  # noqa: ASYNC105  # likewise
+
+    def interrupt(self) -> None:
+        """Let whoever waits here get a :exc:`trio.ClosedResourceError`; nothing is closed."""
+        if self._fd >= 0:
+            trio.lowlevel.notify_closing(self._fd)
+
+    # -- as any stream ------------------------------------------------------------------
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all; see :meth:`never_block`, after which this is no checkpoint."""
+        if self._never_blocks:
+            self.take(bytes(data))
+        else:
+            await self.socket_stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the kernel takes bytes again."""
+        await self.socket_stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Receive what has arrived, at least something."""
+        if not self._never_blocks:
+            return await self.socket_stream.receive_some(max_bytes)
+        while True:
+            await self.wait_gives()
+            data = self.give(max_bytes or WANTED)
+            if data is not None:
+                return data
+
+    async def send_eof(self) -> None:
+        """Close the sending half."""
+        await self.socket_stream.send_eof()
+
+    def close(self) -> None:
+        """Close at once; all that its :meth:`aclose` does, but for a checkpoint."""
+        self._fd = -1
+        self.socket_stream.socket.close()
+
+    async def aclose(self) -> None:
+        """Close; bytes that are pending are lost."""
+        self.close()
+        await trio.lowlevel.checkpoint()
