@@ -156,6 +156,7 @@ def test_no_servers_in_the_client() -> None:
                 "trio_wsproxy._websocket._opening",
                 "trio_wsproxy._websocket._protocol",
                 "trio_wsproxy._websocket._settings",
+                "trio_wsproxy._websocket._slow_lane",
                 "trio_wsproxy._websocket._deflate",
             },
         ),

@@ -120,7 +120,7 @@ def _words_of(error: BaseException) -> Words | None:
     if failure is not None:
         return failure.words
     if isinstance(error, ConnectionLost):
-        return _lost(error.reason)
+        return _lost(error)
     first = error.args[0] if error.args else None
     return first if isinstance(first, Words) else None
 
@@ -294,10 +294,20 @@ class ProxyProtocolError(ProxyError):
     """The proxy does not speak the protocol of its scheme, or was cut off half-way."""
 
 
-def _lost(reason: CloseReason | None) -> Words:
+def _lost(error: ConnectionLost) -> Words:
+    reason, unsent = error.reason, _unsent(error.unsent_messages, error.unsent_bytes)
     if reason is not None and reason.code == ABNORMAL_CLOSURE and not reason.reason:
-        return words("the connection is lost {end}", end=Topic.LOST)
-    return words("the connection is lost ({reason})", reason=_describe(reason))
+        return words("the connection is lost {end}{unsent}", end=Topic.LOST, unsent=unsent)
+    return words(
+        "the connection is lost ({reason}){unsent}", reason=_describe(reason), unsent=unsent
+    )
+
+
+def _unsent(messages: int, size: int) -> str:
+    if not messages:
+        return ""
+    what = "a message was" if messages == 1 else f"{messages:,} messages were"
+    return f"; {what} not sent ({size:,} bytes)"
 
 
 def _describe(reason: CloseReason | None) -> str:
@@ -338,13 +348,23 @@ class ConnectionLost(ConnectionClosed, trio.BrokenResourceError):
 
     Attributes:
       reason (CloseReason): What is known about the end.
+      unsent_messages (int): Messages that were accepted, and that the kernel has not taken whole.
+        Told when the connection is closed or left; 0 elsewhere.
+      unsent_bytes (int): Bytes of them, as they stand on the wire.
 
     """
+
+    def __init__(
+        self, reason: CloseReason | None, *, unsent_messages: int = 0, unsent_bytes: int = 0
+    ) -> None:
+        super().__init__(reason)
+        self.unsent_messages = unsent_messages
+        self.unsent_bytes = unsent_bytes
 
     __repr__ = _shown
 
     def __str__(self) -> str:
-        return str(_lost(self.reason))
+        return str(_lost(self))
 
 
 class ConnectionClosedLocally(ConnectionClosed, trio.ClosedResourceError):

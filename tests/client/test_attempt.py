@@ -11,6 +11,7 @@ import pytest
 import trio
 from _network import Network, assert_nothing_left, be_good, our_tasks
 from _peer import Peer, Wire
+from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import MockClock
 
 from trio_wsproxy import (

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import trio
 from _peer import CancelAtStep, Peer
+from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import MockClock
 from wsproto.events import CloseConnection, TextMessage
 

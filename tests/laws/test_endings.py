@@ -15,6 +15,7 @@ import pytest
 import trio
 from _network import Network, UserError, assert_nothing_left, be_good, our_tasks, with_a_history
 from _peer import Peer
+from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import MockClock
 
 from trio_wsproxy import (

@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.testing
 from _peer import TEXT, connect, frame
+from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio_websocket import ConnectionClosed, WebSocketRequest
 from wsproto.events import Ping, Pong
 

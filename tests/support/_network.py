@@ -36,6 +36,7 @@ class Network:
         log: StageLog,
         *,
         ssl_context: ssl.SSLContext | None = None,
+        immediate: bool = False,  # noqa: ARG002  # as the dialer has it
     ) -> trio.abc.Stream:
         """Stand in for the dialer."""
         self.options = options

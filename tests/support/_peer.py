@@ -29,6 +29,8 @@ from trio_wsproxy._websocket import (
     WebSocketConnection,
 )
 from trio_wsproxy._websocket._deflate import Deflate, PerMessageDeflate
+from trio_wsproxy._websocket._events import Event as ProtocolEvent
+from trio_wsproxy._websocket._protocol import Protocol
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CONTINUATION = 0
@@ -47,6 +49,16 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, first_bits: in
 def close_payload(code: int, reason: str = "") -> bytes:
     """What a close frame with this code carries."""
     return struct.pack("!H", code) + reason.encode()
+
+
+def received(protocol: Protocol, *chunks: bytes | bytearray) -> list[ProtocolEvent]:
+    """Feed a protocol, and take all events as a connection does that has the time."""
+    events = []
+    for chunk in chunks:
+        protocol.feed(chunk)
+        while protocol.undigested:
+            events += protocol.events()
+    return events
 
 
 class Wire(trio.abc.Stream):
@@ -115,9 +127,113 @@ class Wire(trio.abc.Stream):
             raise self.close_error
         await trio.lowlevel.checkpoint()
 
+    def wake_writers(self) -> None:
+        """Let who waits to write look again; here an event does it."""
+
     async def wait_for_write(self) -> None:
         """Wait until the client writes, or closes the stream."""
         await self._watchers.park()
+
+
+class ImmediateWire(Wire):
+    """One that takes and gives without waiting, as the transport's TCPStream does.
+
+    What a peer that does not read is sent is not taken, and pends.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted = 0
+        self.pending = 0
+        self.error: Exception | None = None
+        self.never_blocks = False
+        self._kept: list[bytes] = []
+        self._interrupts = 0
+        self._waiting_writers = trio.lowlevel.ParkingLot()
+
+    def never_block(self) -> None:
+        self.never_blocks = True
+
+    def take(self, data: bytes) -> None:
+        assert self.never_blocks
+        self.accepted += len(data)
+        self.pending += len(data)
+        self._kept.append(data)
+        self.flush()
+
+    def flush(self) -> bool:
+        if self.closed:
+            self.error = self.error or trio.ClosedResourceError("this stream was closed")
+        self.error = self.error or self.write_error
+        if self.error is not None or not self._kept or not self.writable.is_set():
+            return False
+        self.writes += self._kept
+        self._kept = []
+        self.pending = 0
+        self.on_write()
+        self._watchers.unpark_all()
+        return True
+
+    def give(self, size: int) -> bytes | None:
+        if self.closed:
+            raise trio.ClosedResourceError("this stream was closed")
+        if not self.chunks:
+            return None
+        chunk = self.chunks[0]
+        if isinstance(chunk, Exception):
+            raise chunk
+        if chunk:
+            self.chunks.popleft()
+            if len(chunk) > size:
+                self.chunks.appendleft(chunk[size:])
+        return chunk[:size]
+
+    async def wait_gives(self) -> None:
+        self._enter("wait to read")
+        try:
+            await trio.lowlevel.checkpoint()
+            before = self._interrupts
+            while not self.chunks:
+                await self._readers.park()
+                if self.closed or self._interrupts != before:
+                    raise trio.ClosedResourceError("interrupted")
+        finally:
+            self._busy.discard("wait to read")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        self._enter("wait to write")
+        try:
+            await trio.lowlevel.checkpoint()
+            before = self._interrupts
+            while not self.writable.is_set() and self.write_error is None:
+                await self._waiting_writers.park()
+                if self.closed or self._interrupts != before:
+                    raise trio.ClosedResourceError("interrupted")
+        finally:
+            self._busy.discard("wait to write")
+
+    def interrupt(self) -> None:
+        self._interrupts += 1
+        self._readers.unpark_all()
+        self._waiting_writers.unpark_all()
+
+    def wake_writers(self) -> None:
+        """Let who waits to write look again."""
+        self._waiting_writers.unpark_all()
+
+    def close(self) -> None:
+        self.closed = True
+        self._watchers.unpark_all()
+        self._readers.unpark_all()
+        self._waiting_writers.unpark_all()
+
+    async def aclose(self) -> None:
+        self.close()
+        await super().aclose()
+
+
+# What a Peer makes; a fixture puts another kind there.
+KIND_OF_WIRE: list[type[Wire]] = [Wire]
 
 
 class Peer:
@@ -137,7 +253,7 @@ class Peer:
         answer: AcceptConnection | None = None,
         extensions: Sequence[Extension] = (),
     ) -> None:
-        self.stream = Wire()
+        self.stream = KIND_OF_WIRE[-1]()
         self.request: Request | None = None
         self._answer = answer or AcceptConnection()
         self._wsproto: WSConnection | Connection = (
@@ -203,6 +319,7 @@ class Peer:
         error = trio.BrokenResourceError("cannot read")
         error.__cause__ = cause
         self.stream.put(error)
+        self.stream.wake_writers()
 
     def stop_reading(self) -> None:
         """Let the client's next write block, as a full socket buffer does."""
@@ -211,6 +328,7 @@ class Peer:
     def read_on(self) -> None:
         """Let it go on."""
         self.stream.writable.set()
+        self.stream.wake_writers()
 
 
 def connect(

@@ -22,6 +22,7 @@ from _peer import (
     close_payload,
     connect,
     frame,
+    received,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,14 +35,14 @@ from wsproto.utilities import RemoteProtocolError, generate_accept_token
 from trio_wsproxy._exceptions import HandshakeError
 from trio_wsproxy._websocket import OpeningRequest, shake_hands
 from trio_wsproxy._websocket._deflate import TAIL, Deflate, PerMessageDeflate
-from trio_wsproxy._websocket._protocol import (
+from trio_wsproxy._websocket._events import (
     CloseReceived,
     PeerBrokeProtocol,
     PingReceived,
     PongReceived,
-    Protocol,
 )
-from trio_wsproxy._websocket._protocol import Event as OurEvent
+from trio_wsproxy._websocket._events import Event as OurEvent
+from trio_wsproxy._websocket._protocol import Protocol
 
 from .test_protocol import one_by_one, put_together
 
@@ -63,7 +64,7 @@ def receive(
 ) -> list[OurEvent]:
     """What a client with compression makes of these bytes; messages whole."""
     protocol = Protocol([agreed(answer, None, max_message_size)], max_message_size)
-    return put_together(event for chunk in chunks for event in protocol.receive(chunk))
+    return put_together(received(protocol, *chunks))
 
 
 def compressor(bits: int = 15) -> Callable[[bytes], bytes]:
@@ -358,7 +359,7 @@ def test_round_trip(setting: tuple[Deflate, dict[str, Any]], sent: list[str | by
         event: Event = (
             TextMessage(data=message) if isinstance(message, str) else BytesMessage(data=message)
         )
-        assert put_together(client.receive(server.send(event))) == [message]
+        assert put_together(received(client, server.send(event))) == [message]
 
 
 @given(sent=st.lists(st.lists(st.binary(max_size=50), min_size=1, max_size=5), max_size=4))
@@ -375,7 +376,7 @@ def test_fragments_round_trip(sent: list[list[bytes]]) -> None:
             server.send(BytesMessage(data=part, message_finished=i == len(parts) - 1))
             for i, part in enumerate(parts)
         )
-        assert put_together(client.receive(data)) == [b"".join(parts)]
+        assert put_together(received(client, data)) == [b"".join(parts)]
 
 
 @pytest.mark.parametrize("forget", [False, True])
@@ -625,7 +626,7 @@ def test_lanes(
     outcomes = []
     for fast_lane in (True, False):
         protocol = Protocol([agreed(answer, None, limit)], limit, fast_lane=fast_lane)
-        events = put_together(event for chunk in chunks for event in protocol.receive(chunk))
+        events = put_together(received(protocol, *chunks))
         outcomes.append([x.code if isinstance(x, PeerBrokeProtocol) else x for x in events])
     fast, slow = outcomes
     if fast[-1:] == [1009] and slow[-1:] == [1007]:
@@ -635,7 +636,7 @@ def test_lanes(
 
 def test_not_agreed() -> None:
     """Where nothing was agreed on, RSV1 is an error (RFC 6455 section 5.2)."""
-    (broken,) = Protocol((), None).receive(frame(TEXT, HELLO, first_bits=RSV1))
+    (broken,) = received(Protocol((), None), frame(TEXT, HELLO, first_bits=RSV1))
     assert isinstance(broken, PeerBrokeProtocol)
     assert broken.code == 1002
 
@@ -719,7 +720,7 @@ async def test_a_cancelled_send_leaves_the_compressor_alone(nursery: trio.Nurser
     ws, peer = connect(nursery, compression=Deflate())
     peer.stop_reading()
     noise = "".join(chr(0x100 + (i * i) % 30_000) for i in range(100_000))
-    await ws.send(noise)
+    nursery.start_soon(ws.send, noise)
     await trio.testing.wait_all_tasks_blocked()
     with trio.move_on_after(0) as scope:
         await ws.send("never")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 from _peer import BINARY, CLOSE, CONTINUATION, TEXT, close_payload, connect, frame
+from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import MockClock, wait_all_tasks_blocked
 from trio_websocket import WebSocketRequest
 from wsproto.events import BytesMessage, Ping, TextMessage
@@ -51,7 +52,7 @@ async def test_opened_and_closed(
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [("hang up", "1006"), ("aclose", "1000"), ("cancel", "1006")]
+    ("end", "code"), [("hang up", "1006"), ("aclose", "1006"), ("cancel", "1006")]
 )
 async def test_every_end_is_told(log: pytest.LogCaptureFixture, end: str, code: str) -> None:
     """However it ends, one record says so."""

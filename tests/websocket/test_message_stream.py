@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 from _peer import BINARY, CLOSE, CONTINUATION, PING, TEXT, Peer, close_payload, connect, frame
+from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import wait_all_tasks_blocked
 from wsproto.events import Ping, Pong, TextMessage
 
@@ -347,7 +348,7 @@ async def test_a_flood_of_fragments_after_aclose(nursery: trio.Nursery) -> None:
     for _ in range(50):
         peer.say_bytes(frame(CONTINUATION, b"x" * 10_000, fin=False))
     await wait_all_tasks_blocked()
-    assert not ws._inbox._fragments
+    assert not ws._inbox._arriving
     peer.hang_up()
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import trio
 from _peer import TEXT, Peer, connect, frame
+from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.events import CloseConnection, Ping, TextMessage
 
 from trio_wsproxy._exceptions import ConnectionLost
 from trio_wsproxy._websocket import _pings
-from trio_wsproxy._websocket._pings import JITTER, keep_alive
+from trio_wsproxy._websocket._pings import JITTER, Keepalive, Verdict
 
 
 @pytest.fixture
@@ -34,21 +35,16 @@ class Line:
     async def watch(self, interval: float, timeout: float | None, until: float) -> None:
         """Run a keepalive from 0 seconds to ``until``."""
         with trio.move_on_at(until):
-            await keep_alive(
-                interval,
-                timeout,
-                quiet_since=lambda: trio.current_time() if self.paused else self.last_byte,
-                send_ping=lambda: self.pings.append(trio.current_time()),
-                give_up=self._give_up,
-                pause_until=self._pause_until,
-            )
-
-    async def _pause_until(self, deadline: float) -> bool:
-        await trio.sleep_until(deadline)
-        return True
-
-    def _give_up(self) -> None:
-        self.given_up = trio.current_time()
+            keepalive = Keepalive(interval, timeout, trio.current_time())
+            while self.given_up is None:
+                now = trio.current_time()
+                verdict, due = keepalive.check(now, now if self.paused else self.last_byte)
+                if verdict is Verdict.PING:
+                    self.pings.append(now)
+                elif verdict is Verdict.GIVE_UP:
+                    self.given_up = now
+                else:
+                    await trio.sleep_until(due)
 
     async def hear(self, *times: float) -> None:
         """Let bytes arrive at these times."""
@@ -143,7 +139,7 @@ async def test_a_silent_peer(
     ping, close = peer.heard()
     assert isinstance(ping, Ping)
     assert isinstance(close, CloseConnection)
-    await ws._attendant.finished.wait()
+    await ws._attendant.wait_finished()
     assert trio.current_time() == 31
     assert peer.stream.closed
 
@@ -158,7 +154,7 @@ async def test_a_peer_that_neither_reads_nor_writes(
     with pytest.raises(ConnectionLost):
         await ws.receive()
     assert trio.current_time() == 30
-    await ws._attendant.finished.wait()
+    await ws._attendant.wait_finished()
     assert peer.stream.closed
 
 

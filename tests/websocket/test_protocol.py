@@ -5,15 +5,14 @@ import struct
 from collections.abc import Iterable, Sequence
 
 import pytest
-from _peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, frame
+from _peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, frame, received
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-from trio_wsproxy._websocket._protocol import (
-    COLLECT,
+from trio_wsproxy._websocket._events import (
     NO_CODE,
     CloseReceived,
     Event,
@@ -21,14 +20,14 @@ from trio_wsproxy._websocket._protocol import (
     PeerBrokeProtocol,
     PingReceived,
     PongReceived,
-    Protocol,
 )
+from trio_wsproxy._websocket._protocol import COLLECT, Protocol
 
 
 def receive(chunks: Iterable[bytes], max_message_size: int | None = None) -> list[Event]:
     """What a fresh protocol makes of these bytes."""
     protocol = Protocol((), max_message_size)
-    return [event for chunk in chunks for event in protocol.receive(chunk)]
+    return received(protocol, *chunks)
 
 
 def put_together(events: Iterable[Event]) -> list[Event]:
@@ -184,7 +183,7 @@ def test_broken_frames(name: str, cut: str) -> None:
 def test_a_broken_peer_is_told(name: str) -> None:
     """The close frame for a peer that broke the protocol can be built, and it understands it."""
     protocol = Protocol((), None)
-    (broken,) = (x for x in protocol.receive(BROKEN[name][0]) if isinstance(x, PeerBrokeProtocol))
+    (broken,) = (x for x in received(protocol, BROKEN[name][0]) if isinstance(x, PeerBrokeProtocol))
     (event,) = heard_by_server([protocol.close(broken.code, broken.reason)])
     assert isinstance(event, CloseConnection)
     assert event.code == broken.code
@@ -194,7 +193,7 @@ def test_broken_while_closing() -> None:
     """A broken frame that crosses our close frame is not taken for the peer's close."""
     protocol = Protocol((), None)
     protocol.close(1000, "")
-    (event,) = protocol.receive(frame(3))
+    (event,) = received(protocol, frame(3))
     assert isinstance(event, PeerBrokeProtocol)
 
 
@@ -230,24 +229,20 @@ def test_a_message_that_is_too_big_is_refused_early() -> None:
     assert events == [PeerBrokeProtocol(1009, "a message of more than 10 bytes")]
 
 
-def test_events_are_acted_upon_one_by_one() -> None:
-    """A ping in front of a close frame can be answered, one behind it is not seen."""
+def test_nothing_behind_a_close_is_seen() -> None:
+    """A ping in front of a close frame is an event, one behind it is not."""
     protocol = Protocol((), None)
-    events = protocol.receive(frame(PING, b"1") + frame(CLOSE) + frame(PING, b"2"))
-    assert next(events) == PingReceived(b"1")
-    assert protocol.pong(b"1")
-    assert next(events) == CloseReceived(NO_CODE, "")
-    assert protocol.close(NO_CODE, "")
-    assert list(events) == []
+    events = received(protocol, frame(PING, b"1") + frame(CLOSE) + frame(PING, b"2"))
+    assert events == [PingReceived(b"1"), CloseReceived(NO_CODE, "")]
 
 
 def test_nothing_is_parsed_behind_the_end() -> None:
     """Bytes that arrive after the end are forgotten, however many."""
     protocol = Protocol((), None)
-    assert len(list(protocol.receive(frame(CLOSE)))) == 1
+    assert len(list(received(protocol, frame(CLOSE)))) == 1
     protocol.close(NO_CODE, "")
     for _ in range(3):
-        assert list(protocol.receive(frame(TEXT, b"again") * 100)) == []
+        assert list(received(protocol, frame(TEXT, b"again") * 100)) == []
 
 
 def heard_by_server(frames: Iterable[bytes]) -> list[object]:
@@ -384,7 +379,7 @@ def of_protocol(
 ) -> list[Event | int]:
     """What a protocol makes of these bytes; of an error its code."""
     protocol = Protocol((), limit, fast_lane=fast_lane)
-    events = put_together(event for chunk in chunks for event in protocol.receive(chunk))
+    events = put_together(received(protocol, *chunks))
     return [x.code if isinstance(x, PeerBrokeProtocol) else x for x in events]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 from _peer import CLOSE, PING, Peer, close_payload, connect, frame
+from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import wait_all_tasks_blocked
 from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 

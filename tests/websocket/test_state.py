@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from trio_wsproxy import CloseReason, ConnectionEnded, ConnectionLost
-from trio_wsproxy._websocket._protocol import CloseReceived
+from trio_wsproxy._websocket._events import CloseReceived
 from trio_wsproxy._websocket._state import Cause, Life, State
 
 NEXT = {

@@ -34,7 +34,7 @@ from trio_wsproxy import (
 from trio_wsproxy._client import MAX_MESSAGE_SIZE
 from trio_wsproxy._failures import Words, render
 from trio_wsproxy._redaction import escaped
-from trio_wsproxy._websocket._protocol import Described
+from trio_wsproxy._websocket._events import Described
 
 from ._arguments import add_connection_options, add_url, connection_arguments, seconds_or_more
 from ._console import Console

@@ -180,7 +180,7 @@ async def _attempt(
     context = (plan.ssl_context or default_context(HTTP_1_1)) if target.secure else None
     headers = plan.headers + _credentials(target, plan.headers)
     request = _request(target.url, target.host_header, target.resource, plan.subprotocols, headers)
-    stream = await dial(route, plan.dial_options, report.log, ssl_context=context)
+    stream = await dial(route, plan.dial_options, report.log, ssl_context=context, immediate=True)
     try:
         return await _upgrade(stream, request, plan.deflate, plan.settings, report, start_soon)
     except BaseException:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from trio_wsproxy._exceptions import (
+    ConnectionLost,
     ConnectionTimeout,
     DisconnectionTimeout,
     ProxyAuthenticationError,
@@ -195,7 +196,7 @@ class Reconnections:
         """Close the connection that the loop is done with, and wait if it did not live long."""
         try:
             await connection.aclose()
-        except DisconnectionTimeout as exc:
+        except (ConnectionLost, DisconnectionTimeout) as exc:
             logger.warning("%s", exc)
         self._current = None
         if trio.current_time() - self._opened >= STABLE:

@@ -46,6 +46,7 @@ from trio_wsproxy._urls import Proxy, Target
 from ._hop import Hop, Stop, stops
 from ._http_connect import DialAgain, open_connect_tunnel
 from ._tcp import AddressInfo, connect_tcp, look_up, numeric_address
+from ._tcp_stream import CAN_READ_AND_WRITE, TCPStream
 from ._tls import (
     HTTP_1_1,
     add_tls,
@@ -95,6 +96,7 @@ async def dial(
     *,
     ssl_context: ssl.SSLContext | None = None,
     https_compatible: bool = True,
+    immediate: bool = False,
 ) -> trio.abc.Stream:
     """Open the stream that a route describes.
 
@@ -104,6 +106,8 @@ async def dial(
       log: Is told each stage as it begins.
       ssl_context: For TLS with the target; ``None`` means no TLS with it.
       https_compatible: For TLS with the target, as in :class:`trio.SSLStream`.
+      immediate: Whether the stream at the bottom is to take and give without waiting, where that
+        is possible: a :class:`TCPStream` in place of a :class:`trio.SocketStream`.
 
     Returns:
       A stream to the target; a :class:`trio.SocketStream` where the route is direct and
@@ -120,7 +124,7 @@ async def dial(
     _check_addresses(route)
     for context in (ssl_context, options.proxy_ssl_context, *(p.ssl_context for p in route.hops)):
         check_client_context(context)
-    walk = _Dial(route, options, log)
+    walk = _Dial(route, options, log, immediate=immediate)
     stream = await walk.reach(len(route.hops), target.host, target.port)
     if ssl_context is None:
         return stream
@@ -158,12 +162,15 @@ def _authority(host: str, port: int) -> str:
 class _Dial:
     """One walk along a route."""
 
-    def __init__(self, route: Route, options: DialOptions, log: StageLog) -> None:
+    def __init__(
+        self, route: Route, options: DialOptions, log: StageLog, *, immediate: bool = False
+    ) -> None:
         self._route = route
         self.hops, self.server = stops(route.hops, route.target, route.decided_by)
         self._stops: tuple[Stop, ...] = (*self.hops, self.server)
         self._options = options
         self._log = log
+        self._immediate = immediate and CAN_READ_AND_WRITE
 
     async def reach(self, count: int, host: str, port: int) -> trio.abc.Stream:
         """Open a stream to ``host:port`` through the first ``count`` hops."""
@@ -327,7 +334,7 @@ class _Dial:
             if stream is not None:  # the caller's trace has raised
                 await trio.aclose_forcefully(stream)
             raise
-        return stream
+        return TCPStream(stream) if self._immediate else stream
 
     async def _resolve(self, hop: Hop, host: str, port: int) -> list[str]:
         """Look up, on this machine, the addresses to ask ``hop`` for."""

@@ -24,6 +24,7 @@ import trio
 from trio_wsproxy._report import Attempt
 
 from ._prefixed_stream import PrefixedStream
+from ._tcp_stream import TCPStream
 
 HEAD_START = 0.25  # seconds; RFC 8305 section 5 recommends it, and it is trio's default
 
@@ -189,4 +190,6 @@ def socket_of(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
     """Find the TCP socket below any number of TLS layers, or ``None``."""
     while isinstance(stream, (trio.SSLStream, PrefixedStream)):
         stream = stream.transport_stream
+    if isinstance(stream, TCPStream):
+        stream = stream.socket_stream
     return stream.socket if isinstance(stream, trio.SocketStream) else None

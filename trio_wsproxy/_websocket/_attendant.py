@@ -1,365 +1,229 @@
-"""What happens in the background of a connection, from its start until nothing of it is left.
+"""The attendant: the one background task of a connection, from its start until nothing is left of it.
 
-Theory of operation
--------------------
+See :mod:`._core` for who does what. Here is what nobody else is there for.
 
-Only the **writer** task writes to the stream, only the **reader** task reads from it. Both
-run inside :meth:`Attendant.run`, which is the one owner of the stream: it closes it when the two
-are done, and nobody else ever does::
+Ending
+------
 
-    send()  ──frame──▶ outbox ──▶ writer ──▶ stream ──▶ reader ──▶ inbox ──▶ receive()
-                         ▲                                 │
-                         └────────── pong, close reply ────┘
-
-* The writer sends everything queued since its last turn in one write.
-* The reader acts on pings, pongs and closes at once, however many messages wait unread, up
-  to the budget of the inbox. Past that it stops reading until the application has caught up.
-* Neither raises. What ends the connection is recorded in its :class:`Life`, the first end
-  wins, and every operation raises it.
-
-In LEAVING the reader goes on for ``LINGER`` seconds at most: for the writer to send what is
-queued, and for the peer to close TCP first, as RFC 6455 section 7.1.1 wants it.
-
-Starting and ending
--------------------
+In CLOSING our close frame is on its way, and the peer's is awaited for ``disconnect_timeout``. In
+LEAVING nothing more will come; what is queued is flushed, and the peer may close TCP first, as RFC 6455
+section 7.1.1 wants it, within :data:`LINGER`. Both clocks begin anew whenever the kernel takes something
+that had to wait: they run only while no byte leaves.
 
 Whoever opens a connection makes an :class:`Attendant`, has its :meth:`~Attendant.run` run in a nursery,
-and hands out the :class:`WebSocketConnection` that stands on it. :meth:`~Attendant.wait_closed`
-waits for ``run`` to finish; if it is cancelled or runs out of time it cancels ``run`` instead, which
-closes the stream at once. When the nursery is the user's, its cancellation reaches ``run``
-directly; when it is :func:`open_websocket`'s, ``run`` is shielded from it and
-:meth:`~Attendant.leave` decides. Ctrl-C is kept off the background tasks, so that trio delivers it
-to the main task, where it belongs.
+and hands out the :class:`WebSocketConnection` that stands on it. :meth:`~Attendant.aclose` waits for
+``run`` to finish; if it is cancelled or runs out of time it cancels ``run`` instead, which closes the
+stream at once. When the nursery is the user's, its cancellation reaches ``run`` directly; when it
+is :func:`open_websocket`'s, ``run`` is shielded from it and :meth:`~Attendant.leave` decides. Ctrl-C is
+kept off the attendant, so that trio delivers it to the main task, where it belongs.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import functools
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Awaitable, Callable
 
 import trio
 
 from trio_wsproxy._exceptions import (
     ConnectionClosedLocally,
-    ConnectionLost,
     DisconnectionTimeout,
 )
 from trio_wsproxy._redaction import shown_text
 
-from ._inbox import Inbox
-from ._outbox import Outbox
-from ._pings import PingInFlight, Pings, keep_alive
-from ._protocol import (
-    CloseReceived,
-    Event,
-    Fragment,
-    PeerBrokeProtocol,
-    PingReceived,
-    PongReceived,
-    Protocol,
-    describe_event,
-)
-from ._settings import ConnectionInfo, ConnectionSettings
-from ._state import ABNORMAL, Cause, Life, State
-
-LINGER = 1.0  # seconds for the last bytes and the TCP end
-LEAVE_ON_ERROR = 1.0  # seconds that the closing handshake may delay a user's exception
-
-logger = logging.getLogger("trio_wsproxy")
-_ids = itertools.count(1)  # of connections, in log records
-
-if TYPE_CHECKING:
-    _LoggerAdapter = logging.LoggerAdapter[logging.Logger]
-else:
-    _LoggerAdapter = logging.LoggerAdapter  # takes no type before Python 3.11
+from ._core import DELAY, LEAVE_ON_ERROR, LINGER, Core
+from ._log import logger
+from ._pings import Verdict
+from ._state import ABNORMAL, Cause, State
+from ._wire import Kind
 
 
-class _ConnectionLog(_LoggerAdapter):
-    """Puts the connection's id into each record, in the text and as ``connection_id``."""
+class Attendant(Core):
+    """Owns the stream of one connection; arguments as for :class:`Core`."""
 
-    def process(
-        self, msg: str, kwargs: MutableMapping[str, Any]
-    ) -> tuple[str, MutableMapping[str, Any]]:
-        assert self.extra is not None
-        extra = {**self.extra, "said": msg}  # without the id, for whoever shows one connection
-        return f"[ws-{self.extra['connection_id']}] {msg}", {**kwargs, "extra": extra}
+    __slots__ = ()
 
-
-class Attendant:
-    """Owns the stream of one connection, and everything that happens in its background.
-
-    Args:
-      stream: After the opening handshake.
-      info: What that found out.
-      settings: How the connection is to behave.
-      shielded: Whether :meth:`run` is kept from the cancellation of its nursery, because
-        :meth:`leave` decides.
-
-    Attributes:
-      info (ConnectionInfo): As given.
-      life (Life): The state, and why it ended.
-      outbox (Outbox): What goes out.
-      inbox (Inbox): What came in.
-      pings (Pings): Those in flight.
-      protocol (Protocol): Bytes to events, messages to frames.
-      finished (trio.Event): :meth:`run` is over, the stream closed.
-
-    """
-
-    __slots__ = (  # there may be thousands of them
-        "_alarm",
-        "_frames_logged",
-        "_id",
-        "_last_byte",
-        "_opened",
-        "_reading",
-        "_scope",
-        "_settings",
-        "_stream",
-        "_writer_done",
-        "finished",
-        "inbox",
-        "info",
-        "life",
-        "outbox",
-        "pings",
-        "protocol",
-    )
-
-    def __init__(
-        self,
-        stream: trio.abc.Stream,
-        info: ConnectionInfo,
-        settings: ConnectionSettings,
-        *,
-        shielded: bool,
-    ) -> None:
-        self._stream = stream
-        self._settings = settings
-        self._id = next(_ids)
-        self._frames_logged = logger.isEnabledFor(logging.DEBUG)
-        self._opened = self._last_byte = trio.current_time()
-        self._scope = trio.CancelScope(shield=shielded)  # around run()
-        self._reading = trio.CancelScope()  # around the reader; its deadline is LINGER's
-        self._writer_done = trio.Event()
-        self._alarm: trio.CancelScope | None = None  # in which the keepalive sleeps
-        self.info = info
-        self.life = Life()
-        self.protocol = Protocol(info.extensions, settings.max_message_size)
-        self.outbox = Outbox(self.protocol, self._log if self._frames_logged else None)
-        self.inbox = Inbox(self.life, settings.message_queue_size)
-        self.pings = Pings()
-        self.finished = trio.Event()
-
-    @property
-    def _log(self) -> _ConnectionLog:
-        return _ConnectionLog(logger, {"connection_id": self._id})
-
-    # -- the end ------------------------------------------------------------------------
-
-    def _enter(self, cause: Cause) -> None:
-        """Change the state, and wake whoever waits for what will not come any more."""
-        if not self.life.enter(cause):
-            return
-        if self.life.state is State.CLOSING:
-            # wait_closed() has the same limit; this one is for a close that nobody waits for.
-            timeout = self._settings.disconnect_timeout
-            self._reading.deadline = trio.current_time() + timeout + LINGER
-        if self.life.state is State.LEAVING:
-            self._reading.deadline = trio.current_time() + LINGER
-        self.outbox.wake_senders()
-        self.inbox.read_on.ring()
-        self.inbox.wake_receivers()
-        self.outbox.filled.ring()
-        if self._alarm is not None:
-            self._alarm.cancel()
-        if self.life.exhausted():  # else what the peer says last is still awaited
-            self.pings.give_up()
-
-    def close_locally(self, code: int, reason: str) -> None:
-        """Queue our close frame; what was not received yet is discarded."""
-        self.life.record(ConnectionClosedLocally, code, reason, None)
-        self.outbox.put_close(code, reason)
-        self.inbox.clear()
-        self._enter(Cause.CLOSE_SENT)
-
-    def _lose(self, cause: Cause, code: int, reason: str, exc: BaseException | None = None) -> None:
-        """End the connection because of the peer or the network."""
-        self.life.record(ConnectionLost, code, reason, exc)
-        if cause is Cause.PEER_BROKE_PROTOCOL:
-            self.outbox.put_close(code, reason)
-        self._enter(cause)
-
-    # -- the background -----------------------------------------------------------------
+    # -- the attendant ------------------------------------------------------------------
 
     @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
-        """Own the stream: read and write until the connection ends, then close it."""
+        """Own the stream until the connection has ended, then close it."""
         self._log.info("opened: %s", self.info.dial_report.way)
         with self._scope:
             try:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._recorded, self._write)
-                    if self._settings.ping_interval is not None:
-                        nursery.start_soon(self._recorded, self._keep_alive)
-                    with self._reading:
-                        await self._recorded(self._read)
-                        if self.life.state is State.LEAVING and not self._writer_done.is_set():
-                            await self._writer_done.wait()
-                    nursery.cancel_scope.cancel()
+                if self._wire.kind is Kind.OTHER:
+                    await self._attend_other()
+                else:
+                    await self._recorded(self._attend)
             finally:
-                self.life.record(ConnectionClosedLocally, ABNORMAL, "cancelled", None)
-                self._enter(Cause.STREAM_ENDED)
-                self._log_end()
+                self._finish()
                 try:
                     with contextlib.suppress(Exception):  # it is thrown away, whatever it says
-                        await self._close_stream()
+                        await self._wire.close()
                 finally:
-                    self.finished.set()
+                    self.finished = True
+                    self._waiting_for_end.wake_all()
 
-    def _log_end(self) -> None:
+    def _finish(self) -> None:
+        self.life.record(ConnectionClosedLocally, ABNORMAL, "cancelled", None)
+        self.life.unsent = self.outbox.unsent
+        self._enter(Cause.STREAM_ENDED)
         if logger.isEnabledFor(logging.INFO):
-            assert self.life.end is not None
             seconds = trio.current_time() - self._opened
-            end = shown_text(str(self.life.end.reason))  # the peer's words are in there
+            end = shown_text(str(self.life.reason))  # the peer's words are in there
             self._log.info("closed: %s, after %.3f s", end, seconds)
 
-    async def _close_stream(self) -> None:
-        """Close the stream at once."""
-        if type(self._stream) is trio.SocketStream:
-            self._stream.socket.close()  # all that its aclose() does, but for two checkpoints
-        else:
-            await trio.aclose_forcefully(self._stream)
-
-    @trio.lowlevel.enable_ki_protection
     async def _recorded(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a background task; an error, ours included, ends the connection, not the nursery."""
         try:
             await task()
         except Exception as exc:
-            self._lose(Cause.PEER_BROKE_PROTOCOL, 1011, "internal error", exc)
+            self._fail(exc)
 
-    async def _write(self) -> None:
-        """Send what is queued, all of it in one write, until the close frame is sent."""
+    async def _attend(self, *, while_flushing: bool = False) -> None:
+        """Do what nobody else is there for, until all is over."""
         outbox = self.outbox
-        try:
-            while outbox or not outbox.closed:
-                if outbox:
-                    data = outbox.take()
-                    outbox.in_flight = len(data)
-                    await self._stream.send_all(data)
-                    outbox.in_flight = 0
-                    outbox.wake_senders()
-                else:
-                    await outbox.filled.sleep()
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            if self.life.end is None:
-                # The peer may have said why before it went: the reader looks, for a moment.
-                self.life.write_error = exc
-            self._lose(Cause.WRITING_FAILED, ABNORMAL, "", exc)
-        finally:
-            self._writer_done.set()
+        while self._flushing or not while_flushing:
+            now = trio.current_time()
+            if self._over(now):
+                return
+            until = self._watch(now)
+            if outbox.queued:
+                await self._let_leave()
+            elif self._wire.pending and outbox.error is None and not self._flushing:
+                await self._attend_and_flush()
+            elif self._should_read(now):
+                await self._read_until(until)
+            else:
+                await self._bell.sleep_until(min(until, self._takes_over(now)))
 
-    async def _read(self) -> None:
-        """Receive until the peer is done, and act on each event as it comes."""
-        self._act_on(self.info.trailing)
-        size = self._settings.receive_buffer_size
-        error: BaseException | None = None
-        try:
-            while True:
-                while self.inbox.is_full():
-                    await self.inbox.read_on.sleep()
-                data = await self._stream.receive_some(size or self.protocol.wanted())
-                if not data:
-                    break
-                self._act_on(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            error = exc
-        if self.life.state is not State.LEAVING:
-            self._lose(Cause.STREAM_ENDED, ABNORMAL, "", error)
-
-    # -- what arrives -------------------------------------------------------------------
-
-    def _act_on(self, data: bytes | bytearray) -> None:
-        self._last_byte = trio.current_time()
-        for event in self.protocol.receive(data):
-            if self._frames_logged:
-                self._log.debug("received %s", describe_event(event))
-            self.handle(event)
-
-    def handle(self, event: Event) -> None:
-        """Act on one event."""
-        if isinstance(event, (str, bytes)):
-            if not self._nobody_asks():
-                self.inbox.deliver(event)
-        elif isinstance(event, Fragment):
-            if not self._nobody_asks():
-                self.inbox.collect(event)
-        elif isinstance(event, PingReceived):
-            self.outbox.put_pong(event.payload)
-        elif isinstance(event, PongReceived):
-            self.pings.match(event.payload)
-        elif isinstance(event, CloseReceived):
-            self.life.record_close_of_peer(event)
-            self.outbox.put_close(event.code, "")
-            self._enter(Cause.CLOSE_RECEIVED)
-        else:
-            assert isinstance(event, PeerBrokeProtocol)
-            self._lose(Cause.PEER_BROKE_PROTOCOL, event.code, event.reason)
-
-    def _nobody_asks(self) -> bool:
-        """Tell whether messages are discarded: this side has closed."""
-        return isinstance(self.life.end, ConnectionClosedLocally)
-
-    # -- the keepalive ------------------------------------------------------------------
-
-    async def _keep_alive(self) -> None:
-        assert self._settings.ping_interval is not None
-        await keep_alive(
-            self._settings.ping_interval,
-            self._settings.ping_timeout,
-            quiet_since=self._quiet_since,
-            send_ping=self._send_keepalive_ping,
-            give_up=self._give_up,
-            pause_until=self._pause_until,
-        )
-
-    async def _pause_until(self, deadline: float) -> bool:
-        # Its scope is kept, so that the end of the connection does not find the task asleep: that
-        # would take a turn of the scheduler more.
+    def _over(self, now: float) -> bool:
+        """Tell whether nothing is left to wait for, or no time to wait."""
         if self.life.is_open:
-            with trio.CancelScope(deadline=deadline) as self._alarm:
-                await trio.sleep_forever()
-        return self.life.is_open
+            return False
+        if now >= self._limit():
+            return True
+        if self.life.state is State.CLOSING:
+            return False
+        outbox = self.outbox
+        return self._ended and (outbox.error is not None or not outbox.backlog)
 
-    def _quiet_since(self) -> float:
-        # Silence while too much is unread is of our making.
-        if self.inbox.read_on:
-            return trio.current_time()
-        return max(self._last_byte, self.inbox.quiet_until)
+    def _limit(self) -> float:
+        """When closing has taken too long; that clock runs only while no byte leaves."""
+        patience = LINGER
+        if self.life.state is State.CLOSING:
+            # aclose() has the same limit; this one is for a close that nobody waits for.
+            patience += self._settings.disconnect_timeout
+        return max(self._entered, self.outbox.progressed) + patience
 
-    def send_ping(self, payload: bytes) -> PingInFlight:
-        """Queue a ping.
-
-        Raises:
-          ConnectionClosed: The connection is closed or closing.
-
-        """
+    def _watch(self, now: float) -> float:
+        """Keep the clocks; tell when to look again."""
         if not self.life.is_open:
-            raise self.life.error()
-        self.outbox.put(self.protocol.ping(payload))
-        return self.pings.sent(payload)
-
-    def _send_keepalive_ping(self) -> None:
-        if self.life.is_open:
-            self.send_ping(self.pings.fresh_payload_of_keepalive())
-
-    def _give_up(self) -> None:
-        if self.life.is_open:  # closing has time limits of its own, and sends no pings
+            return self._limit()
+        if self._keepalive is None:
+            return math.inf
+        # Silence while too much is unread is of our making.
+        quiet = now if self.inbox.was_full else max(self._last_byte, self.inbox.read_on_at)
+        verdict, due = self._keepalive.check(now, quiet)
+        if verdict is Verdict.GIVE_UP:
             self._lose(Cause.PEER_BROKE_PROTOCOL, 1011, "keepalive ping timeout")
+            return self._limit()
+        if verdict is Verdict.PING:
+            self.put_ping(self.pings.fresh_payload_of_keepalive())
+            self.leave_now()
+        return due
+
+    def _should_read(self, now: float) -> bool:
+        if self._reading or self._ended:
+            return False
+        if not self.life.is_open:
+            return True
+        if self.inbox.is_full():
+            return False
+        return self._summoned or self.protocol.undigested or now >= self._last_received + DELAY
+
+    def _takes_over(self, now: float) -> float:
+        """When to read in the place of receivers, if none comes back."""
+        if self._reading or self._ended or self.inbox.was_full:
+            return math.inf  # whoever reads, or takes a message, calls
+        return max(now, self._last_received + DELAY)
+
+    async def _read_until(self, deadline: float) -> None:
+        bell = self._bell
+        self._reading = True
+        try:
+            with trio.CancelScope(deadline=deadline) as bell.alarm:
+                await self._read()
+        finally:
+            bell.alarm = None
+            self._reading = False
+            if self.inbox.receiving:  # whoever waits goes on reading when it comes back
+                self._last_received = self._last_byte
+                self.inbox.wake_one_receiver()
+            if not self.pings.in_flight:
+                self._summoned = False
+
+    async def _attend_and_flush(self) -> None:
+        """Do the same while bytes are left that the kernel does not take."""
+        self._flushing = True
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._recorded, self._flush)
+            await self._recorded(functools.partial(self._attend, while_flushing=True))
+            nursery.cancel_scope.cancel()
+
+    async def _flush(self) -> None:
+        """Hand over what pends, as the kernel takes it."""
+        outbox, bottom = self.outbox, self._wire.bottom
+        assert bottom is not None
+        try:
+            while bottom.pending and outbox.error is None:
+                interrupts = self._interrupts
+                try:
+                    await bottom.wait_send_all_might_not_block()
+                except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+                    if self._interrupts == interrupts:
+                        outbox.error = exc
+                outbox.flush()
+            self.check_sent()
+        finally:
+            self._flushing = False
+            self._bell.call()
+
+    # -- other streams ------------------------------------------------------------------
+
+    async def _attend_other(self) -> None:
+        """Let one task read and one write, and keep the clocks."""
+        self._reading = True
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._recorded, self._write_other)
+            nursery.start_soon(self._recorded, self._read_other)
+            await self._recorded(self._watch_other)
+            nursery.cancel_scope.cancel()
+
+    async def _watch_other(self) -> None:
+        while not self._over(trio.current_time()):
+            await self._bell.sleep_until(self._watch(trio.current_time()))
+
+    async def _write_other(self) -> None:
+        outbox = self.outbox
+        while outbox.error is None and (outbox.queued or not outbox.closed):
+            if outbox.queued:
+                await outbox.write()
+                self.check_sent()
+            else:
+                await self._write_on.sleep()
+        self._bell.call()
+
+    async def _read_other(self) -> None:
+        while not self._ended:
+            if self.inbox.is_full():
+                await self._read_on.sleep()
+            else:
+                await self._read()
+        self._bell.call()
 
     # -- leaving ------------------------------------------------------------------------
 
@@ -375,22 +239,50 @@ class Attendant:
         """Close, and wait for the end; see :meth:`WebSocketConnection.aclose`."""
         if self.life.is_open:
             self.close_locally(code, reason)
+        if self.finished:
+            await trio.lowlevel.checkpoint()
         timeout = self._settings.disconnect_timeout
+        began = trio.current_time()
+        in_time = True
         try:
-            with trio.move_on_after(timeout) as scope:
-                await self.finished.wait()
+            while not self.finished and in_time:
+                with trio.CancelScope(deadline=max(began, self.outbox.progressed) + timeout):
+                    await self._waiting_for_end.wait()
+                in_time = trio.current_time() < max(began, self.outbox.progressed) + timeout
+        except BaseException:
+            self.life.told = True  # that it was cut short
+            raise
         finally:
             await self._abort()
-        if scope.cancelled_caught:
+        if not in_time:
             error = DisconnectionTimeout(
-                f"{self.info.remote_endpoint} did not finish the closing handshake within {timeout} s"
+                f"{self.info.remote_endpoint} did not finish the closing handshake "
+                f"within {timeout} s"
             )
             error.dial_report = self.info.dial_report
+            self.life.told = True
             raise error
+        self._tell_unsent()
+
+    def _tell_unsent(self) -> None:
+        """Raise what was accepted and never sent, once.
+
+        Raises:
+          ConnectionLost: There is something.
+
+        """
+        if self.life.unsent.messages and not self.life.told:
+            raise self.life.loss()
 
     async def _abort(self) -> None:
         """Close at once, whatever goes on."""
-        if not self.finished.is_set():
+        if not self.finished:
             self._scope.cancel()
             with trio.CancelScope(shield=True):
-                await self.finished.wait()
+                while not self.finished:
+                    await self._waiting_for_end.wait()
+
+    async def wait_finished(self) -> None:
+        """Wait for the end, or to be cancelled, in silence."""
+        while not self.finished and await self._waiting_for_end.wait_in_vain():
+            pass

@@ -27,9 +27,11 @@ from trio_wsproxy._exceptions import Headers
 from trio_wsproxy._redaction import shown_text
 
 from ._attendant import Attendant
+from ._events import MAX_CONTROL_PAYLOAD
 from ._inbox import Message
 from ._message_stream import MessageStream
-from ._protocol import MAX_CONTROL_PAYLOAD
+from ._outbox import HIGH_WATER
+from ._state import State
 
 if TYPE_CHECKING:
     from trio_wsproxy._report import DialReport
@@ -97,11 +99,12 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         """Why the connection is closed or closing, or ``None`` while it is open.
 
         Returns:
-          The :class:`CloseReason` of whichever side closed first; code 1006 when the
-          connection was lost.
+          The :class:`CloseReason` of whichever side closed first; code 1006 when the connection
+          was lost. Where this side closed first, that becomes certain with the peer's answer:
+          without one it is 1006, or what the peer said instead.
 
         """
-        return self._life.end.reason if self._life.end else None
+        return self._life.reason
 
     @property
     def local(self) -> Endpoint | str:
@@ -176,9 +179,10 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     ) -> None:
         """Send a message.
 
-        Returns once the message is queued as a whole; it is written together with whatever
-        else is queued. Waits while more than 64 KiB are queued, that is while the peer or
-        the network is slower than this side.
+        The message is handed to the operating system at once where that takes it, else to a
+        queue from which it leaves whole. Waits while more than 64 KiB are queued before it, and
+        until less than that is left of it, that is while the peer or the network is slower
+        than this side; :meth:`drain` waits for all. That the peer has it, only an answer tells.
 
         Args:
           value: ``str`` is sent as text; ``bytes``, ``bytearray`` and ``memoryview`` as
@@ -193,26 +197,57 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           TypeError: ``value`` is of another type.
           ValueError: ``value`` is a ``str`` that UTF-8 cannot encode: it has lone surrogates.
 
-        A cancelled call has sent nothing of the message, and nothing of it will be sent. Only
+        A cancelled call has sent nothing of the message, and nothing of it will be sent; cancelled
+        while it waits for the rest of its own message to leave, it returns. Only
         an async iterable that is cancelled, or raises, between its parts has sent some; the
         connection is then closed with code 1011, for the message can never be completed.
 
         """
-        # A checkpoint in two halves, with the queueing between them: the writer has its turn in
-        # the second, so that the message is on its way when this returns.
         await trio.lowlevel.checkpoint_if_cancelled()
-        waited = False
+        outbox = self._outbox
+        if (
+            outbox.idle
+            and self._life.state is State.OPEN
+            and (type(value) is bytes or type(value) is str)
+        ):
+            # The shortest way, which nearly every message takes.
+            outbox.put(self._protocol.message(value), message=True)
+            if outbox.leaves_at_once:
+                outbox.leave()
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            else:
+                await outbox.seal(shielded=False)
+            if outbox.idle:
+                return
+            self._attendant.check_sent()
+        else:
+            await self._send(value)
+        if outbox.backlog > HIGH_WATER:
+            await outbox.settle()
+        if outbox.error is not None:
+            await self._tell_not_sent()
+
+    async def _send(
+        self,
+        value: Message | bytearray | memoryview | AsyncIterable[Message | bytearray | memoryview],
+    ) -> None:
+        """Wait for room, then send what is no short message, or not the only one."""
         while self._outbox.has_to_wait() and self._life.is_open:
             await self._outbox.wait()
-            waited = True
+        if not isinstance(value, _WHOLE) and isinstance(value, AsyncIterable):
+            await self._send_fragments(value)
+            return
         try:
-            if not isinstance(value, _WHOLE) and isinstance(value, AsyncIterable):
-                await self._send_fragments(value)
-            else:
-                self._send_now(value)
+            self._put(value)
         finally:
-            if not waited:
-                await trio.lowlevel.cancel_shielded_checkpoint()
+            # From here on it is sent: nothing of this can be cancelled, or it ends early in silence.
+            await self._attendant.send_queued()
+
+    async def _tell_not_sent(self) -> None:
+        """Raise why the connection is over, once that is known."""
+        await self._attendant.wait_finished()
+        if self._attendant.finished:
+            raise self._life.error()
 
     async def _send_fragments(self, parts: AsyncIterable[Message | bytearray | memoryview]) -> None:
         """Send a message in fragments (RFC 6455 section 5.4), none of another in between."""
@@ -224,12 +259,14 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         try:
             async for part in parts:
                 data = _checked(part, kind)
-                while outbox.above_high_water() and self._life.is_open:
+                while outbox.backlog > HIGH_WATER and self._life.is_open:
                     await outbox.wait()
                 self._put_fragment(data, first=kind is None, last=False)
                 kind = type(data)
+                await self._attendant.send_queued()
             if kind is not None:
                 self._put_fragment(kind(), first=False, last=True)
+                await self._attendant.send_queued()
         except BaseException:
             if kind is not None and self._life.is_open:
                 self._attendant.close_locally(1011, "a message in fragments was abandoned")
@@ -243,7 +280,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     def _put_fragment(self, data: Message, *, first: bool, last: bool) -> None:
         if not self._life.is_open:
             raise self._life.error()
-        self._outbox.put(self._protocol.fragment(data, first=first, last=last))
+        self._outbox.put(self._protocol.fragment(data, first=first, last=last), message=last)
 
     @trio.lowlevel.enable_ki_protection
     def send_nowait(self, value: Message | bytearray | memoryview) -> None:
@@ -264,13 +301,18 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         """
         if self._outbox.has_to_wait() and self._life.is_open:
             raise trio.WouldBlock
-        self._send_now(value)
+        self._put(value)
+        if self._outbox.bursting:
+            self._outbox.call()  # the others leave in one write, when somebody has a turn
+        else:
+            self._attendant.leave_now()
+            self._outbox.bursting = True
 
-    def _send_now(self, value: Message | bytearray | memoryview) -> None:
+    def _put(self, value: Message | bytearray | memoryview) -> None:
         data = _checked(value)
         if not self._life.is_open:
             raise self._life.error()
-        self._outbox.put(self._protocol.message(data))
+        self._outbox.put(self._protocol.message(data), message=True)
 
     async def send_message(self, message: Message) -> None:
         """Send a message; trio-websocket's name for :meth:`send`.
@@ -286,6 +328,27 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         if not isinstance(message, (str, bytes, bytearray, memoryview)):
             raise ValueError(f"a message is str or bytes, not {type(message).__name__}")  # noqa: TRY004
         await self.send(message)
+
+    @trio.lowlevel.enable_ki_protection
+    async def drain(self) -> None:
+        """Wait until everything that was accepted is handed to the kernel.
+
+        What the kernel has is not yet what the peer has: only an answer of the application, or the
+        peer's close frame in answer to ours, proves that.
+
+        Raises:
+          ConnectionClosed: The connection ended before.
+
+        A cancelled call changes nothing.
+
+        """
+        await trio.lowlevel.checkpoint()
+        while self._outbox.backlog:
+            if self._outbox.error is not None or self._attendant.finished:
+                await self._tell_not_sent()
+                return
+            self._outbox.call()
+            await self._outbox.wait_for_empty()
 
     # -- receiving ----------------------------------------------------------------------
 
@@ -308,13 +371,15 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         A cancelled call has taken no message.
 
         """
-        inbox = self._inbox
-        if inbox.messages or self._life.exhausted():
+        inbox, life = self._inbox, self._life
+        if inbox.messages or life.exhausted():
             await trio.lowlevel.checkpoint()
         while not inbox.has_message():
-            if self._life.exhausted():
-                raise self._life.error()
-            await inbox.wait()
+            if life.exhausted():
+                raise life.error()
+            message = await self._attendant.more(whole=True)
+            if message is not None:
+                return message
         return inbox.take()
 
     @trio.lowlevel.enable_ki_protection
@@ -329,6 +394,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           ConnectionClosed: As for :meth:`receive`.
 
         """
+        if not self._inbox.has_message():
+            self._attendant.work()
         if self._inbox.has_message():
             return self._inbox.take()
         if self._life.exhausted():
@@ -364,7 +431,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
                 return part
             if self._life.exhausted():
                 raise self._life.error()
-            await inbox.wait()
+            await self._attendant.more()
 
     async def get_message(self) -> Message:
         """Receive the next message; trio-websocket's name for :meth:`receive`.
@@ -406,12 +473,11 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         if payload in self._pings.in_flight:
             raise ValueError(f"a ping with the payload {payload!r} is already in flight")
         if self._life.write_error is not None:
-            await (
-                self._attendant.finished.wait()
-            )  # the reader still looks for why, for a second at most
-        ping = self._attendant.send_ping(payload)
+            await self._tell_not_sent()  # that is looked for, for a second at most
+        ping = self._attendant.put_ping(payload)
         try:
-            await ping.answered.wait()
+            await self._attendant.send_queued()
+            await self._attendant.wait_for_pong(ping)
         finally:
             self._pings.forget(payload, ping)
         if ping.round_trip is None:
@@ -439,6 +505,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         if not self._life.is_open:
             raise self._life.error()
         self._outbox.put(self._protocol.pong(payload))
+        await self._attendant.send_queued()
 
     # -- closing ------------------------------------------------------------------------
 
@@ -447,7 +514,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         """Close the connection: send what is queued and a close frame, await the peer's.
 
         Messages that were not received yet are discarded. Any number of calls is allowed;
-        later ones wait for the first to succeed.
+        later ones wait for the first to succeed. ``disconnect_timeout`` runs only while no byte
+        leaves.
 
         Args:
           code: The close code to send: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
@@ -457,6 +525,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           ValueError: ``code`` or ``reason`` cannot be sent; nothing was.
           DisconnectionTimeout: The peer did not finish the closing handshake within
             ``disconnect_timeout`` seconds. The connection is closed all the same.
+          ConnectionLost: The connection ended before everything that was sent was handed to the
+            operating system, and no exception has told so yet; it says how much was not.
 
         A cancelled call has closed the connection at once, without waiting for the peer.
 

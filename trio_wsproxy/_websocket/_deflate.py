@@ -21,6 +21,9 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opc
 from wsproto.utilities import RemoteProtocolError
 
 TAIL = b"\x00\x00\xff\xff"  # an empty block, left out on the wire (section 7.2.1)
+# Final blocks in one piece of a message. No compressor ends its stream within a message; each end
+# costs a copy of what is left.
+MAX_STREAMS = 64
 RSV1 = RsvBits(rsv1=True, rsv2=False, rsv3=False)  # "this message is compressed" (section 6)
 
 # extension-param = token [ "=" (token | quoted-string) ] (RFC 6455 section 9.1)
@@ -96,6 +99,7 @@ class PerMessageDeflate(Extension):
         self._empty = True  # nothing of its payload came yet
         self._control = False  # the frame that arrives is a control frame
         self._size = 0  # of the inflated message so far
+        self.streams = 0  # of zlib's that the last piece has begun
 
     # -- negotiation (section 7.1) ------------------------------------------------------
 
@@ -187,22 +191,31 @@ class PerMessageDeflate(Extension):
             self._inflater = None
         return rest
 
-    def inflate(self, payload: bytes) -> bytes | CloseReason:
-        """Inflate a message that is there as a whole; what the three methods above do in turn."""
-        self._size = 0
-        data = self._inflate(payload)
-        if isinstance(data, bytes) and payload and self._inflater is not None:
-            rest = self._inflate(TAIL)  # see above for when there is none
-            data = data + rest if isinstance(rest, bytes) else rest
+    def begin(self) -> None:
+        """Begin to inflate a message; what wsproto does with the methods above."""
+        self._size, self._empty = 0, True
+
+    def inflate(self, data: bytes, *, last: bool) -> bytes | CloseReason:
+        """Inflate a piece of a message, of any size; ``last`` ends it."""
+        self._empty = self._empty and not data
+        inflated = self._inflate(data)
+        if not last or not isinstance(inflated, bytes):
+            return inflated
+        # See above for when there is none.
+        rest = b"" if self._empty or self._inflater is None else self._inflate(TAIL)
         if self._server_forgets:
             self._inflater = None
-        return data
+        return inflated + rest if isinstance(rest, bytes) else rest
 
     def _inflate(self, data: bytes) -> bytes | CloseReason:
         pieces: list[bytes] = []
+        self.streams = 0
         while data:
             if self._inflater is None:
                 self._inflater = zlib.decompressobj(-self._server_bits)
+                self.streams += 1
+                if self.streams > MAX_STREAMS:
+                    return CloseReason.POLICY_VIOLATION
             room = 0 if self._limit is None else self._limit - self._size + 1  # 0: no limit
             try:
                 piece = self._inflater.decompress(data, room)

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
 FrameBuilder = Callable[[int, bytes, bytes], bytes]
 
@@ -20,6 +22,7 @@ FIN = 0x80
 RSV1 = 0x40  # "this message is compressed" (RFC 7692 section 6)
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
+NO_LIMIT = 1 << 64  # bytes; no frame has so many
 KEYS_AT_ONCE = 256  # masking keys per call of the operating system, which costs more than a frame
 
 
@@ -68,3 +71,80 @@ _frame: FrameBuilder = frame_in_python if frame_in_c is None else frame_in_c
 def build_frame(first: int, payload: bytes) -> bytes:
     """Build a masked frame; ``first`` is its first byte: FIN, RSV and opcode."""
     return _frame(first, payload, _KEYS.next())
+
+
+def measure(buffer: bytes | bytearray, start: int, end: int) -> tuple[int, int] | None:
+    """Find where a frame's payload begins and its size (RFC 6455 section 5.2).
+
+    Returns:
+      ``None`` where the header is not complete; the size :data:`NO_LIMIT` where it is not
+      legal, so that wsproto gets all there is and says what is wrong.
+
+    """
+    if end - start < 2:
+        return None
+    size = buffer[start + 1]
+    if size < 126:
+        return start + 2, size
+    if size > 127:  # masked, which a server's frames must not be (section 5.1)
+        return start, NO_LIMIT
+    begin = start + (4 if size == 126 else 10)
+    if begin > end:
+        return None
+    length = int.from_bytes(buffer[start + 2 : begin], "big")
+    if length < (126 if size == 126 else 65536) or length >> 63:
+        return start, NO_LIMIT
+    return begin, length
+
+
+class Kind(enum.IntEnum):
+    """What a frame is to the fast lane."""
+
+    WHOLE = 0
+    BEGIN = 1
+    GO_ON = 2
+    END = 3
+    PING = 4
+    PONG = 5
+    CLOSE = 6
+
+
+class Frame(NamedTuple):
+    """What a first byte means.
+
+    Attributes:
+      kind: See there.
+      text: Whether it begins text.
+      compressed: Whether it begins a compressed message.
+
+    """
+
+    kind: Kind
+    text: bool = False
+    compressed: bool = False
+
+
+_CONTROL = {
+    FIN | PING: Frame(Kind.PING),
+    FIN | PONG: Frame(Kind.PONG),
+    FIN | CLOSE: Frame(Kind.CLOSE),
+}
+# RFC 6455 section 5.4: what may stand between two messages, and within one. What is absent is odd.
+BETWEEN = _CONTROL | {
+    FIN | TEXT: Frame(Kind.WHOLE, text=True),
+    FIN | BINARY: Frame(Kind.WHOLE),
+    TEXT: Frame(Kind.BEGIN, text=True),
+    BINARY: Frame(Kind.BEGIN),
+}
+WITHIN = _CONTROL | {CONTINUATION: Frame(Kind.GO_ON), FIN | CONTINUATION: Frame(Kind.END)}
+SMALL = {
+    FIN | TEXT: True,
+    FIN | BINARY: False,
+}  # first byte of a whole message → whether it is text
+# RFC 7692 section 6: between two messages, where compression was agreed on.
+BETWEEN_COMPRESSED = BETWEEN | {
+    FIN | RSV1 | TEXT: Frame(Kind.WHOLE, text=True, compressed=True),
+    FIN | RSV1 | BINARY: Frame(Kind.WHOLE, compressed=True),
+    RSV1 | TEXT: Frame(Kind.BEGIN, text=True, compressed=True),
+    RSV1 | BINARY: Frame(Kind.BEGIN, compressed=True),
+}

@@ -4,13 +4,14 @@ The keepalive is a ping after silence, and an end to a connection that stays sil
 
 Any byte from the peer proves that it lives, not only a pong: behind a long message a pong
 has to wait its turn. And silence that this side has asked for, because it does not read
-while too much waits unread, proves nothing; the caller's ``quiet_since`` then says "now".
+while too much waits unread, proves nothing; the caller then says that it was quiet "now".
 """
 
 from __future__ import annotations
 
+import enum
+import math
 import random
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import trio
@@ -92,47 +93,56 @@ class Pings:
             ping.answered.set()
 
 
-async def keep_alive(
-    interval: float,
-    timeout: float | None,
-    *,
-    quiet_since: Callable[[], float],
-    send_ping: Callable[[], None],
-    give_up: Callable[[], None],
-    pause_until: Callable[[float], Awaitable[bool]],
-) -> None:
-    """Watch a connection until it is given up or over, or this is cancelled.
+class Verdict(enum.Enum):
+    """What the keepalive asks for."""
+
+    WAIT = "nothing, until a time"
+    PING = "a ping"
+    GIVE_UP = "the end: the peer is dead"
+
+
+class Keepalive:
+    """Watches one connection's silence; it waits for nothing itself.
 
     Args:
       interval: Seconds of silence after which a ping is sent, and sent again.
       timeout: Seconds of silence after a ping after which the connection is given up;
         ``None`` never gives up.
-      quiet_since: Tells the time of the last byte from the peer.
-      send_ping: Queues a ping.
-      give_up: Ends the connection.
-      pause_until: Sleeps until a time; tells whether there is still something to watch.
+      now: By trio's clock.
 
     """
-    pinged: float | None = None  # the first ping that nothing has followed yet
-    last_ping = quiet_since()
-    pause = _with_jitter(interval)
-    while True:
-        now, quiet = trio.current_time(), quiet_since()
-        if pinged is not None and quiet >= pinged:
-            pinged = None
-        if pinged is not None and timeout is not None and now >= pinged + timeout:
-            give_up()
-            return
-        due = max(quiet, last_ping) + pause
-        if now >= due:
-            send_ping()
-            last_ping, pause = now, _with_jitter(interval)
-            pinged = now if pinged is None else pinged
-        else:
-            if pinged is not None and timeout is not None:
-                due = min(due, pinged + timeout)
-            if not await pause_until(due):
-                return
+
+    __slots__ = ("_interval", "_last_ping", "_pause", "_pinged", "_timeout")
+
+    def __init__(self, interval: float, timeout: float | None, now: float) -> None:
+        self._interval = interval
+        self._timeout = math.inf if timeout is None else timeout
+        self._pinged = math.inf  # when the first ping left that nothing has followed yet
+        self._last_ping = now
+        self._pause = _with_jitter(interval)
+
+    def check(self, now: float, quiet: float) -> tuple[Verdict, float]:
+        """Look at the clock.
+
+        Args:
+          now: By trio's clock.
+          quiet: When the last byte came from the peer.
+
+        Returns:
+          What is due, and the time to look again.
+
+        """
+        if quiet >= self._pinged:
+            self._pinged = math.inf
+        if now >= self._pinged + self._timeout:
+            return Verdict.GIVE_UP, math.inf
+        verdict = Verdict.WAIT
+        if now >= max(quiet, self._last_ping) + self._pause:
+            verdict = Verdict.PING
+            self._last_ping, self._pause = now, _with_jitter(self._interval)
+            self._pinged = min(self._pinged, now)
+        due = max(quiet, self._last_ping) + self._pause
+        return verdict, min(due, self._pinged + self._timeout)
 
 
 def _with_jitter(interval: float) -> float:

@@ -1,14 +1,18 @@
 """Frames in, events out; messages in, frames out. No I/O.
 
-Two lanes lead from bytes to events. The **fast lane** takes whole, unfragmented, uncompressed
-data frames, which is what nearly all traffic is: it cuts the payload straight out of what was
-received. It also takes the usual close frame, with which nearly every connection ends, and a compressed
-message that is there as a whole. Everything else goes through **wsproto**, which keeps the rules
-of RFC 6455: pings, pongs, fragments, and whatever is not legal. Both are exact at the same place,
-the boundary between two frames: :meth:`Protocol._measure` reads each frame's header just far
-enough to know its lane and where it ends, and a frame goes one way or the other, whole.
+Two lanes lead from bytes to events. The **fast lane** takes every frame that is well formed where it
+stands: its first byte and what stands before it are looked up in a table, and its payload is cut
+straight out of what was received. Everything else (reserved bits, unknown opcodes, fragments out of
+place, lengths and close codes that are not legal) goes to **wsproto**, which keeps the rules of
+RFC 6455 and says what is wrong. The lanes part at the boundary between two frames: wsproto is told
+where in a message it stands, and gets everything from the odd frame on.
 
 A large frame is not collected here: its pieces are given out as they come, as fragments.
+
+Work is bounded: :meth:`Protocol.events` stops when it has cost some milliseconds, wherever that is in
+what was received, and goes on where it is called again. A small frame costs one unit, and so do so
+many bytes, inflated ones more than others. The number of a message's small fragments is bounded, too:
+without a limit, a megabyte could come in a million frames.
 
 What a peer breaks is told apart from what it closes (wsproto reports both as a close), and
 nothing is parsed behind either.
@@ -17,72 +21,54 @@ nothing is parsed behind either.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import CloseConnection, Message, Ping, Pong
 from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason
 
 from ._deflate import PerMessageDeflate
-from ._frames import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, build_frame
+from ._events import (
+    MAX_CONTROL_PAYLOAD,
+    NO_CODE,
+    Event,
+    Fragment,
+    PeerBrokeProtocol,
+    PingReceived,
+    PongReceived,
+    usual_close,
+)
+from ._frames import (
+    BETWEEN,
+    BETWEEN_COMPRESSED,
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    FIN,
+    NO_LIMIT,
+    PING,
+    PONG,
+    RSV1,
+    SMALL,
+    TEXT,
+    WITHIN,
+    Frame,
+    Kind,
+    build_frame,
+    measure,
+)
+from ._slow_lane import SlowLane, too_big
 
-NO_CODE = 1005  # RFC 6455 section 7.1.5; never on the wire
-MAX_CONTROL_PAYLOAD = 125  # bytes, RFC 6455 section 5.5
 WANTED = 64 * 1024  # bytes; what trio asks a socket for
 MOST_WANTED = 256 * 1024  # bytes; more is seldom there, and making room for it costs time
 COLLECT = 16 * 1024  # bytes of a frame up to which it is awaited whole, not given out in pieces
 
-_NO_LIMIT = 1 << 64  # bytes; no frame has so many
-_USUAL_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, *range(3000, 5000)))
-_FAST = {FIN | TEXT: True, FIN | BINARY: False}  # first byte → whether it is text
-_FAST_COMPRESSED = {FIN | RSV1 | TEXT: True, FIN | RSV1 | BINARY: False}
-
-
-@dataclass(frozen=True)
-class PingReceived:
-    """The peer wants a pong with this payload."""
-
-    payload: bytes
-
-
-@dataclass(frozen=True)
-class PongReceived:
-    """The peer answers a ping."""
-
-    payload: bytes
-
-
-@dataclass(frozen=True)
-class CloseReceived:
-    """The peer's close frame; 1005 stands for "no code" (RFC 6455 section 7.1.5)."""
-
-    code: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class PeerBrokeProtocol:
-    """The peer sent what it must not send; ``code`` is the one to close with."""
-
-    code: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Fragment:
-    """A piece of a message that is not complete in one piece, in order.
-
-    ``last`` ends the message.
-    """
-
-    data: str | bytes
-    last: bool
-
-
-Event = str | bytes | Fragment | PingReceived | PongReceived | CloseReceived | PeerBrokeProtocol
+WORK = 1000  # units that may be worked on between two checkpoints: some two milliseconds
+BYTES = 2048  # bytes that cost one unit: to copy, to decode
+INFLATED = 512  # bytes that cost one unit where they are inflated
+SLICE = 2048  # bytes that are inflated at once: at most a thousand times as many come out
+STREAM = 4  # units that it costs to begin a new stream of zlib's
+SMALL_FRAGMENT = 64  # bytes of payload below which a fragment is small
+MAX_SMALL_FRAGMENTS = 4096  # of one message; websockets has the same limit
 
 
 class Protocol:
@@ -97,6 +83,27 @@ class Protocol:
 
     """
 
+    __slots__ = (
+        "_between",
+        "_buffer",
+        "_decoder",
+        "_deflate",
+        "_ends",
+        "_extensions",
+        "_inflating",
+        "_left",
+        "_limit",
+        "_message",
+        "_parsing",
+        "_position",
+        "_size",
+        "_slice",
+        "_small",
+        "_small_limit",
+        "_stuck",
+        "_wsproto",
+    )
+
     def __init__(
         self,
         extensions: Sequence[Extension],
@@ -104,174 +111,258 @@ class Protocol:
         *,
         fast_lane: bool = True,
     ) -> None:
-        self._extensions = list(extensions)
-        self._wsproto_connection: Connection | None = None  # made when it is needed
+        self._extensions = extensions
         self._deflate = next((x for x in extensions if isinstance(x, PerMessageDeflate)), None)
-        self._limit = _NO_LIMIT if max_message_size is None else max_message_size
-        self._fast = _FAST if fast_lane else {}
+        self._between = BETWEEN if self._deflate is None else BETWEEN_COMPRESSED
+        self._limit = NO_LIMIT if max_message_size is None else max_message_size
+        self._small_limit = min(
+            125, self._limit
+        )  # bytes of a message in the smallest kind of frame
         self._parsing = True
-        self._pending = b""  # received, but not enough for a header or for a small frame
-        self._to_wsproto = 0  # bytes of the current frame that are still to go there
-        self._large = 0  # bytes of the current large frame that are still to come
-        self._decoder: codecs.IncrementalDecoder | None = None  # of that frame, if it is text
-        self._within_message = False  # wsproto has begun a message in fragments
-        self._size = 0  # bytes of that message so far
-
-    @property
-    def _wsproto(self) -> Connection:
-        if self._wsproto_connection is None:
-            self._wsproto_connection = Connection(ConnectionType.CLIENT, self._extensions)
-        return self._wsproto_connection
+        self._buffer: bytes | bytearray = b""
+        self._position = 0  # of what was not looked at yet
+        self._stuck = True  # what is there is not enough
+        self._left = 0  # bytes of the current large frame that are still to come
+        # Of the message that comes in fragments, or in the pieces of a large frame:
+        self._message: Frame | None = None  # how it began
+        self._decoder: codecs.IncrementalDecoder | None = None  # if it is text
+        self._inflating = False
+        self._slice = NO_LIMIT  # bytes of it to work on at once
+        self._ends = False  # the current frame is its last
+        self._size = 0  # bytes of it so far, inflated
+        self._small = 0  # small fragments of it so far
+        # Made when it is needed, and has all from then on.
+        self._wsproto = None if fast_lane else SlowLane(extensions, self._limit)
 
     # -- receiving ----------------------------------------------------------------------
 
-    def receive(self, data: bytes | bytearray) -> Iterator[Event]:
-        """Take bytes from the peer, give the events they complete, one by one.
+    def feed(self, data: bytes | bytearray) -> None:
+        """Take bytes from the peer."""
+        if not self._parsing:
+            return
+        if self._position < len(self._buffer):
+            data = self._buffer[self._position :] + data
+        self._buffer, self._position = data, 0
+        self._stuck = False
 
-        A whole message comes as ``str`` or ``bytes``, one in pieces as :class:`Fragment`
-        objects. Nothing comes behind a :class:`CloseReceived` or :class:`PeerBrokeProtocol`.
-
-        The caller acts on each event before it takes the next: a ping that stands in front
-        of a close frame can then still be answered.
-        """
-        buffer = self._pending + data if self._pending else bytes(data)
-        self._pending = b""
-        start, end = 0, len(buffer)
-        while start < end and self._parsing:
-            if self._to_wsproto:
-                stop = min(end, start + self._to_wsproto)
-                self._to_wsproto -= stop - start
-                yield from self._receive_in_wsproto(buffer[start:stop])
-                start = stop
-                continue
-            if self._large:
-                stop = min(end, start + self._large)
-                yield self._piece(buffer[start:stop])
-                start = stop
-                continue
-            # Here a frame begins. A small one's header is read without another call.
-            if end - start < 2:
-                break
-            begin, size = start + 2, buffer[start + 1]
-            if size > 125:
-                header = _measure(buffer, start, end)
-                if header is None:
-                    break
-                begin, size = header
-            text = self._fast.get(buffer[start])
-            if text is None or self._within_message or size >= _NO_LIMIT:
-                event = self._shortcut(buffer[start], buffer[begin : begin + size], size)
-                if event is not None:
-                    start = begin + size
-                    yield event
-                    continue
-                self._to_wsproto = begin - start + size
-                continue
-            stop = begin + size
-            if size > self._limit:
-                yield self._too_big()
-            elif stop <= end:
-                yield self._whole(buffer[begin:stop], text)
-                start = stop
-            elif size > COLLECT:
-                self._large = size
-                self._decoder = _utf8() if text else None
-                start = begin
-            else:
-                break
-        if start < end and self._parsing:
-            self._pending = buffer[start:]
+    @property
+    def undigested(self) -> bool:
+        """Whether :meth:`events` has something to do without more bytes."""
+        return self._parsing and not self._stuck
 
     def wanted(self) -> int:
         """How many bytes to ask the stream for: more in the middle of a large frame."""
-        return MOST_WANTED if self._large > WANTED else WANTED
+        return MOST_WANTED if self._left > WANTED else WANTED
 
-    def _shortcut(self, first: int, payload: bytes, size: int) -> Event | None:
-        """Read a close frame or a compressed message if it is whole and nothing is odd about it."""
-        if not self._fast or len(payload) < size:
-            return None
-        if first == FIN | CLOSE:
-            event = _usual_close(payload)
-            self._parsing = event is None
-            return event
-        text = _FAST_COMPRESSED.get(first)
-        if text is None or self._deflate is None or self._within_message:
-            return None
-        data = self._deflate.inflate(payload)
-        if isinstance(data, bytes):
-            return self._whole(data, text)
-        if data is CloseReason.MESSAGE_TOO_BIG:
-            return self._too_big()
-        self._parsing = False
-        return PeerBrokeProtocol(data, "what cannot be inflated")
+    def events(self) -> list[Event]:
+        """Give the next events of what was fed, as many as some milliseconds of work make.
 
-    def _whole(self, payload: bytes, text: bool) -> Event:
-        if not text:
-            return payload
-        try:
-            return str(payload, "utf-8")
-        except UnicodeDecodeError as exc:
-            return self._not_utf8(exc)
+        A whole message comes as ``str`` or ``bytes``, one in pieces as :class:`Fragment`
+        objects. Nothing comes behind a :class:`CloseReceived` or :class:`PeerBrokeProtocol`.
+        """
+        events: list[Event] = []
+        if not self._parsing:
+            return events
+        if self._wsproto is not None:
+            self._receive_in_wsproto(events)
+            return events
+        buffer, end = self._buffer, len(self._buffer)
+        start = self._position
+        work = WORK
+        while start < end and work > 0 and self._parsing:
+            if self._left:
+                stop = min(end, start + min(self._left, self._slice))
+                self._left -= stop - start
+                work -= self._piece(buffer[start:stop], events)
+                start = stop
+                continue
+            # Here a frame begins. A small whole message is read without another call.
+            if end - start < 2:
+                break
+            size = buffer[start + 1]
+            stop = start + 2 + size
+            text = SMALL.get(buffer[start]) if size <= self._small_limit else None
+            if text is not None and stop <= end and self._message is None:
+                self._whole(bytes(buffer[start + 2 : stop]), text, events)
+                start = stop
+                work -= 1
+                continue
+            self._position = start
+            taken, units = self._frame(events)
+            if not taken:
+                if self._wsproto is not None:
+                    return events
+                break
+            start += taken
+            work -= units
+        self._position = start
+        self._stuck = start >= end or work > 0
+        if start >= end:
+            self._buffer, self._position = b"", 0
+        return events
 
-    def _piece(self, payload: bytes) -> Event:
-        self._large -= len(payload)
-        last = not self._large
-        if self._decoder is None:
-            return Fragment(payload, last)
-        try:
-            return Fragment(self._decoder.decode(payload, last), last)
-        except UnicodeDecodeError as exc:
-            return self._not_utf8(exc)
+    def _frame(self, events: list[Event]) -> tuple[int, int]:
+        """Read the frame that begins here, or its first piece.
 
-    def _not_utf8(self, exc: UnicodeDecodeError) -> PeerBrokeProtocol:
-        self._parsing = False
-        return PeerBrokeProtocol(1007, f"text that is not UTF-8: {exc.reason}")
+        Returns:
+          The bytes that were taken, and the units of work. No bytes where there are not enough, or
+          wsproto has all that is left.
 
-    def _too_big(self) -> PeerBrokeProtocol:
-        self._parsing = False
-        return PeerBrokeProtocol(1009, f"a message of more than {self._limit} bytes")
-
-    def _receive_in_wsproto(self, data: bytes) -> Iterator[Event]:
-        self._wsproto.receive_data(data)
-        for event in self._wsproto.events():
-            if isinstance(event, Message):
-                yield self._message(event)
-            elif isinstance(event, Ping):
-                yield PingReceived(bytes(event.payload))
-            elif isinstance(event, Pong):
-                yield PongReceived(bytes(event.payload))
+        """
+        buffer, start, end = self._buffer, self._position, len(self._buffer)
+        header = measure(buffer, start, end)
+        if header is None:
+            return 0, 0
+        begin, size = header
+        frame = (self._between if self._message is None else WITHIN).get(buffer[start])
+        if frame is None or size >= NO_LIMIT or (size > 125 and frame.kind >= Kind.PING):
+            self._turn_to_wsproto(events)
+            return 0, 0
+        stop = begin + size
+        if stop > end and (frame.kind >= Kind.PING or size <= COLLECT):
+            if frame.kind < Kind.PING and not frame.compressed and self._exceeds(size):
+                self._too_big(events)
+            return 0, 0
+        if frame.kind >= Kind.PING:
+            if not self._control(frame.kind, bytes(buffer[begin:stop]), events):
+                self._turn_to_wsproto(events)
+                return 0, 0
+            return stop - start, 1
+        if frame.kind is Kind.WHOLE and stop <= end and not frame.compressed:
+            if size > self._limit:
+                self._too_big(events)
             else:
-                assert isinstance(event, CloseConnection)  # wsproto has no other event here
-                yield self._close(event)
-            if not self._parsing:
-                return
+                self._whole(bytes(buffer[begin:stop]), frame.text, events)
+            return stop - start, 1 + size // BYTES
+        stop = min(stop, end, begin + (SLICE if self._inflates(frame) else size))
+        units = self._fragment(frame, bytes(buffer[begin:stop]), size, events)
+        return stop - start, units
 
-    def _message(self, event: Message[str] | Message[bytes | bytearray]) -> Event:
-        whole = event.message_finished and not self._within_message
-        data: str | bytes = event.data if isinstance(event.data, str) else bytes(event.data)
-        self._size += len(data.encode()) if isinstance(data, str) else len(data)
+    def _whole(self, payload: bytes, text: bool, events: list[Event]) -> None:
+        if not text:
+            events.append(payload)
+            return
+        try:
+            events.append(str(payload, "utf-8"))
+        except UnicodeDecodeError as exc:
+            self._not_utf8(exc, events)
+
+    def _control(self, kind: Kind, payload: bytes, events: list[Event]) -> bool:
+        """Read a control frame; tell whether that could be done here."""
+        if kind is Kind.PING:
+            events.append(PingReceived(payload))
+        elif kind is Kind.PONG:
+            events.append(PongReceived(payload))
+        else:
+            event = usual_close(payload)
+            if event is None:
+                return False
+            self._parsing = False
+            events.append(event)
+        return True
+
+    def _fragment(self, frame: Frame, data: bytes, size: int, events: list[Event]) -> int:
+        """Begin to read a fragment, or a frame in pieces; give the units of work."""
+        kind = frame.kind
+        if kind is Kind.WHOLE or kind is Kind.BEGIN:
+            self._message = frame
+            self._decoder = _utf8() if frame.text else None
+            self._inflating = frame.compressed
+            self._slice = SLICE if frame.compressed else NO_LIMIT
+            self._size = self._small = 0
+            if self._deflate is not None:
+                self._deflate.begin()
+        if size < SMALL_FRAGMENT and kind is not Kind.WHOLE:
+            self._small += 1
+            if self._small > MAX_SMALL_FRAGMENTS:
+                self._fail(
+                    1008, f"a message in more than {MAX_SMALL_FRAGMENTS} small fragments", events
+                )
+                return 1
+        if not self._inflating and self._exceeds(size):
+            self._too_big(events)
+            return 1
+        self._left = size - len(data)
+        self._ends = kind is Kind.WHOLE or kind is Kind.END
+        return self._piece(data, events, whole=kind is Kind.WHOLE and not self._left)
+
+    def _inflates(self, frame: Frame) -> bool:
+        """Tell whether what a data frame carries is compressed."""
+        return frame.compressed or (self._message is not None and self._inflating)
+
+    def _exceeds(self, size: int) -> bool:
+        """Tell whether so many bytes more are too many for the message."""
+        return (self._size if self._message is not None else 0) + size > self._limit
+
+    def _piece(self, data: bytes | bytearray, events: list[Event], *, whole: bool = False) -> int:
+        """Give out a piece of a message, or all of it; give the units of work."""
+        last = self._ends and not self._left
+        payload = bytes(data)
+        work = 1 + len(data) // BYTES
+        if self._inflating:
+            assert self._deflate is not None
+            inflated = self._deflate.inflate(payload, last=last)
+            if not isinstance(inflated, bytes):
+                self._not_inflated(inflated, events)
+                return work
+            payload = inflated
+            work += len(payload) // INFLATED + STREAM * self._deflate.streams
+        self._size += len(payload)
         if self._size > self._limit:
-            return self._too_big()
-        self._within_message = not event.message_finished
-        if event.message_finished:
-            self._size = 0
-        return data if whole else Fragment(data, event.message_finished)
+            self._too_big(events)
+            return work
+        text: str | bytes = payload
+        if self._decoder is not None:
+            try:
+                text = self._decoder.decode(payload, last)
+            except UnicodeDecodeError as exc:
+                self._not_utf8(exc, events)
+                return work
+        if last:
+            self._message = self._decoder = None
+        if whole:
+            events.append(text)
+        elif text or last:
+            events.append(Fragment(text, last))
+        return work
 
-    def _close(self, event: CloseConnection) -> CloseReceived | PeerBrokeProtocol:
+    def _fail(self, code: int, reason: str, events: list[Event]) -> None:
         self._parsing = False
-        code, reason = int(event.code), event.reason or ""
-        # A parse failure is reported as a close event too, but leaves the state as it was.
-        if self._wsproto.state in (ConnectionState.REMOTE_CLOSING, ConnectionState.CLOSED):
-            return CloseReceived(code, reason)
-        if code == CloseReason.MESSAGE_TOO_BIG:
-            return self._too_big()  # where the inflated message is; wsproto has no words for it
-        return PeerBrokeProtocol(code, reason)
+        events.append(PeerBrokeProtocol(code, reason))
+
+    def _not_utf8(self, exc: UnicodeDecodeError, events: list[Event]) -> None:
+        self._fail(1007, f"text that is not UTF-8: {exc.reason}", events)
+
+    def _not_inflated(self, problem: CloseReason, events: list[Event]) -> None:
+        if problem is CloseReason.MESSAGE_TOO_BIG:
+            self._too_big(events)
+        else:
+            self._fail(problem, "what cannot be inflated", events)
+
+    def _too_big(self, events: list[Event]) -> None:
+        self._fail(1009, too_big(self._limit), events)
+
+    def _turn_to_wsproto(self, events: list[Event]) -> None:
+        """Let wsproto judge the frame that begins here, and have all behind it."""
+        within = None if self._message is None else TEXT if self._decoder is not None else BINARY
+        self._wsproto = SlowLane(self._extensions, self._limit, self._size, within)
+        self._receive_in_wsproto(events)
+
+    def _receive_in_wsproto(self, events: list[Event]) -> None:
+        assert self._wsproto is not None
+        data = bytes(self._buffer[self._position :])
+        self._buffer, self._position, self._stuck = b"", 0, True
+        self._parsing = self._wsproto.receive(data, events)
 
     # -- sending ------------------------------------------------------------------------
 
     def message(self, data: str | bytes | bytearray | memoryview) -> bytes:
         """Build the frame of a whole message."""
-        return self.fragment(data, first=True, last=True)
+        if self._deflate is not None:
+            return self.fragment(data, first=True, last=True)
+        if isinstance(data, str):
+            return build_frame(FIN | TEXT, data.encode())
+        return build_frame(FIN | BINARY, data if type(data) is bytes else bytes(data))
 
     def fragment(
         self, data: str | bytes | bytearray | memoryview, *, first: bool, last: bool
@@ -304,89 +395,5 @@ class Protocol:
         return build_frame(FIN | CLOSE, code.to_bytes(2, "big") + text)
 
 
-def _usual_close(payload: bytes) -> CloseReceived | None:
-    """Read a close frame that is beyond doubt (RFC 6455 section 5.5.1), and no other."""
-    if len(payload) > MAX_CONTROL_PAYLOAD:
-        return None
-    if not payload:
-        return CloseReceived(NO_CODE, "")
-    code = int.from_bytes(payload[:2], "big")
-    if code not in _USUAL_CODES:
-        return None
-    try:
-        return CloseReceived(code, str(payload[2:], "utf-8"))
-    except UnicodeDecodeError:
-        return None
-
-
 def _utf8() -> codecs.IncrementalDecoder:
     return codecs.getincrementaldecoder("utf-8")()
-
-
-def _measure(buffer: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """Find where a frame's payload begins and its size (RFC 6455 section 5.2).
-
-    Returns:
-      ``None`` where the header is not complete; the size :data:`_NO_LIMIT` where it is not
-      legal, so that wsproto gets all there is and says what is wrong.
-
-    """
-    if end - start < 2:
-        return None
-    size = buffer[start + 1]
-    if size < 126:
-        return start + 2, size
-    if size > 127:  # masked, which a server's frames must not be (section 5.1)
-        return start, _NO_LIMIT
-    begin = start + (4 if size == 126 else 10)
-    if begin > end:
-        return None
-    length = int.from_bytes(buffer[start + 2 : begin], "big")
-    if length < (126 if size == 126 else 65536) or length >> 63:
-        return start, _NO_LIMIT
-    return begin, length
-
-
-_NAMES = {0x0: "continuation", 0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
-
-
-class Described(NamedTuple):
-    """What the log says of a frame or an event; ``str()`` is its text.
-
-    Attributes:
-      kind: ``"text"``, ``"binary"``, ``"continuation"``, ``"close"``, ``"ping"``, …
-      rest: What stands behind that: sizes and codes, never what is in it.
-      name: What the text begins with, where that is not the kind.
-
-    """
-
-    kind: str
-    rest: str
-    name: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.name or self.kind}{self.rest}"
-
-
-def describe_frame(frame: bytes) -> Described:
-    """Describe a frame of ours for the log: its kind and size, never what is in it."""
-    header = _measure(frame[:1] + bytes((frame[1] & 0x7F,)) + frame[2:10], 0, 10)
-    size = header[1] if header else 0
-    more = "" if frame[0] & FIN else ", more to come"
-    return Described(_NAMES[frame[0] & 0x0F], f", {size} bytes{more}")
-
-
-def describe_event(event: Event) -> Described:
-    """Describe what arrived for the log: its kind and size, never what is in it."""
-    if isinstance(event, str):
-        return Described("text", f", {len(event)} characters")
-    if isinstance(event, bytes):
-        return Described("binary", f", {len(event)} bytes")
-    if isinstance(event, Fragment):
-        more = "" if event.last else ", more to come"
-        return Described("continuation", f" of {len(event.data)}{more}", "a part")
-    if isinstance(event, (PingReceived, PongReceived)):
-        kind = "ping" if isinstance(event, PingReceived) else "pong"
-        return Described(kind, f", {len(event.payload)} bytes")
-    name = type(event).__name__
-    return Described("close" if isinstance(event, CloseReceived) else name, f" {event.code}", name)

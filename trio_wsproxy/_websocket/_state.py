@@ -18,12 +18,18 @@ traceback.
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
 from trio_websocket import CloseReason
 
-from trio_wsproxy._exceptions import ConnectionClosed, ConnectionEnded, ConnectionLost
+from trio_wsproxy._exceptions import (
+    ConnectionClosed,
+    ConnectionClosedLocally,
+    ConnectionEnded,
+    ConnectionLost,
+)
 
-from ._protocol import NO_CODE, CloseReceived
+from ._events import NO_CODE, CloseReceived
 
 NORMAL_CODES = (1000, 1001, NO_CODE)  # the peer is done or going away: no error
 ABNORMAL = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
@@ -63,6 +69,19 @@ NEXT_STATE = {
 }
 
 
+class Unsent(NamedTuple):
+    """What was accepted and the kernel has not taken.
+
+    Attributes:
+      messages: How many were not taken whole.
+      size: Bytes of frames, as they stand on the wire.
+
+    """
+
+    messages: int = 0
+    size: int = 0
+
+
 class Life:
     """The state of one connection, and why it ended.
 
@@ -71,15 +90,29 @@ class Life:
       end (ConnectionClosed | None): The first end; a template, never raised.
       write_error (BaseException | None): What made writing fail, if that is what ended the
         connection: the peer may have said why before it went, and what it said is still looked at.
+      unsent (Unsent): What was lost, as far as it is known.
+      told (bool): Somebody has been raised a :exc:`ConnectionLost`.
 
     """
 
-    __slots__ = ("end", "state", "write_error")
+    __slots__ = (
+        "_confirmed",
+        "_said_by_peer",
+        "end",
+        "state",
+        "told",
+        "unsent",
+        "write_error",
+    )
 
     def __init__(self) -> None:
         self.state = State.OPEN
         self.end: ConnectionClosed | None = None
         self.write_error: BaseException | None = None
+        self.unsent = Unsent()
+        self.told = False
+        self._confirmed = False  # the peer has answered our close frame
+        self._said_by_peer: CloseReason | None = None  # in a close frame that was no answer
 
     @property
     def is_open(self) -> bool:
@@ -109,14 +142,42 @@ class Life:
         """Record what the peer says; it explains a failure to write."""
         if self.write_error is not None:
             self.end = self.write_error = None
+        if isinstance(self.end, ConnectionClosedLocally):
+            assert self.end.reason is not None
+            self._confirmed = event.code == self.end.reason.code
+            self._said_by_peer = CloseReason(event.code, event.reason or None)
         kind = ConnectionEnded if event.code in NORMAL_CODES else ConnectionLost
         self.record(kind, event.code, event.reason, None)
+
+    @property
+    def reason(self) -> CloseReason | None:
+        """Why the connection is closed or closing, as far as that is certain.
+
+        That our close frame has left proves nothing; only the peer's answer does.
+        """
+        if self.end is None:
+            return None
+        if self.state is not State.CLOSED or not isinstance(self.end, ConnectionClosedLocally):
+            return self.end.reason
+        if self._confirmed or self.end.reason is None or self.end.reason.code == ABNORMAL:
+            return self.end.reason
+        return self._said_by_peer or CloseReason(ABNORMAL, None)
 
     def error(self) -> ConnectionClosed:
         """Make the exception to raise; each operation gets its own, with its own traceback."""
         assert self.end is not None
+        if isinstance(self.end, ConnectionLost):
+            return self.loss()
         error = type(self.end)(self.end.reason)
         error.__cause__ = self.end.__cause__
+        return error
+
+    def loss(self) -> ConnectionLost:
+        """Make the exception that tells of a loss, and of what was not sent."""
+        self.told = True
+        messages, size = self.unsent
+        error = ConnectionLost(self.reason, unsent_messages=messages, unsent_bytes=size)
+        error.__cause__ = self.end.__cause__ if self.end is not None else None
         return error
 
     def exhausted(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from trio_wsproxy._websocket._doorbell import Doorbell
+from trio_wsproxy._websocket._waiting import Doorbell
 
 
 async def test_ring_wakes_the_sleeper(nursery: trio.Nursery) -> None:
