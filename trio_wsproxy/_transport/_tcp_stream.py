@@ -58,7 +58,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
     def __init__(self, socket_stream: trio.SocketStream) -> None:
         self.socket_stream = socket_stream
         self._fd = socket_stream.socket.fileno()
-        self._buffers: deque[memoryview] = deque()
+        self._buffers: deque[memoryview] | None = None  # made when it is needed: it is large
         self._never_blocks = False
         self._emptied = False  # by the last read: another one would be futile
         self.accepted = 0
@@ -81,6 +81,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
                 return
             data = memoryview(data)[sent:]
         self.pending += len(data)
+        if self._buffers is None:
+            self._buffers = deque()
         self._buffers.append(memoryview(data))
 
     def flush(self) -> bool:
@@ -94,6 +96,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
                 self._buffers[0] = data[sent:]
                 break
             self._buffers.popleft()
+        if not self._buffers:
+            self._buffers = None
         return self.pending < before
 
     def _write(self, data: bytes | memoryview) -> int:
