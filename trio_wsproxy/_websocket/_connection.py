@@ -247,7 +247,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         """Raise why the connection is over, once that is known."""
         await self._attendant.wait_finished()
         if self._attendant.finished:
-            raise self._life.error()
+            # Whatever the peer said: what was accepted and is lost is a loss.
+            raise self._life.loss() if self._life.unsent.messages else self._life.error()
 
     async def _send_fragments(self, parts: AsyncIterable[Message | bytearray | memoryview]) -> None:
         """Send a message in fragments (RFC 6455 section 5.4), none of another in between."""

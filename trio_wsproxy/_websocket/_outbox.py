@@ -273,6 +273,7 @@ class Outbox:
         with trio.CancelScope(shield=True):
             for start in range(0, len(data), SLICE):
                 await self._wire.stream.send_all(data[start : start + SLICE])
+                self._in_flight = max(0, len(data) - start - SLICE)  # the rest pends below
 
     async def write(self) -> None:
         """Let what is queued leave through any other stream; the attendant's alone."""
@@ -297,7 +298,7 @@ class Outbox:
             self._in_flight_messages = 0
 
     def flush(self) -> None:
-        """Hand over what pends below, as far as the kernel takes it; the attendant's alone."""
+        """Hand over what pends below, as far as the kernel takes it."""
         bottom = self._bottom
         assert bottom is not None
         if bottom.flush():
