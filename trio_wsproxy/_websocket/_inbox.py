@@ -7,6 +7,11 @@ something, and TCP tells the peer. Many small parts are joined to few, or their 
 than what is in them.
 
 Taking is one step without an ``await`` in it, so a cancelled receiver has taken nothing.
+
+A stream waits and reads as ``receive()`` does. It takes hold of a message with the first part that it
+takes; until the message is over, other receivers are refused rather than kept waiting for what may
+never come, and whole messages behind it queue up. Let go in the middle, what is left of it is
+skipped as it arrives.
 """
 
 from __future__ import annotations
