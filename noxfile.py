@@ -96,7 +96,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """See that the benchmarks run; ``python -m benchmarks`` measures, for some twenty minutes."""
+    """See that the benchmarks run; ``python -m benchmarks`` measures, for some twelve minutes."""
     install(session, "bench", package=".")
     session.run("python", "-m", "benchmarks", *(session.posargs or ["--quick"]))
 
