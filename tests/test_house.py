@@ -19,6 +19,7 @@ PACKAGE = ROOT.name
 ORDER = [
     "_version",
     "_public",
+    "_lazy",
     "_redaction",
     "_failures",
     "_http",

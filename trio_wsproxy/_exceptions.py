@@ -26,7 +26,6 @@ passes masked URLs only.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio
@@ -172,6 +171,8 @@ class ServerRejected(ConnectionRejected):
     @property
     def _failure(self) -> Failure:
         """Made when somebody asks: a redirect that is followed is never told."""
+        from http import HTTPStatus  # an enumeration of sixty members, for this alone
+
         try:
             phrase = f" {HTTPStatus(self.status_code).phrase}"
         except ValueError:

@@ -22,13 +22,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from trio_wsproxy._lazy import lazy_pattern
+
 HIDDEN = "***"  # in place of a secret
 MAX_SHOWN = 200  # characters of what others wrote; a message is read by a person
 MAX_SETTING = 4096  # characters of a list that the user wrote; "explain" is to show it whole
 
 # A user name and password before a host. A password that should have been encoded may hold "/",
 # "?" and more; then it is the ":" with no port behind it that tells. Bounded, for time's sake.
-_USERINFO = re.compile(
+_USERINFO = lazy_pattern(
     r"(?<=//)(?:[^/?#\s]*|(?!\[)[^/?#\s@]{0,200}:(?!\d{1,5}(?:[/?#\s]|$))\S{0,200})@"
 )
 
@@ -37,42 +39,45 @@ _MASKED_HEADERS = (
     r"[\w-]{0,64}(?:authorization|authentication-info|cookie|token|secret|password|api-?key|session)"
     r"[\w-]{0,64}"
 )
-_QUERY = re.compile(r"\?\S*")
+_QUERY = lazy_pattern(r"\?\S*")
 # Headers that are URLs: there is a fragment too, and blanks in it belong to it.
-_REFERENCE = re.compile(
+_REFERENCE = lazy_pattern(
     r"^([^\S\n]*(?:content-)?(?:location|refresh|link)[^\S\n]*:[^\n?#]*[?#])[^\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
-_CHALLENGE = re.compile(r"^[^\S\n]*(?:proxy|www)-authenticate[^\n]*", re.IGNORECASE | re.MULTILINE)
-_CHALLENGE_TOKEN = re.compile(
+_CHALLENGE = lazy_pattern(
+    r"^[^\S\n]*(?:proxy|www)-authenticate[^\n]*", re.IGNORECASE | re.MULTILINE
+)
+_CHALLENGE_TOKEN = lazy_pattern(
     r"\b(negotiate|ntlm|kerberos)[ \t]+[\w.~+/-]+=*(?=[\s,]|$)", re.IGNORECASE
 )
-_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//")
+_SCHEME_PATTERN = r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//"
+_SCHEME = lazy_pattern(_SCHEME_PATTERN)
 # Up to the end of an IPv6 literal, in which there may be a ":1:" that is no port.
-_ADDRESS = re.compile(
-    rf"(?:{_SCHEME.pattern})?(?:{re.escape(HIDDEN)}@)?\[[0-9A-Fa-f:.]*(?:%[\w.~\-]*)?\]"
+_ADDRESS = lazy_pattern(
+    rf"(?:{_SCHEME_PATTERN})?(?:{re.escape(HIDDEN)}@)?\[[0-9A-Fa-f:.]*(?:%[\w.~\-]*)?\]"
 )
-_BEHIND_PORT = re.compile(r"(:[0-9]+:).+", re.DOTALL)
+_BEHIND_PORT = lazy_pattern(r"(:[0-9]+:).+", re.DOTALL)
 # Behind the "@" of host:port:user@corp:password stands no host.
-_NO_PORT = re.compile(r"(@[^/?#:\[\]]*:)(?!\d{0,5}(?:[/?#]|$)).+", re.DOTALL)
-_AT = re.compile("@|%40")
-_PASSWORD = re.compile(r"^[^/:]*:(?!\d{0,5}(?:/|$))")  # no port behind the first ":"
-_SELLERS = re.compile(r"(?:\[[^\]/@]*\]|[^/:@\[\]]*):[0-9]+:")
-_TAIL = re.compile(r"([?#]).*", re.DOTALL)
-_QUERY_IN_WORDS = re.compile(r"\?\S+")
+_NO_PORT = lazy_pattern(r"(@[^/?#:\[\]]*:)(?!\d{0,5}(?:[/?#]|$)).+", re.DOTALL)
+_AT = lazy_pattern("@|%40")
+_PASSWORD = lazy_pattern(r"^[^/:]*:(?!\d{0,5}(?:/|$))")  # no port behind the first ":"
+_SELLERS = lazy_pattern(r"(?:\[[^\]/@]*\]|[^/:@\[\]]*):[0-9]+:")
+_TAIL = lazy_pattern(r"([?#]).*", re.DOTALL)
+_QUERY_IN_WORDS = lazy_pattern(r"\?\S+")
 # As sellers of proxies write it, among words; bounded as a host name is.
-_BEHIND_PORT_IN_WORDS = re.compile(r"(//[^/?#:\s\[\]]{0,255}:[0-9]{1,5}:)\S+")
+_BEHIND_PORT_IN_WORDS = lazy_pattern(r"(//[^/?#:\s\[\]]{0,255}:[0-9]{1,5}:)\S+")
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What a terminal obeys instead of showing it: C0, DEL and C1, the other line ends of Unicode,
 # the controls that turn the direction of text; and what cannot be encoded, lone surrogates.
 # Joiners and wide blanks are left, for emoji and scripts that need them.
-_OBEYED = re.compile(
+_OBEYED = lazy_pattern(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
-_QUOTED = re.compile(
+_QUOTED = lazy_pattern(
     r"(illegal (?:header line: bytearray\(b['\"][\w-]{0,64}"
     r"|status line: bytearray\(b['\"](?:HTTP/[\d.]{1,5} \d{1,5})?)).*",
     re.DOTALL,

@@ -10,16 +10,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from trio_wsproxy._lazy import lazy_pattern
+
 _MAX_CHALLENGES = 32  # nobody offers that many; a hostile head must not cost more than it weighs
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  # RFC 9110 section 5.6.2
-_SEPARATORS = re.compile(r"[\s,]*")
-_SCHEME = re.compile(rf"({_TOKEN})(?=[ \t,]|$)")
-_TOKEN68 = re.compile(r"[ \t]+([A-Za-z0-9._~+/-]+=*)[ \t]*(?=,|$)")  # RFC 9110 section 11.2
-_PARAMETER = re.compile(
+_SEPARATORS = lazy_pattern(r"[\s,]*")
+_SCHEME = lazy_pattern(rf"({_TOKEN})(?=[ \t,]|$)")
+_TOKEN68 = lazy_pattern(r"[ \t]+([A-Za-z0-9._~+/-]+=*)[ \t]*(?=,|$)")  # RFC 9110 section 11.2
+_PARAMETER = lazy_pattern(
     rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))[ \t]*(?=,|$)', re.DOTALL
 )
-_REST = re.compile(r'(?:"(?:[^"\\]|\\.)*(?:"|$)|[^,"])*', re.DOTALL)  # up to the next comma
+_REST = lazy_pattern(r'(?:"(?:[^"\\]|\\.)*(?:"|$)|[^,"])*', re.DOTALL)  # up to the next comma
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,23 @@ there is no hint. Pure functions; the words end up behind a semicolon in an erro
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 
 from trio_wsproxy._failures import Topic, Words, words
+from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_page
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 # Bounded, or a page of a thousand titles without an end would take seconds.
-_TITLE = re.compile(rb"<title(?:\s[^>]{0,200})?>([^<]{0,1000})</title", re.IGNORECASE)
+_TITLE = lazy_pattern(rb"<title(?:\s[^>]{0,200})?>([^<]{0,1000})</title", re.IGNORECASE)
 # Host, port and path.
-_PLACE = re.compile(r"(\[[^\]]*\]|[^/?:]*)(?::(\d+))?/?([^?]*)(?:\?.*)?")
+_PLACE = lazy_pattern(r"(\[[^\]]*\]|[^/?:]*)(?::(\d+))?/?([^?]*)(?:\?.*)?")
 _MAX_TITLE = 80  # characters; it stands in an error message
 
 # What servers say to plain HTTP on a TLS port: nginx, Apache, Go, and others after them.
-_WANTS_TLS = re.compile(
+_WANTS_TLS = lazy_pattern(
     rb"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|"
     rb"HTTP request to an HTTPS server",
     re.IGNORECASE,
@@ -47,6 +47,8 @@ def page_title(body: bytes) -> str | None:
     match = _TITLE.search(body)
     if match is None:
         return None
+    import html  # its table of entities is for error pages alone
+
     text = html.unescape(match[1].decode("utf-8", "replace"))
     return shown_page(" ".join(text.split()), _MAX_TITLE) or None
 

@@ -11,6 +11,7 @@ import re
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_text
 
 # RFC 4519's short names, by the DER of the object identifiers 2.5.4.x.
@@ -22,7 +23,7 @@ _ATTRIBUTES = {
     b"\x55\x04\x0a": "O",
     b"\x55\x04\x0b": "OU",
 }
-_TIME = re.compile(r"\d{14}Z", re.ASCII)  # RFC 5280 section 4.1.2.5
+_TIME = lazy_pattern(r"\d{14}Z", re.ASCII)  # RFC 5280 section 4.1.2.5
 _VERSION, _UTC_TIME, _BMP_STRING = 0xA0, 0x17, 0x1E
 
 

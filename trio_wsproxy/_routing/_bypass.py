@@ -22,6 +22,7 @@ from typing import Protocol
 
 from trio_wsproxy._exceptions import ProxyConfigError, failed
 from trio_wsproxy._failures import Failure, Kind, words
+from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import HIDDEN, holds_userinfo
 from trio_wsproxy._urls import (
     Malformed,
@@ -47,10 +48,10 @@ __all__ = [
 
 _MAPPED_IPV4 = IPv6Network("::ffff:0:0/96")
 _LOOPBACK_NETWORKS = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-_URL_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*://")
-_PATTERN = re.compile(r"[a-z0-9_.*\-]+")
-_NUMERIC_PATTERN = re.compile(r"[0-9.*]+")
-_SHORT_BASE = re.compile(r"[0-9]+(?:\.[0-9]+){0,2}")
+_URL_SCHEME = lazy_pattern(r"[a-z][a-z0-9+.\-]*://")
+_PATTERN = lazy_pattern(r"[a-z0-9_.*\-]+")
+_NUMERIC_PATTERN = lazy_pattern(r"[0-9.*]+")
+_SHORT_BASE = lazy_pattern(r"[0-9]+(?:\.[0-9]+){0,2}")
 
 
 # --- rules -------------------------------------------------------------------------------

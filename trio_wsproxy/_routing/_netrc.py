@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import netrc
-
 from trio_wsproxy._exceptions import ProxyConfigError
 
 from ._system import netrc_file
@@ -26,6 +24,8 @@ def netrc_credentials(host: str) -> tuple[str, str] | None:
         for an entry, of whatever host, that lacks a user name or a password.
 
     """
+    import netrc  # for the few who ask for it
+
     path = netrc_file()
     where = f'proxy_auth="netrc": the file {path}'
     try:

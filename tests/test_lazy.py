@@ -1,0 +1,58 @@
+"""What importing the package leaves for later."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from trio_wsproxy._lazy import lazy_pattern
+
+# What only errors, a ~/.netrc and the command line need; trio and trio-websocket import none of it.
+LEFT_OUT = {
+    "argparse",
+    "html",
+    "html.entities",
+    "http",
+    "netrc",
+    "shlex",
+    "trio_wsproxy._cli",
+    "trio_wsproxy.testing",
+}
+
+
+def test_import_leaves_out_what_few_need() -> None:
+    """Importing the package in a fresh process imports nothing that only few programs need."""
+    code = "import sys, trio_wsproxy; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "trio_wsproxy._client._open" in loaded
+    assert loaded & LEFT_OUT == set()
+
+
+def test_import_compiles_no_lazy_pattern() -> None:
+    """Importing the package compiles none of the patterns that are to wait for their first use."""
+    code = (
+        "import trio_wsproxy._lazy as lazy\n"
+        "lazy._Lazy.__getattr__ = lambda self, name: 1 / 0\n"
+        "import trio_wsproxy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_pattern_is_compiled_at_first_use() -> None:
+    """A lazy pattern says that it is malformed when it is used, not when it is made."""
+    pattern = lazy_pattern("(")
+    with pytest.raises(re.error):
+        pattern.search("")
+
+
+@pytest.mark.parametrize("uses", [1, 2])
+def test_pattern_matches_as_a_compiled_one(uses: int) -> None:
+    """A lazy pattern has the flags, methods and attributes of a compiled one, at each use."""
+    pattern = lazy_pattern(rb"a(b)?", re.IGNORECASE)
+    for _ in range(uses):
+        assert pattern.sub(b"-", b"AbxA") == b"-x-"
+        assert (pattern.pattern, pattern.groups) == (rb"a(b)?", 1)
