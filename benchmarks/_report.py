@@ -32,14 +32,14 @@ class Table:
     def rst(self) -> str:
         """Lay it out for Sphinx."""
         lines = [".. list-table::", "   :header-rows: 1", ""]
-        for row in [[(head,) for head in self.heads], *self.rows]:
-            bullet = "*"
-            for cell in row:
-                first, *others = cell
-                block = "| " if others else ""
-                lines.append(f"   {bullet} - {block}{first}".rstrip())
+        for number, row in enumerate([[(head,) for head in self.heads], *self.rows]):
+            for column, cell in enumerate(row):
+                # A figure stays in one line, for wide tables can be scrolled.
+                space = "\N{NO-BREAK SPACE}" if number and column else " "
+                first, *others = (line.replace(" ", space) for line in cell)
+                start = f"   {' ' if column else '*'} - {'| ' if others else ''}{first}"
+                lines.append(start.rstrip())
                 lines += [f"       | {other}" for other in others]
-                bullet = " "
         return "\n".join(lines)
 
 
