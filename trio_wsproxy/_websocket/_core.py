@@ -251,6 +251,8 @@ class Core:
             return None
         self._reading = True
         inbox.receiving += 1
+        if inbox.was_full:
+            inbox.let_read_on()  # the clock of keepalive stood still
         try:
             return await self._read(whole=whole)
         finally:

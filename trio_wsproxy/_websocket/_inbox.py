@@ -205,7 +205,7 @@ class Inbox:
         self._receivers.wake_one()
         return waits
 
-    def _let_read_on(self) -> None:
+    def let_read_on(self) -> None:
         """Wake who has stopped reading, if there is room again."""
         if self.was_full and not self.is_full():
             self.read_on_at = trio.current_time()
@@ -218,7 +218,7 @@ class Inbox:
         message = self.messages.popleft()
         self._unread -= sys.getsizeof(message) + SLOT
         if self.was_full:
-            self._let_read_on()
+            self.let_read_on()
         return message
 
     def has_message(self) -> bool:
@@ -237,7 +237,7 @@ class Inbox:
         """Wait for more; a cancelled call has taken nothing."""
         self.receiving += 1
         try:
-            self._let_read_on()
+            self.let_read_on()
             await self._receivers.wait()
         finally:
             self.receiving -= 1
@@ -271,7 +271,7 @@ class Inbox:
         if parts.complete:
             self._part_reader = None
             self.wake_receivers()
-        self._let_read_on()
+        self.let_read_on()
         return parts.join(), parts.complete
 
     def discard_rest(self, reader: MessageStream) -> None:
@@ -280,7 +280,7 @@ class Inbox:
             self._skipping = not (self._parts and self._parts.complete)
             self._parts = self._part_reader = None
             self.wake_receivers()
-            self._let_read_on()
+            self.let_read_on()
 
     def check_reader(self, reader: MessageStream | None) -> None:
         """Refuse another reader in the middle of a message.
