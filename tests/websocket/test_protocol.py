@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import zlib
 from collections.abc import Iterable, Sequence
 
 import pytest
@@ -12,6 +13,7 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
+from trio_wsproxy._websocket._deflate import Deflate, PerMessageDeflate
 from trio_wsproxy._websocket._events import (
     NO_CODE,
     CloseReceived,
@@ -454,3 +456,64 @@ def test_lanes_with_noise(wire: bytes, cuts: list[int]) -> None:
     sooner = expected[:-1] if expected and isinstance(expected[-1], int) else expected
     assert of_protocol(chunks, None) in (expected, sooner)
     assert of_protocol(chunks, None, fast_lane=False) in (expected, sooner)
+
+
+def of_compressed(
+    chunks: Sequence[bytes], limit: int | None, *, fast_lane: bool
+) -> list[Event | int]:
+    """What a protocol with compression makes of these bytes; of an error its code."""
+    extension = PerMessageDeflate(Deflate(), limit)
+    extension.finalize("permessage-deflate")
+    protocol = Protocol([extension], limit, fast_lane=fast_lane)
+    events = put_together(received(protocol, *chunks))
+    return [x.code if isinstance(x, PeerBrokeProtocol) else x for x in events]
+
+
+@st.composite
+def compressed_conversations(draw: st.DrawFn) -> list[bytes]:
+    """Messages, compressed or not, in fragments, control frames between, and an odd frame or two."""
+    deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
+    frames = []
+    for message in draw(st.lists(st.one_of(messages, st.just(b"z" * 20_000)), max_size=5)):
+        opcode = TEXT if isinstance(message, str) else BINARY
+        payload = message.encode() if isinstance(message, str) else message
+        compressed = draw(st.booleans())
+        if compressed:
+            payload = (deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        places = draw(st.lists(st.integers(0, len(payload)), max_size=4))
+        parts = [payload[i:j] for i, j in itertools.pairwise([0, *sorted(places), len(payload)])]
+        for number, part in enumerate(parts):
+            frames += draw(
+                st.lists(st.binary(max_size=20).map(lambda x: frame(PING, x)), max_size=2)
+            )
+            frames.append(
+                frame(
+                    CONTINUATION if number else opcode,
+                    part,
+                    fin=number == len(parts) - 1,
+                    first_bits=0x40 if compressed and not number else 0,
+                )
+            )
+    for odd in draw(st.lists(lane_frames, max_size=1)):
+        frames.insert(draw(st.integers(0, len(frames))), odd)
+    return frames
+
+
+@settings(max_examples=2 * settings().max_examples)
+@given(
+    frames=compressed_conversations(),
+    cuts=st.lists(st.one_of(st.integers(0, 40), st.integers(0, 2000))),
+    every=st.booleans(),
+    limit=st.sampled_from([None, 250]),
+)
+def test_lanes_with_compression(
+    frames: list[bytes], cuts: list[int], every: bool, limit: int | None
+) -> None:
+    """Compressed fragments, control frames between and odd ones anywhere: both lanes agree."""
+    wire = b"".join(frames)
+    chunks = one_by_one(wire) if every and len(wire) < 3000 else cut(wire, cuts)
+    fast = of_compressed(chunks, limit, fast_lane=True)
+    slow = of_compressed(chunks, limit, fast_lane=False)
+    if {*fast[-1:], *slow[-1:]} == {1007, 1009}:  # both are true; which comes first is open
+        fast, slow = fast[:-1], slow[:-1]
+    assert fast == slow
