@@ -62,7 +62,7 @@ WANTED = 64 * 1024  # bytes; what trio asks a socket for
 MOST_WANTED = 256 * 1024  # bytes; more is seldom there, and making room for it costs time
 COLLECT = 16 * 1024  # bytes of a frame up to which it is awaited whole, not given out in pieces
 
-WORK = 1000  # units that may be worked on between two checkpoints: some two milliseconds
+WORK = 500  # units that may be worked on between two checkpoints: a few milliseconds
 BYTES = 2048  # bytes that cost one unit: to copy, to decode
 INFLATED = 512  # bytes that cost one unit where they are inflated
 SLICE = 2048  # bytes that are inflated at once: at most a thousand times as many come out
