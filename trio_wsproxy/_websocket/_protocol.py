@@ -220,7 +220,7 @@ class Protocol:
             return 0, 0
         stop = begin + size
         if stop > end and (frame.kind >= Kind.PING or size <= COLLECT):
-            if frame.kind < Kind.PING and not frame.compressed and self._exceeds(size):
+            if frame.kind < Kind.PING and not self._inflates(frame) and self._exceeds(size):
                 self._too_big(events)
             return 0, 0
         if frame.kind >= Kind.PING:
