@@ -110,7 +110,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
             return 0
         except OSError as exc:
             self.error = trio.BrokenResourceError(f"socket connection broken: {exc}")
-            self.error.__cause__ = exc
+            self.error.__cause__ = exc.with_traceback(None)  # which leads here: a cycle
             return 0
 
     def give(self, size: int = WANTED) -> bytes | None:

@@ -71,11 +71,13 @@ class Attendant(Core):
         self.life.record(ConnectionClosedLocally, ABNORMAL, "cancelled", None)
         self.life.unsent = self.outbox.unsent
         self._enter(Cause.STREAM_ENDED)
+        self.outbox.give_up()
         if logger.isEnabledFor(logging.INFO):
             seconds = trio.current_time() - self._opened
             end = shown_text(str(self.life.reason))  # the peer's words are in there
             self._log.info("closed: %s, after %.3f s", end, seconds)
 
+    @trio.lowlevel.enable_ki_protection  # which a task does not get from its parent
     async def _recorded(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a background task; an error, ours included, ends the connection, not the nursery."""
         try:
@@ -196,7 +198,7 @@ class Attendant(Core):
                     await bottom.wait_send_all_might_not_block()
                 except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
                     if self._interrupts == interrupts:
-                        outbox.error = exc
+                        outbox.error = exc.with_traceback(None)
                 outbox.flush()
             self.check_sent()
         finally:
@@ -295,6 +297,11 @@ class Attendant(Core):
                     await self._waiting_for_end.wait()
 
     async def wait_finished(self) -> None:
+        """Wait for the end."""
+        while not self.finished:
+            await self._waiting_for_end.wait()
+
+    async def wait_finished_in_vain(self) -> None:
         """Wait for the end, or to be cancelled, in silence."""
         while not self.finished and await self._waiting_for_end.wait_in_vain():
             pass

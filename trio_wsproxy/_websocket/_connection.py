@@ -245,7 +245,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
     async def _tell_not_sent(self) -> None:
         """Raise why the connection is over, once that is known."""
-        await self._attendant.wait_finished()
+        await self._attendant.wait_finished_in_vain()
         if self._attendant.finished:
             # Whatever the peer said: what was accepted and is lost is a loss.
             raise self._life.loss() if self._life.unsent.messages else self._life.error()
@@ -346,8 +346,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         await trio.lowlevel.checkpoint()
         while self._outbox.backlog:
             if self._outbox.error is not None or self._attendant.finished:
-                await self._tell_not_sent()
-                return
+                await self._attendant.wait_finished()
+                raise self._life.error()
             self._outbox.call()
             await self._outbox.wait_for_empty()
 

@@ -43,10 +43,7 @@ import logging
 
 import trio
 
-from trio_wsproxy._exceptions import (
-    ConnectionClosedLocally,
-    ConnectionLost,
-)
+from trio_wsproxy._exceptions import ConnectionClosedLocally, ConnectionLost
 
 from ._events import (
     CloseReceived,
@@ -205,6 +202,7 @@ class Core:
     def leave_now(self) -> None:
         """Let what is queued leave without waiting, by whoever can."""
         self.outbox.leave()
+        self.outbox.wake_if_below()
         self.check_sent()
 
     def check_sent(self) -> None:
@@ -332,6 +330,7 @@ class Core:
             self._bell.call()
 
     def _fail(self, exc: Exception) -> None:
+        self.life.unsent = self.outbox.unsent
         self._lose(Cause.PEER_BROKE_PROTOCOL, 1011, "internal error", exc)
 
     def _work(self, *, whole: bool = False) -> Message | None:

@@ -28,6 +28,7 @@ class MessageStream(trio.abc.ReceiveChannel[Message]):
         self._ended = False
         self._closed = False
 
+    @trio.lowlevel.enable_ki_protection
     async def receive(self) -> Message:
         """Receive what has arrived of the message since the last call, at least something.
 
@@ -54,6 +55,7 @@ class MessageStream(trio.abc.ReceiveChannel[Message]):
         self._begun = True
         return part
 
+    @trio.lowlevel.enable_ki_protection
     async def aclose(self) -> None:
         """Discard what is left of the message, also what has not arrived yet."""
         if not self._ended and not self._closed:

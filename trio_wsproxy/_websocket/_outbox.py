@@ -162,6 +162,12 @@ class Outbox:
         self._settling.wake_all()
         self._draining.wake_all()
 
+    def give_up(self) -> None:
+        """Let nobody wait any longer: nothing more will leave."""
+        if self.backlog and self.error is None:
+            self.error = trio.ClosedResourceError("the connection ended before")
+        self.wake_senders()
+
     @property
     def unsent(self) -> Unsent:
         """What the kernel has not taken."""
@@ -253,7 +259,7 @@ class Outbox:
             else:
                 await self._seal_shielded(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            self.error = exc
+            self.error = exc.with_traceback(None)  # which leads here: a cycle
         except BaseException:  # Ctrl-C, which no shield stops
             self.error = trio.BrokenResourceError("interrupted while a record was written")
             raise
@@ -267,7 +273,7 @@ class Outbox:
             self._sealing = False
         if self._frames:
             self.filled.call()
-        self._wake_if_below()
+        self.wake_if_below()
 
     async def _seal_shielded(self, data: bytes) -> None:
         with trio.CancelScope(shield=True):
@@ -281,7 +287,7 @@ class Outbox:
         data, ends = self._take()
         self._pongs = 0
         self._in_flight, self._in_flight_messages = len(data), len(ends)
-        self._wake_if_below()
+        self.wake_if_below()
         view = memoryview(data)
         try:
             while view:
@@ -291,9 +297,9 @@ class Outbox:
                 view = view[SLICE:]
                 self._in_flight = len(view)
                 self.progressed = trio.current_time()
-                self._wake_if_below()
+                self.wake_if_below()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            self.error = exc
+            self.error = exc.with_traceback(None)
         else:
             self._in_flight_messages = 0
 
@@ -312,7 +318,7 @@ class Outbox:
             if self._late_pong is not None:
                 self._take_late_pong()
                 self.leave()
-        self._wake_if_below()
+        self.wake_if_below()
 
     def _mark(self, ends: Iterable[int]) -> None:
         """Remember where messages end among the bytes that pend, and call the attendant."""
@@ -338,6 +344,7 @@ class Outbox:
             self.put(self._protocol.pong(self._late_pong))
         self._late_pong = None
 
-    def _wake_if_below(self) -> None:
+    def wake_if_below(self) -> None:
+        """Let those look again who wait for less to be left, if that has come."""
         if (self._senders or self._settling or self._draining) and self.backlog <= HIGH_WATER:
             self.wake_senders()

@@ -91,7 +91,7 @@ class Life:
       write_error (BaseException | None): What made writing fail, if that is what ended the
         connection: the peer may have said why before it went, and what it said is still looked at.
       unsent (Unsent): What was lost, as far as it is known.
-      told (bool): Somebody has been raised a :exc:`ConnectionLost`.
+      told (bool): Somebody has been raised an exception that says what was not sent.
 
     """
 
@@ -174,8 +174,8 @@ class Life:
 
     def loss(self) -> ConnectionLost:
         """Make the exception that tells of a loss, and of what was not sent."""
-        self.told = True
         messages, size = self.unsent
+        self.told = self.told or messages > 0  # more may turn out to be lost later
         error = ConnectionLost(self.reason, unsent_messages=messages, unsent_bytes=size)
         error.__cause__ = self.end.__cause__ if self.end is not None else None
         return error
