@@ -39,7 +39,7 @@ from ._wire import Kind, Wire
 HIGH_WATER = 64 * 1024  # bytes queued or pending, above which send() waits
 # Bytes of pongs queued; past that only the latest ping is answered (RFC 6455 section 5.5.3). It is more
 # than the pings make that are worked on in one go: a peer that reads gets an answer to each.
-MAX_PONGS = 128 * 1024
+MAX_PONGS = 64 * 1024
 SLICE = 256 * 1024  # bytes that are encrypted, or written by a task, in one go
 
 
