@@ -285,7 +285,7 @@ class Outbox:
         """Let what is queued leave through any other stream; the attendant's alone."""
         self.bursting = False
         data, ends = self._take()
-        self._pongs = 0
+        pongs = self._pongs
         self._in_flight, self._in_flight_messages = len(data), len(ends)
         self.wake_if_below()
         view = memoryview(data)
@@ -302,6 +302,9 @@ class Outbox:
             self.error = exc.with_traceback(None)
         else:
             self._in_flight_messages = 0
+            self._pongs -= pongs
+            if not self._frames:
+                self._take_late_pong()
 
     def flush(self) -> None:
         """Hand over what pends below, as far as the kernel takes it."""
