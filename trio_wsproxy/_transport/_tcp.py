@@ -101,55 +101,83 @@ async def _race(
     attempts: list[Attempt],
 ) -> trio.socket.SocketType:
     """Give the socket of the first to connect; all others are closed."""
-    winners: list[trio.socket.SocketType] = []
-    errors: dict[int, OSError] = {}
-    running = 0
-    wake = trio.Event()  # one that runs has won, or failed
-
-    @trio.lowlevel.enable_ki_protection
-    async def run(number: int, info: AddressInfo) -> None:
-        nonlocal running
-        try:
-            winners.append(await _connect(info, local_address, attempts))
-        except OSError as exc:
-            errors[number] = exc
-        finally:
-            running -= 1
-            wake.set()
-
+    race = _Race(local_address, attempts)
     interrupt: KeyboardInterrupt | None = None
     try:
         async with trio.open_nursery() as nursery:
             try:
-                for number, info in enumerate(infos):
-                    wake = trio.Event()
-                    running += 1
-                    nursery.start_soon(run, number, info)
-                    with trio.move_on_after(head_start):
-                        await wake.wait()
-                    if winners:
-                        break
-                while running and not winners:
-                    wake = trio.Event()
-                    await wake.wait()
-                nursery.cancel_scope.cancel()
-                with trio.CancelScope(shield=True):
-                    while running:
-                        wake = trio.Event()
-                        await wake.wait()
+                await race.run(nursery, infos, head_start)
             except KeyboardInterrupt as exc:
                 interrupt = exc  # the nursery would put it into a group
             nursery.cancel_scope.cancel()
         if interrupt is not None:
             raise interrupt
-        if not winners:
-            raise errors[min(errors)]
-        return winners.pop(0)
+        return race.winner()
     finally:
-        for sock in winners:  # of the same moment, or nobody's any more
-            sock.close()
-        errors.clear()  # their tracebacks lead here, which would be a cycle
+        race.clear()
         del interrupt
+
+
+class _Race:
+    """Those who run, and what has become of them."""
+
+    def __init__(self, local_address: str | None, attempts: list[Attempt]) -> None:
+        self._local_address = local_address
+        self._attempts = attempts
+        self._winners: list[trio.socket.SocketType] = []
+        self._errors: dict[int, OSError] = {}
+        self._running = 0
+        self._wake = trio.Event()  # one that runs has won, or failed
+
+    async def run(
+        self, nursery: trio.Nursery, infos: Sequence[AddressInfo], head_start: float
+    ) -> None:
+        """Start one after the other until one has won or all have failed; all have ended then."""
+        for number, info in enumerate(infos):
+            self._wake = trio.Event()
+            self._running += 1
+            nursery.start_soon(self._try, number, info)
+            with trio.move_on_after(head_start):
+                await self._wake.wait()
+            if self._winners:
+                break
+        while self._running and not self._winners:
+            await self._next()
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            while self._running:
+                await self._next()
+
+    async def _next(self) -> None:
+        self._wake = trio.Event()
+        await self._wake.wait()
+
+    @trio.lowlevel.enable_ki_protection
+    async def _try(self, number: int, info: AddressInfo) -> None:
+        try:
+            self._winners.append(await _connect(info, self._local_address, self._attempts))
+        except OSError as exc:
+            self._errors[number] = exc
+        finally:
+            self._running -= 1
+            self._wake.set()
+
+    def winner(self) -> trio.socket.SocketType:
+        """Hand the first one over.
+
+        Raises:
+          OSError: All have failed; that of the first address.
+
+        """
+        if not self._winners:
+            raise self._errors[min(self._errors)]
+        return self._winners.pop(0)
+
+    def clear(self) -> None:
+        """Close all that nobody has taken, and forget the errors."""
+        for sock in self._winners:  # of the same moment, or nobody's any more
+            sock.close()
+        self._errors.clear()  # their tracebacks lead here, which would be a cycle
 
 
 async def _connect(
