@@ -228,14 +228,12 @@ async def test_a_message_while_typing(width: int, used: int, rich: bool) -> None
     async with open_conversation(width=width, rich=rich) as (terminal, server):
         for number in range(used):
             await terminal.type(f"line {number}", "Enter")
+            await terminal.shows(f"> line {number}", ">")  # the terminal echoes at once
         await terminal.type("half a")
         await terminal.eventually(lambda rows: rows[-1] == "> half a")
         news = "日本 news " * 15
         await server.send(news + "\nmore")
-        await terminal.eventually(lambda rows: "more" in "".join(rows))
-        rows = await terminal.rows()
-        assert rows[-1] == "> half a"
-        assert rows[-2] == "  more"
+        await terminal.shows("  more", "> half a")
         text = await terminal.text()
         assert f"\n< {news.rstrip()}" in re.sub(r"(?<=[^\n])\n(?=[^<> ])", "", text)
         await terminal.type(" line", "Enter")
@@ -262,6 +260,7 @@ async def test_a_hostile_message() -> None:
     """A message does not command the terminal, nor does any line of it look like one of ours."""
     async with open_conversation() as (terminal, server):
         await terminal.type("", "Enter")
+        await terminal.shows(">", ">")
         await server.send("\x1b[2J\x1b]0;mine\x07\u202e\r\n> rm\t.\n* closed")
         await terminal.shows(
             ">",
