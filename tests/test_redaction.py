@@ -102,10 +102,29 @@ def test_shown_page(text: str, shown: str) -> None:
     assert shown_page(text) == shown
 
 
-def test_shown_setting() -> None:
-    """A list is shown as it was written, but for a password in it and what is obeyed."""
-    assert shown_setting("a.test, 10.0.0.0/8\x1b") == "a.test, 10.0.0.0/8\\x1b"
-    assert shown_setting("a.test,http://ada:s3@b") == "***@b"
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a.test, 10.0.0.0/8\x1b", "a.test, 10.0.0.0/8\\x1b"),
+        ("::1,fe80:0:0:0:1:2:3:4/64,1:2:3::4%eth0,[2001:1:2::1]:80", None),
+        ("h:80,*.a.test;b.test:1, a?c", None),
+        ("a.test,http://ada:s3@b", "***@b"),
+        ("a.test,h:3128:ada:s3,s3 s3", "a.test,h:3128:***"),
+        ("a.test http://h:3128:ada:s3,b.test", "a.test http://h:3128:***"),
+        ("http://[2001:1:2::1]:3128:ada:s3,b.test", "http://[2001:1:2::1]:3128:***"),
+        ("fe80:3128:ada:s3", "fe80:3128:***"),
+        ("h:3128:ada:s3@s3", "***@…"),
+        ("a.test,http://h/?token=s3,s3", "a.test,http://h/?…"),
+        ("h?token=s3", "h?…"),
+        ("http://h#s3", "http://h#…"),
+        ("http://h/?token=s3@s3", "***@…"),
+        ("http://h/?s3,h:3128:ada:s3", "http://h/?…"),
+        ("h:3128:ada:s3,http://h/?s3", "h:3128:***"),
+    ],
+)
+def test_shown_setting(text: str, shown: str | None) -> None:
+    """A list is shown as it was written, but for secrets in it and what is obeyed."""
+    assert shown_setting(text) == (text if shown is None else shown)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +156,9 @@ def test_shown_setting() -> None:
         ),
         (b"x\r\nWWW-Authenticate: Negotiate, NTLM\r\n", "x | WWW-Authenticate: Negotiate, NTLM"),
         (b"x\r\nY: \x1b[2J\xff\rz\r\n\r\n", "x | Y: ?[2J?z"),
+        (b"x\r\nX y: s3\r\nZ: z\r\n\r\n", "x | X y: *** | Z: z"),
+        (b"x\r\nX\xffy:s3:s3\r\n s3\r\n: s3\r\n\r\n", "x | X?y: *** | : ***"),
+        (b"HTTP/1.1 200 a: b\r\n X: s3\r\nY : z\r\n\r\n", "HTTP/1.1 200 a: b |  X: *** | Y : z"),
     ],
 )
 def test_shown_head(head: bytes, shown: str) -> None:

@@ -39,6 +39,10 @@ _MASKED_HEADERS = (
     r"[\w-]{0,64}(?:authorization|authentication-info|cookie|token|secret|password|api-?key|session)"
     r"[\w-]{0,64}"
 )
+# Up to its ":" a name that is no token (RFC 9110 section 5.6.2), but for blanks at its end.
+_ILLEGAL_NAME = lazy_pattern(
+    r"^(?![!#$%&'*+.^_`|~0-9A-Za-z-]+[^\S\n]*:)([^:\n]*:)[^\n]*", re.MULTILINE
+)
 _QUERY = lazy_pattern(r"\?\S*")
 # Headers that are URLs: there is a fragment too, and blanks in it belong to it.
 _REFERENCE = lazy_pattern(
@@ -64,6 +68,11 @@ _AT = lazy_pattern("@|%40")
 _PASSWORD = lazy_pattern(r"^[^/:]*:(?!\d{0,5}(?:/|$))")  # no port behind the first ":"
 _SELLERS = lazy_pattern(r"(?:\[[^\]/@]*\]|[^/:@\[\]]*):[0-9]+:")
 _TAIL = lazy_pattern(r"([?#]).*", re.DOTALL)
+# In a list: what has two ":" and what else belongs to it. It may be an IPv6 address, too.
+_SELLERS_IN_LIST = lazy_pattern(
+    rf"(?<![^\s,;])(?P<before>(?:{_SCHEME_PATTERN})?(?:\[[^\]\s,;]*\]|[^/:\[\]\s,;]*):[0-9]+:)[^\s,;]*"
+)
+_IPV6_IN_LIST = lazy_pattern(r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%[\w.~\-]*)?(?:/[0-9]*)?")
 _QUERY_IN_WORDS = lazy_pattern(r"\?\S+")
 # As sellers of proxies write it, among words; bounded as a host name is.
 _BEHIND_PORT_IN_WORDS = lazy_pattern(r"(//[^/?#:\s\[\]]{0,255}:[0-9]{1,5}:)\S+")
@@ -171,15 +180,42 @@ def holds_userinfo(text: str) -> bool:
     return hide_userinfo(text) != text
 
 
+def holds_secret(text: str) -> bool:
+    """Tell whether :func:`shown_setting` finds something to hide in a list."""
+    return _without_secrets(text) != text
+
+
 def shown_setting(text: str) -> str:
-    """Make a list such as ``no_proxy`` fit for an explanation: escaped, no user information.
+    """Make a list such as ``no_proxy`` fit for an explanation: escaped, no secrets.
+
+    A password may hold what separates entries, so what is hidden goes on to the end: of what
+    follows ``host:port:``, of a query, of a fragment. All before an ``@`` is hidden.
 
     Args:
       text: The list as the user wrote it.
 
     """
-    shown = hide_userinfo(text)
+    shown = _without_secrets(text)
     return escaped(shown if len(shown) <= MAX_SETTING else shown[:MAX_SETTING] + "…")
+
+
+def _without_secrets(text: str) -> str:
+    """Hide what an entry of a list has that only a URL has, and what may belong to it."""
+    if text.count(":") < 2 and not any(mark in text for mark in ("@", "%40", "?", "#")):
+        return text  # nearly always, and each route with such a list asks
+    tail = _TAIL.search(text)
+    if tail and "/" not in text and "=" not in tail[0]:
+        tail = None  # no URL: somebody thinks that "?" is a wildcard
+    seller = next(filter(_is_no_address, _SELLERS_IN_LIST.finditer(text)), None)
+    if (tail or seller) and _AT.search(text):
+        return f"{HIDDEN}@…"  # the secret may stand on either side
+    if seller and not (tail and tail.start() < seller.end("before")):
+        return text[: seller.end("before")] + HIDDEN
+    return text[: tail.end(1)] + "…" if tail else hide_userinfo(text)
+
+
+def _is_no_address(entry: re.Match[str]) -> bool:
+    return _IPV6_IN_LIST.fullmatch(entry[0]) is None
 
 
 def escaped(text: str, *, keep: str = "") -> str:
@@ -235,8 +271,12 @@ def shown_head_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
 
     """
     names = "|".join([_MASKED_HEADERS, *(re.escape(x.decode("latin-1")) for x in also)])
+    text = head.decode("latin-1").replace("\r", "").strip("\n")
+    start, end, fields = text.partition("\n")
     # A value goes on where a line begins with a blank (RFC 9112 section 5.2).
-    text = re.sub(r"\n[ \t]+", " ", head.decode("latin-1").replace("\r", "").strip("\n"))
+    fields = re.sub(r"\n[ \t]+", " ", fields)
+    # What has no name of a header may have been meant as anything.
+    text = start + end + _ILLEGAL_NAME.sub(rf"\1 {HIDDEN}", fields)
     secret = rf"^({names})([^\S\n]*:)[^\n]*"
     text = re.sub(secret, rf"\1\2 {HIDDEN}", text, flags=re.IGNORECASE | re.MULTILINE)
     text = _CHALLENGE.sub(lambda line: _CHALLENGE_TOKEN.sub(rf"\1 {HIDDEN}", line[0]), text)
@@ -249,9 +289,10 @@ def shown_head_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
 def shown_problem(problem: object) -> str:
     """Say what h11 or wsproto dislikes, fit for a message.
 
-    They quote the line of a header that is malformed; of that the name has to do.
+    They quote the line of a header that is malformed; of that the name has to do. They quote the
+    subprotocol and the extensions that a server chose, too.
     """
-    return shown_text(_QUOTED.sub(r"\1…", str(problem)))
+    return shown_page(_QUOTED.sub(r"\1…", str(problem)))
 
 
 def shown_bytes(data: bytes, limit: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Request
 
 import trio_wsproxy
 from trio_wsproxy import (
@@ -32,16 +34,20 @@ from trio_wsproxy import (
     ConnectionClosedLocally,
     ConnectionEnded,
     ConnectionLost,
+    DialReport,
     DigestAuth,
     HandshakeError,
     NegotiateAuth,
     NTLMAuth,
     Proxy,
     ProxyRejected,
+    connect_websocket,
+    connect_websocket_url,
     open_ssl_over_tcp_stream,
     open_tcp_stream,
     open_websocket,
     open_websocket_url,
+    reconnecting_websocket_url,
     resolve_proxy,
     wrap_client_stream,
 )
@@ -87,7 +93,11 @@ def check_error(error: BaseException) -> None:
     """Nothing is told by an error, nor by its report."""
     for text in everything_told(error):
         check(text)
-    report = getattr(error, "dial_report", None)
+    check_report(getattr(error, "dial_report", None))
+
+
+def check_report(report: DialReport | None) -> None:
+    """Nor is anything told by a report."""
     if report is not None:
         check(str(report), "\n")
         check(json.dumps(report.as_dict(), ensure_ascii=False))
@@ -189,12 +199,21 @@ def test_targets(url: str) -> None:
     check_settings(lambda: resolve_proxy(url, proxy="http://proxy.test"))
 
 
-@given(proxy_urls, targets, st.sampled_from(["https_proxy", "ALL_PROXY", "no_proxy"]))
-def test_environment(proxy: str, target: str, name: str) -> None:
+settings_of_proxies = st.sampled_from(
+    [
+        ("https_proxy", "{}"),
+        ("ALL_PROXY", "{}"),
+        ("no_proxy", "a.test,{}"),
+        ("no_proxy", "a.test,http://ada:{}@proxy.test"),
+    ]
+)
+
+
+@given(proxy_urls, targets, settings_of_proxies)
+def test_environment(proxy: str, target: str, setting: tuple[str, str]) -> None:
     """And so is what stands in the environment, however it is explained."""
-    if name == "no_proxy" and "@proxy" not in proxy:
-        proxy = f"a.test,http://ada:{proxy}@proxy.test"  # a list; only a password tells
-    environ = {"all_proxy": "http://other.test", name: proxy.replace("\0", "")}
+    name, form = setting
+    environ = {"all_proxy": "http://other.test", name: form.format(proxy.replace("\0", ""))}
 
     def explain() -> str:
         return resolve_proxy("wss://echo.test", environ=environ).explain().replace("\n", "")
@@ -233,6 +252,19 @@ def run_and_check(function: Callable[[], Any]) -> None:
         trio.run(main)
 
 
+async def in_nursery(connect: Callable[[trio.Nursery], Awaitable[object]]) -> None:
+    """Give a nursery to what needs one, and raise its error as it was."""
+    error: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        try:
+            await connect(nursery)
+        except Exception as exc:  # looked at by whoever called
+            error = exc
+        nursery.cancel_scope.cancel()
+    if error is not None:
+        raise error
+
+
 @settings(max_examples=30)
 @given(secrets.map("ftp://ada:{}@proxy.test".format), targets, secrets)
 def test_arguments_of_the_functions(bad: str, target: str, secret: str) -> None:
@@ -252,9 +284,26 @@ def test_arguments_of_the_functions(bad: str, target: str, secret: str) -> None:
         async with open_websocket("echo.test", 80, f"/?{secret}\n", use_ssl=False, proxy=None):
             pass
 
+    async def by_parts(nursery: trio.Nursery) -> None:
+        host = f"ada:{secret}@echo.test"
+        await connect_websocket(nursery, host, 80, "/", use_ssl=False, proxy=None)
+
+    async def by_resource(nursery: trio.Nursery) -> None:
+        path = f"/?{secret}\n"
+        await connect_websocket(nursery, "echo.test", 80, path, use_ssl=False, proxy=None)
+
+    async def again_and_again() -> None:
+        async with reconnecting_websocket_url(target, proxy=bad) as connections:
+            async for _ in connections:
+                pass
+
     run_and_check(url)
     run_and_check(headers)
     run_and_check(resource)
+    run_and_check(lambda: in_nursery(lambda one: connect_websocket_url(one, target, proxy=bad)))
+    run_and_check(lambda: in_nursery(by_parts))
+    run_and_check(lambda: in_nursery(by_resource))
+    run_and_check(again_and_again)
     run_and_check(lambda: open_tcp_stream("echo.test", 80, proxy=bad))
     run_and_check(lambda: open_tcp_stream(f"http://ada:{secret}@echo.test", 80, proxy=None))
     run_and_check(lambda: open_ssl_over_tcp_stream("echo.test", 443, proxy=bad))
@@ -279,6 +328,8 @@ in_headers = st.sampled_from(
         "WWW-Authenticate: NTLM {core}",
         "X-Squid-Error: http://ada:{core}@h/?{core} 0",
         "Via: http://ada:{core}@h/",
+        "X y: {core}",
+        "X\xa0y: {core}",
     ]
 )
 
@@ -345,6 +396,71 @@ def test_what_is_not_http(start: bytes, noise: str) -> None:
             await dial()
         for text in everything_told(caught.value):
             check(text)
+
+    with logged():
+        trio.run(main)
+
+
+async def _request(stream: trio.abc.Stream, ws: WSConnection) -> None:
+    """Read the opening handshake."""
+    while not any(isinstance(event, Request) for event in ws.events()):
+        ws.receive_data(bytes(await stream.receive_some()))
+
+
+BROKEN = ["Sec-WebSocket-Accept", "Upgrade", "Connection", "Sec-WebSocket-Protocol", "X y"]
+
+
+@settings(max_examples=40)
+@given(st.lists(in_headers, max_size=3), words, st.sampled_from(BROKEN))
+def test_a_broken_101(headers: list[str], noise: str, broken: str) -> None:
+    """An answer that accepts, and breaks the rules, is told without its secrets."""
+
+    async def accept(stream: trio.abc.Stream) -> None:
+        ws = WSConnection(ConnectionType.SERVER)
+        await _request(stream, ws)
+        lines = ws.send(AcceptConnection()).decode("ascii").rstrip().split("\r\n")
+        kept = [line for line in lines if not line.lower().startswith(broken.lower())]
+        more = [
+            *(x.format(core=CORE) for x in headers),
+            f"{broken}: {noise} //ada:{CORE}@h/?{CORE}",
+        ]
+        text = "\r\n".join([*kept, *more]) + "\r\n\r\n"
+        await stream.send_all(text.encode("utf-8", "surrogatepass"))
+
+    async def dial() -> None:
+        async with open_tcp_server(accept) as server:
+            url = f"ws://ada:{CORE}@127.0.0.1:{server.port}/?token={CORE}"
+            async with open_websocket_url(url, proxy=None):
+                pass
+
+    run_and_check(dial)
+
+
+@settings(max_examples=40)
+@given(st.text(AWKWARD.replace("\ud800", ""), max_size=30), st.sampled_from([1000, 1011, 4000]))
+def test_close_frames(reason: str, code: int) -> None:
+    """What a peer says in its close frame commands no terminal, wherever it is told."""
+
+    async def close(stream: trio.abc.Stream) -> None:
+        ws = WSConnection(ConnectionType.SERVER)
+        await _request(stream, ws)
+        accept = ws.send(AcceptConnection(extra_headers=[(b"set-cookie", CORE.encode())]))
+        await stream.send_all(accept + ws.send(CloseConnection(code, reason)))
+        await stream.receive_some()
+
+    async def main() -> None:
+        async with open_tcp_server(close) as server:
+            url = f"ws://ada:{CORE}@127.0.0.1:{server.port}/?token={CORE}"
+            async with open_websocket_url(url, proxy=None) as ws:
+                with pytest.raises((ConnectionEnded, ConnectionLost)) as caught:
+                    await ws.receive()
+                # Not its args: they are the reason, as trio-websocket's are.
+                check(str(caught.value))
+                check(repr(caught.value))
+                check_error(caught.value.__cause__ or caught.value.__context__ or OSError())
+                check_report(ws.dial_report)
+                check(repr(ws))
+                check(str(ws))
 
     with logged():
         trio.run(main)

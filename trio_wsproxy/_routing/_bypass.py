@@ -23,7 +23,7 @@ from typing import Protocol
 from trio_wsproxy._exceptions import ProxyConfigError, failed
 from trio_wsproxy._failures import Failure, Kind, words
 from trio_wsproxy._lazy import lazy_pattern
-from trio_wsproxy._redaction import HIDDEN, holds_userinfo
+from trio_wsproxy._redaction import HIDDEN, holds_secret
 from trio_wsproxy._urls import (
     Malformed,
     Target,
@@ -215,7 +215,7 @@ def parse_bypass(value: str, *, source: str, system: bool = False) -> BypassList
     """
     texts = [text for text in re.split(r"[\s,;]+" if system else r"[\s,]+", value) if text]
     # With a password in the list, no entry can be told from a piece of it.
-    secret = holds_userinfo(value)
+    secret = holds_secret(value)
     return BypassList(
         entries=tuple(
             _read_entry(text, source, HIDDEN if secret else text, system=system)

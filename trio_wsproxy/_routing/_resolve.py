@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from trio_wsproxy._failures import PARAMETERS, Topic, words
-from trio_wsproxy._redaction import HIDDEN, holds_userinfo, shown_setting
+from trio_wsproxy._redaction import HIDDEN, holds_secret, shown_setting
 from trio_wsproxy._urls import (
     Proxy,
     ProxyScheme,
@@ -224,7 +224,7 @@ def _bypassed_by(
     for place, source, value, bypass in _bypass_lists(target, variables, system):
         entry = bypass.find(target)
         if entry is not None:
-            shown = HIDDEN if holds_userinfo(value) else entry.text
+            shown = HIDDEN if holds_secret(value) else entry.text
             outcome = f"the entry {shown!r} covers {target.authority}: direct"
             trail.append(Look(place, shown_setting(value), outcome))
             return source

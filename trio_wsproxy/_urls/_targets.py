@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 from urllib.parse import quote
 
-from trio_wsproxy._redaction import hide_userinfo, shown_url
+from trio_wsproxy._redaction import HIDDEN, hide_userinfo, holds_userinfo, shown_url
 
 from ._hosts import (
     Malformed,
@@ -91,10 +91,11 @@ class Target:
     def url(self) -> str:
         """The URL for messages: no credentials, and no query, for tokens are sent in queries."""
         port = "" if self.port == _TARGET_PORTS[self.scheme] else f":{self.port}"
-        path, question_mark, _ = self.resource.partition("?")
+        path, question_mark, query = self.resource.partition("?")
         path = "" if self.scheme in ("tcp", "tls") else path
-        # In ws://user:12/34@host the password was not escaped, and its end became the path.
-        path = path[:1] + hide_userinfo(path[1:])
+        # In ws://user:12/34@host and ws://user:/12?34@host the password was not escaped, and its
+        # end became the path, or path and query.
+        path = f"/{HIDDEN}@" if holds_userinfo(query) else path[:1] + hide_userinfo(path[1:])
         query = "?…" if question_mark else ""
         return f"{self.scheme}://{bracketed(self.host)}{port}{path}{query}"
 

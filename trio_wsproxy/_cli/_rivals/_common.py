@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from trio_wsproxy._redaction import HIDDEN, holds_userinfo, is_visible
+from trio_wsproxy._redaction import HIDDEN, holds_secret, is_visible
 from trio_wsproxy._urls import Malformed, Target, ip_literal, normalise_host
 
 _PROXY_VARIABLES = tuple(f"{name}_proxy" for name in ("wss", "ws", "socks", "https", "http", "all"))
@@ -126,7 +126,7 @@ def ask_client(client: Client, target: Target, environ: Mapping[str, str]) -> An
     no_proxy = client.find("no_proxy", environ)
     entry = None if no_proxy is None else client.covering(target, no_proxy.value)
     if no_proxy is not None and entry is not None:
-        shown = HIDDEN if holds_userinfo(no_proxy.value) else entry
+        shown = HIDDEN if holds_secret(no_proxy.value) else entry
         because = f"takes {shown!r} in {no_proxy.spelling} to cover {target.authority}"
         return Answer(client.name, None, because, bypass=no_proxy.spelling, remarks=remarks)
     for name in client.names[target.scheme]:
