@@ -32,7 +32,7 @@ import trio
 import trio_websocket
 from trio_websocket import CloseReason, ConnectionClosed
 
-from ._failures import Failure, Kind, StageName, Topic, Vocabulary, Words, words
+from ._failures import Failure, Kind, Place, StageName, Topic, Value, Vocabulary, Words, words
 from ._http import refused_by_server
 from ._redaction import escaped, shown_url
 
@@ -98,6 +98,15 @@ def failed(kind: type[ErrorT], failure: Failure, **more: Any) -> ErrorT:
     error = kind(str(failure.words), **more)
     vars(error)["_failure"] = failure  # trio-websocket's classes declare no such attribute
     return error
+
+
+def misconfigured(
+    what: Value, remedy: Words | None = None, place: Place | None = None
+) -> ProxyConfigError:
+    """Make the error for a setting that cannot be used; ``place`` is its proxy, where one is known."""
+    what = what if isinstance(what, Words) else words("{what}", what=what)
+    failure = Failure(Kind.MISCONFIGURED, "config", what, remedy, place or Place())
+    return failed(ProxyConfigError, failure)
 
 
 def failure_of(error: BaseException) -> Failure | None:

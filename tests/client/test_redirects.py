@@ -15,6 +15,8 @@ from trio_websocket import WebSocketRequest
 
 from trio_wsproxy import HandshakeError, ServerRejected, open_websocket_url
 from trio_wsproxy._client._redirects import headers_for, redirect_target
+from trio_wsproxy._exceptions import failure_of
+from trio_wsproxy._failures import Kind, Place
 from trio_wsproxy._urls import parse_target
 from trio_wsproxy.testing import EchoServer, open_echo_server, open_http_proxy
 
@@ -96,6 +98,9 @@ def test_refused(url: str, location: str, says: str) -> None:
         redirect_target(parse_target(url), moved(location))
     assert "s3cret" not in str(caught.value)
     assert parse_target(url).url in str(caught.value)
+    failure = failure_of(caught.value)
+    assert failure is not None
+    assert (failure.kind, failure.stage, failure.place) == (Kind.REFUSED, "upgrade", Place())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import trio
 from _peer import Wire
 from wsproto.utilities import generate_accept_token
 
-from trio_wsproxy._exceptions import ConnectionRejected, HandshakeError, ServerRejected
+from trio_wsproxy._exceptions import ConnectionRejected, HandshakeError, ServerRejected, failure_of
+from trio_wsproxy._failures import Kind, Place
 from trio_wsproxy._http import MAX_BODY, HeadersArgument
 from trio_wsproxy._websocket import OpeningRequest, check_extra_headers, shake_hands
 from trio_wsproxy._websocket._opening import OpeningAnswer
@@ -267,6 +268,11 @@ async def test_not_a_handshake(name: str) -> None:
     assert type(error) is HandshakeError
     assert "the server ws://example.org/chat" in str(error)
     assert text in str(error)
+    failure = failure_of(error)
+    assert failure is not None
+    cut_off = re.search("closed the connection|broke the connection|middle", text)
+    assert failure.kind is (Kind.CUT_OFF if cut_off else Kind.OTHER_PROTOCOL)
+    assert (failure.stage, failure.place) == ("upgrade", Place())
     assert error.__cause__ is None or isinstance(error.__cause__, trio.BrokenResourceError)
 
 

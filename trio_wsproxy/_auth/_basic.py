@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from trio_wsproxy._exceptions import Headers, ProxyConfigError
+from trio_wsproxy._exceptions import Headers, misconfigured
 from trio_wsproxy._lazy import lazy_pattern
 
 from ._challenges import ProxyChallenge
@@ -26,9 +26,9 @@ def check_credentials(scheme: str, username: str, password: str) -> None:
     if not isinstance(username, str) or not isinstance(password, str):
         raise TypeError(f"{scheme}: user name and password are str")
     if ":" in username:
-        raise ProxyConfigError(f"{scheme} cannot carry a user name with ':' in it")
+        raise misconfigured(f"{scheme} cannot carry a user name with ':' in it")
     if _CONTROL.search(username + password):
-        raise ProxyConfigError(f"{scheme} cannot carry control characters in the credentials")
+        raise misconfigured(f"{scheme} cannot carry control characters in the credentials")
 
 
 class _Once:
@@ -101,5 +101,5 @@ class BearerAuth(ProxyAuth):
     async def _value(self) -> str:
         token = self.token if isinstance(self.token, str) else await self.token()
         if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):  # RFC 6750 section 2.1
-            raise ProxyConfigError("the Bearer token has characters that no token has")
+            raise misconfigured("the Bearer token has characters that no token has")
         return f"Bearer {token}"

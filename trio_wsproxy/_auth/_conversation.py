@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Sequence
 
-from trio_wsproxy._exceptions import Headers, ProxyConfigError
+from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
 from trio_wsproxy._http import header_pairs
 from trio_wsproxy._redaction import shown_page
 
@@ -145,7 +145,7 @@ async def _checked(name: str, value: str | Awaitable[str | None] | None) -> byte
         problem = str(exc)
     else:
         return pairs[0][1]
-    raise ProxyConfigError(problem)
+    raise misconfigured(problem)
 
 
 def _strength(challenge: ProxyChallenge) -> float:

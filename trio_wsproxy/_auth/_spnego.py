@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import trio
 
-from trio_wsproxy._exceptions import Headers, ProxyConfigError
+from trio_wsproxy._exceptions import Headers, misconfigured
 
 from ._challenges import ProxyChallenge
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
@@ -114,7 +114,7 @@ def _spnego_client(name: str) -> Callable[..., Any]:
     try:
         import spnego
     except ImportError:
-        raise ProxyConfigError(
+        raise misconfigured(
             f"{name} authentication needs pyspnego: install trio-wsproxy[negotiate], or "
             "trio-wsproxy[kerberos] for Kerberos outside of Windows"
         ) from None

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from urllib.parse import urljoin
 
-from trio_wsproxy._exceptions import HandshakeError, ServerRejected
+from trio_wsproxy._exceptions import HandshakeError, ServerRejected, failed
+from trio_wsproxy._failures import Failure, Kind, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import shown_url
 from trio_wsproxy._urls import Target, parse_target
@@ -44,7 +45,13 @@ def redirect_target(target: Target, refusal: ServerRejected) -> Target | None:
         return replace(new, username=target.username, password=target.password)
     else:
         return new
-    raise HandshakeError(f"the server {target.url} redirects to {shown_url(location)}, {problem}")
+    what = words(
+        "the server {url} redirects to {location}, {problem}",
+        url=target.url,
+        location=shown_url(location),
+        problem=problem,
+    )
+    raise failed(HandshakeError, Failure(Kind.REFUSED, "upgrade", what))
 
 
 def headers_for(headers: HeaderPairs, old: Target, new: Target) -> HeaderPairs:

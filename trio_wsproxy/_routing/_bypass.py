@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Protocol
 
-from trio_wsproxy._exceptions import ProxyConfigError, failed
-from trio_wsproxy._failures import Failure, Kind, words
+from trio_wsproxy._exceptions import misconfigured
+from trio_wsproxy._failures import words
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import HIDDEN, holds_secret
 from trio_wsproxy._urls import (
@@ -238,7 +238,7 @@ def _read_entry(text: str, source: str, shown: str, *, system: bool) -> BypassEn
         problem=problem,
         shown=shown,
     )
-    raise failed(ProxyConfigError, Failure(Kind.MISCONFIGURED, "config", what))
+    raise misconfigured(what)
 
 
 def _parse_entry(text: str, *, system: bool) -> BypassEntry:

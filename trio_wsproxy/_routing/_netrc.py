@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trio_wsproxy._exceptions import ProxyConfigError
+from trio_wsproxy._exceptions import misconfigured
 
 from ._system import netrc_file
 
@@ -31,12 +31,12 @@ def netrc_credentials(host: str) -> tuple[str, str] | None:
     try:
         entry = netrc.netrc(path).authenticators(host)
     except OSError as exc:
-        raise ProxyConfigError(f"{where} cannot be read: {exc.strerror}") from exc
+        raise misconfigured(f"{where} cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError:
-        raise ProxyConfigError(f"{where} is not UTF-8") from None
+        raise misconfigured(f"{where} is not UTF-8") from None
     except netrc.NetrcParseError as exc:
         # Its message may show the password that it has stumbled over.
-        raise ProxyConfigError(f"{where} is malformed in line {exc.lineno}") from None
+        raise misconfigured(f"{where} is malformed in line {exc.lineno}") from None
     if entry is None:
         return None
     login, account, password = entry

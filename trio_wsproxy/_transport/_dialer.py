@@ -33,11 +33,10 @@ from trio_wsproxy._auth import (
 )
 from trio_wsproxy._exceptions import (
     ProxyAuthenticationError,
-    ProxyConfigError,
     ProxyRejected,
-    failed,
+    misconfigured,
 )
-from trio_wsproxy._failures import Failure, Kind, Place, Words, words
+from trio_wsproxy._failures import Kind, Place, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, Certificate, StageLog
 from trio_wsproxy._routing import Route, netrc_credentials
@@ -145,9 +144,7 @@ def _check_addresses(route: Route) -> None:
                 authority=follower.authority,
             )
             remedy = words("use socks5:// if the proxy speaks it")
-            place = Place(hop.url, number)
-            failure = Failure(Kind.MISCONFIGURED, "config", what, remedy, place)
-            raise failed(ProxyConfigError, failure)
+            raise misconfigured(what, remedy, Place(hop.url, number))
 
 
 def _without_zone(host: str) -> str:

@@ -19,8 +19,8 @@ from typing import Literal
 from urllib.parse import quote
 
 from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
-from trio_wsproxy._exceptions import Headers, ProxyConfigError, failed
-from trio_wsproxy._failures import Failure, Kind, Topic, Value, words
+from trio_wsproxy._exceptions import Headers, misconfigured
+from trio_wsproxy._failures import Topic, Value, words
 from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._redaction import HIDDEN, shown_url
 
@@ -213,7 +213,7 @@ def _read(
     what = words(
         "{source}: {problem} (in {url!r})", source=source, problem=problem, url=shown_url(url)
     )
-    raise failed(ProxyConfigError, Failure(Kind.MISCONFIGURED, "config", what))
+    raise misconfigured(what)
 
 
 def _read_fields(

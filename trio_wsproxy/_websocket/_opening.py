@@ -18,8 +18,8 @@ from wsproto.events import AcceptConnection, Request
 from wsproto.extensions import Extension
 from wsproto.utilities import ProtocolError
 
-from trio_wsproxy._exceptions import HandshakeError, Headers, ServerRejected
-from trio_wsproxy._failures import Topic, words
+from trio_wsproxy._exceptions import HandshakeError, Headers, ServerRejected, failed
+from trio_wsproxy._failures import Failure, Kind, Topic, Words, words
 from trio_wsproxy._http import (
     FRAMING,
     Exchange,
@@ -223,22 +223,27 @@ def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
 
 def _failure(request: OpeningRequest, problem: Problem) -> HandshakeError:
     """Say what kept the server's answer away."""
-    server = f"the server {request.url}"
+    server = words("the server {url}", url=request.url)
     if problem.kind is ProblemKind.NOT_HTTP:
-        hint = "; use wss://" if problem.speaks == "TLS" else ""
-        return HandshakeError(f"{server} answered the WebSocket request with {problem.text}{hint}")
+        what = words(
+            "{server} answered the WebSocket request with {answer}",
+            server=server,
+            answer=problem.text,
+        )
+        remedy = words("use wss://") if problem.speaks == "TLS" else None
+        return _failed(Kind.OTHER_PROTOCOL, what, remedy)
     if problem.kind is ProblemKind.BROKEN_HEAD:
         return _not_a_handshake(request, problem.text)
     or_tls = ", or want TLS (wss://)" if request.url.startswith("ws://") else ""
-    question = f"does it speak WebSocket there{or_tls}?"
+    question = words("does it speak WebSocket there{or_tls}?", or_tls=or_tls)
     if problem.cause is not None:
-        return HandshakeError(
-            f"{server} broke the connection during the opening handshake; {question}"
+        how = words("broke the connection during the opening handshake")
+    else:
+        middle = "in the middle of" if problem.received else "without"
+        how = words(
+            "closed the connection {middle} an answer to the WebSocket request", middle=middle
         )
-    middle = "in the middle of" if problem.received else "without"
-    return HandshakeError(
-        f"{server} closed the connection {middle} an answer to the WebSocket request; {question}"
-    )
+    return _failed(Kind.CUT_OFF, words("{server} {how}", server=server, how=how), question)
 
 
 def _cause(problem: Problem) -> trio.BrokenResourceError | None:
@@ -248,7 +253,14 @@ def _cause(problem: Problem) -> trio.BrokenResourceError | None:
 
 
 def _not_a_handshake(request: OpeningRequest, problem: str) -> HandshakeError:
-    return HandshakeError(
-        f"the server {request.url} answered the WebSocket request with something that is "
-        f"not a WebSocket handshake: {problem}"
+    what = words(
+        "the server {url} answered the WebSocket request with something that is "
+        "not a WebSocket handshake: {problem}",
+        url=request.url,
+        problem=problem,
     )
+    return _failed(Kind.OTHER_PROTOCOL, what)
+
+
+def _failed(kind: Kind, what: Words, remedy: Words | None = None) -> HandshakeError:
+    return failed(HandshakeError, Failure(kind, "upgrade", what, remedy))
