@@ -50,7 +50,7 @@ PUBLIC = [
 
 
 # Members of public classes for other rooms, which the reference does not have.
-INTERNAL = {"decided_by", "spoken", "way"}
+INTERNAL = {"way"}
 
 
 def members(kind: type) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from trio_wsproxy._exceptions import told
 from trio_wsproxy._failures import Topic, Vocabulary
 from trio_wsproxy._redaction import escaped
-from trio_wsproxy._routing import Look, Route
+from trio_wsproxy._routing import Look, Route, spoken
 
 from ._console import Console
 
@@ -61,4 +61,4 @@ def route_as_typed(route: Route, arguments: argparse.Namespace) -> Route:
     if arguments.no_proxy:
         look = Look("--no-proxy", None, "a direct connection")
         return replace(route, source="--no-proxy", trail=(look,))
-    return route.spoken(OPTIONS)
+    return spoken(route, OPTIONS)

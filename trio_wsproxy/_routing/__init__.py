@@ -7,7 +7,7 @@ reader, ``_system``; what exempts a host from proxies is ``_bypass``.
 from ._bypass import BypassEntry, parse_bypass
 from ._netrc import netrc_credentials
 from ._resolve import ProxyArgument, resolve_proxy, resolve_target
-from ._route import Look, Route
+from ._route import Look, Route, decider, spoken
 from ._system import environment
 
 __all__ = [
@@ -15,9 +15,11 @@ __all__ = [
     "Look",
     "ProxyArgument",
     "Route",
+    "decider",
     "environment",
     "netrc_credentials",
     "parse_bypass",
     "resolve_proxy",
     "resolve_target",
+    "spoken",
 ]

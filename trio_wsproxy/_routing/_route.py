@@ -98,25 +98,10 @@ class Route:
     given: bool = False
     _said: tuple[tuple[int, Words], ...] = field(default=(), repr=False, compare=False)
 
-    def spoken(self, vocabulary: Vocabulary) -> Route:
-        """Call our options what ``vocabulary`` does."""
-        looks = list(self.trail)
-        for number, outcome in self._said:
-            looks[number] = replace(looks[number], outcome=outcome.render(vocabulary))
-        if not self.given:
-            return replace(self, trail=tuple(looks))
-        place = vocabulary[Topic.ARGUMENT]
-        return replace(self, source=place, trail=tuple(replace(x, place=place) for x in looks))
-
     @property
     def variable(self) -> str | None:
         """The environment variable that decided, if it was one."""
         return variable_of(self.source)
-
-    @property
-    def decided_by(self) -> Value:
-        """The source, for words about it."""
-        return Topic.ARGUMENT if self.given else self.source
 
     def explain(self) -> str:
         """Tell how this route was found, and draw it.
@@ -142,3 +127,19 @@ class Route:
         end = "WebSocket" if self.target.scheme in ("ws", "wss") else "stream"
         parts.append(f"{self.target.authority} {'─TLS→' if self.target.secure else '─→'} {end}")
         return "".join(parts)
+
+
+def decider(route: Route) -> Value:
+    """Give the source of a route, for words about it."""
+    return Topic.ARGUMENT if route.given else route.source
+
+
+def spoken(route: Route, vocabulary: Vocabulary) -> Route:
+    """Call our options in a route what ``vocabulary`` does."""
+    looks = list(route.trail)
+    for number, outcome in route._said:  # noqa: SLF001  # its own file
+        looks[number] = replace(looks[number], outcome=outcome.render(vocabulary))
+    if not route.given:
+        return replace(route, trail=tuple(looks))
+    place = vocabulary[Topic.ARGUMENT]
+    return replace(route, source=place, trail=tuple(replace(x, place=place) for x in looks))

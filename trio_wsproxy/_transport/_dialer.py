@@ -39,7 +39,7 @@ from trio_wsproxy._exceptions import (
 from trio_wsproxy._failures import Kind, Place, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, Certificate, StageLog
-from trio_wsproxy._routing import Route, netrc_credentials
+from trio_wsproxy._routing import Route, decider, netrc_credentials
 from trio_wsproxy._urls import Proxy, Target
 
 from ._hop import Hop, Stop, stops
@@ -140,7 +140,7 @@ def _check_addresses(route: Route) -> None:
                 "proxy {url} (from {source}) cannot be asked for {authority}: "
                 "SOCKS4 carries IPv4 addresses only",
                 url=hop.url,
-                source=route.decided_by,
+                source=decider(route),
                 authority=follower.authority,
             )
             remedy = words("use socks5:// if the proxy speaks it")
@@ -163,7 +163,7 @@ class _Dial:
         self, route: Route, options: DialOptions, log: StageLog, *, immediate: bool = False
     ) -> None:
         self._route = route
-        self.hops, self.server = stops(route.hops, route.target, route.decided_by)
+        self.hops, self.server = stops(route.hops, route.target, decider(route))
         self._stops: tuple[Stop, ...] = (*self.hops, self.server)
         self._options = options
         self._log = log
