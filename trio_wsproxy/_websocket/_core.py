@@ -357,12 +357,13 @@ class Core:
 
     def handle(self, event: Event) -> None:
         """Act on one event."""
-        if isinstance(event, (str, bytes)):
-            if not self._nobody_asks():
-                self.inbox.deliver(event)
-        elif isinstance(event, Fragment):
-            if not self._nobody_asks():
+        if isinstance(event, (str, bytes, Fragment)):
+            if isinstance(self.life.end, ConnectionClosedLocally):
+                return  # nobody will ask for it
+            if isinstance(event, Fragment):
                 self.inbox.collect(event)
+            else:
+                self.inbox.deliver(event)
         elif isinstance(event, PingReceived):
             self.outbox.put_pong(event.payload)
         elif isinstance(event, PongReceived):
@@ -375,9 +376,6 @@ class Core:
         else:
             assert isinstance(event, PeerBrokeProtocol)
             self._lose(Cause.PEER_BROKE_PROTOCOL, event.code, event.reason)
-
-    def _nobody_asks(self) -> bool:
-        return isinstance(self.life.end, ConnectionClosedLocally)
 
     # -- pings --------------------------------------------------------------------------
 
