@@ -7,16 +7,15 @@ sent, which is how all proxy protocols go.
 
 from __future__ import annotations
 
-import gc
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import trio
+from _left import open_sockets
 
 from trio_wsproxy import Proxy
 from trio_wsproxy._transport._hop import Hop
@@ -123,19 +122,6 @@ async def cancelled_after(
 async def rest_of(stream: trio.abc.Stream) -> bytes:
     """Read a stream to its end."""
     return b"".join([bytes(chunk) async for chunk in stream])
-
-
-def open_sockets() -> set[str]:
-    """Tell which sockets this process has open."""
-    files = Path("/proc/self/fd")
-    if files.is_dir():
-        links = set()
-        for file in files.iterdir():
-            with suppress(OSError):  # the one that lists them is gone by now
-                links.add(str(file.readlink()))
-        return {link for link in links if link.startswith("socket:")}
-    sockets = [one for one in gc.get_objects() if isinstance(one, socket.socket)]
-    return {f"{id(one)}" for one in sockets if one.fileno() != -1}
 
 
 def tasks() -> set[trio.lowlevel.Task]:
