@@ -20,6 +20,7 @@ ORDER = [
     "_version",
     "_public",
     "_lazy",
+    "_records",
     "_redaction",
     "_failures",
     "_http",

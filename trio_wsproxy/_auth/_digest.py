@@ -20,13 +20,13 @@ from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 ALGORITHMS = {"md5": "md5", "sha-256": "sha256", "sha-512-256": "sha512_256"}
 
 
-@dataclass
 class _Nonce:
     """What a challenge said, and how often it was answered (RFC 7616 section 3.3)."""
 
-    parameters: dict[str, str]
-    cnonce: str = field(default_factory=lambda: secrets.token_hex(16))
-    counter: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    def __init__(self, parameters: dict[str, str]) -> None:
+        self.parameters = parameters
+        self.cnonce = secrets.token_hex(16)
+        self.counter = itertools.count(1)
 
 
 @dataclass(frozen=True)

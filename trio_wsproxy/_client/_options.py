@@ -15,7 +15,6 @@ and docstring, and to what uses it: :class:`Plan`, or one of the two functions a
 
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from trio_wsproxy._auth import ProxyAuthArgument
@@ -312,7 +311,7 @@ def check_proxy_ssl_context(
     )
 
 
-_SETTINGS = tuple(field.name for field in fields(ConnectionSettings))
+_SETTINGS = ConnectionSettings._fields
 
 
 def connection_settings(values: Mapping[str, Any]) -> ConnectionSettings:

@@ -15,7 +15,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
@@ -138,13 +137,13 @@ def reconnecting_websocket_url(
     return hosted(begin)
 
 
-@dataclass
 class _Backoff:
     """How long to wait before the next attempt (exponential, with full jitter upwards)."""
 
-    first: float
-    most: float
-    failures: int = 0
+    def __init__(self, first: float, most: float) -> None:
+        self.first = first
+        self.most = most
+        self.failures = 0
 
     def next(self) -> float:
         """Count a failure and give the seconds to wait: half of them fixed, half random."""

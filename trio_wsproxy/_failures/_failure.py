@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from ._words import Vocabulary, Words, words
 
@@ -39,8 +38,7 @@ class Evidence(Protocol):
         """Give what may be shown of it, as what JSON has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Who failed: a proxy or the server.
 
     Attributes:
@@ -56,8 +54,7 @@ class Place:
 NOWHERE = Place()  # the server, or a setting that never became a proxy
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """All that is known about a failure.
 
     Attributes:

@@ -18,10 +18,11 @@ argument: ``raise ValueError(words("{option}: …", option=Topic.SUBPROTOCOLS))`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import TypeAlias
+
+from trio_wsproxy._records import Record
 
 
 class Topic(Enum):
@@ -83,8 +84,7 @@ PARAMETERS: Vocabulary = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Words:
+class Words(Record):
     """A message that is not worded yet; make it with :func:`words`.
 
     Attributes:
@@ -93,8 +93,11 @@ class Words:
 
     """
 
-    template: str
-    values: tuple[tuple[str, Value], ...] = ()
+    __slots__ = ("template", "values")
+
+    def __init__(self, template: str, values: tuple[tuple[str, Value], ...] = ()) -> None:
+        self.template = template
+        self.values = values
 
     def render(self, vocabulary: Vocabulary) -> str:
         """Put the words together.

@@ -20,7 +20,7 @@ import enum
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import h11
 import trio
@@ -50,8 +50,7 @@ class ProblemKind(enum.Enum):
     BROKEN_HEAD = enum.auto()  # a head, but not one that HTTP allows
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """Why there is no answer.
 
     Attributes:
@@ -70,8 +69,7 @@ class Problem:
     cause: trio.BrokenResourceError | None = None
 
 
-@dataclass(frozen=True)
-class FinalHead:
+class FinalHead(NamedTuple):
     """The head of a final answer, cut off and not yet read.
 
     Attributes:
@@ -84,8 +82,7 @@ class FinalHead:
     head: bytes
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """The head of a final answer, read.
 
     Attributes:
@@ -102,8 +99,7 @@ class Answer:
     promises_to_stay: bool
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """The body of a refusal.
 
     Attributes:

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import trio
 
+from trio_wsproxy._records import Record
 from trio_wsproxy._redaction import shown_head_lines
 
 from ._certificates import Certificate, read_certificate
@@ -30,8 +30,7 @@ from ._certificates import Certificate, read_certificate
 Details: TypeAlias = Mapping[str, Any]  # values are what JSON has
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(NamedTuple):
     """What a name resolved to."""
 
     found: tuple[str, ...]
@@ -41,8 +40,7 @@ class Addresses:
         return {"addresses": list(self.found)}
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Record):
     """What happened to one address.
 
     Attributes:
@@ -52,12 +50,14 @@ class Attempt:
 
     """
 
-    address: str
-    outcome: str = "given up"
+    __slots__ = ("address", "outcome")
+
+    def __init__(self, address: str, outcome: str = "given up") -> None:
+        self.address = address
+        self.outcome = outcome
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Attempts:
+class Attempts(NamedTuple):
     """What happened to all of them; there are more as long as the stage goes on."""
 
     each: list[Attempt]
@@ -72,8 +72,7 @@ class Attempts:
         return " / ".join(dict.fromkeys(attempt.outcome for attempt in self.each))
 
 
-@dataclass(frozen=True, slots=True)
-class HTTPAnswer:
+class HTTPAnswer(NamedTuple):
     """The head of an answer to ``CONNECT`` or to the upgrade."""
 
     head: bytes
@@ -84,8 +83,7 @@ class HTTPAnswer:
         return {"status": status, "headers": headers}
 
 
-@dataclass(frozen=True, slots=True)
-class SocksAnswer:
+class SocksAnswer(NamedTuple):
     """The first bytes of a SOCKS proxy's last answer."""
 
     reply: bytes

@@ -16,13 +16,13 @@ itself alone, and ``*.example.org`` and ``.example.org`` only what is below.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from trio_wsproxy._exceptions import misconfigured
 from trio_wsproxy._failures import words
 from trio_wsproxy._lazy import lazy_pattern
+from trio_wsproxy._records import Record
 from trio_wsproxy._redaction import HIDDEN, holds_secret
 from trio_wsproxy._urls import (
     Malformed,
@@ -64,9 +64,10 @@ class Rule(Protocol):
         """Tell whether a host, in its normal spelling, is covered."""
 
 
-@dataclass(frozen=True)
-class AllRule:
+class AllRule(Record):
     """``*``: every host."""
+
+    __slots__ = ()
 
     def covers(self, host: str) -> bool:
         """Tell whether a host is covered: it is."""
@@ -74,8 +75,7 @@ class AllRule:
         return True
 
 
-@dataclass(frozen=True)
-class DomainRule:
+class DomainRule(NamedTuple):
     """``example.org``: the name itself and everything below, at a label's edge."""
 
     name: str
@@ -85,8 +85,7 @@ class DomainRule:
         return host == self.name or host.endswith(f".{self.name}")
 
 
-@dataclass(frozen=True)
-class PatternRule:
+class PatternRule(NamedTuple):
     """``*.internal.*``, ``192.168.*``: a text in which ``*`` stands for any characters.
 
     A pattern of digits, dots and stars is about IPv4 addresses, and covers no name: ``10.*`` does
@@ -105,8 +104,7 @@ class PatternRule:
         return re.fullmatch(".*".join(parts), text) is not None
 
 
-@dataclass(frozen=True)
-class AddressRule:
+class AddressRule(NamedTuple):
     """``192.0.2.1``, ``2001:db8::1``: an IP literal, compared as an address."""
 
     address: IPv4Address | IPv6Address
@@ -116,8 +114,7 @@ class AddressRule:
         return self.address == _address(host)
 
 
-@dataclass(frozen=True)
-class NetworkRule:
+class NetworkRule(NamedTuple):
     """``10.0.0.0/8``, ``fd00::/8``: the IP literals of a network (CIDR)."""
 
     network: IPv4Network | IPv6Network
@@ -128,9 +125,10 @@ class NetworkRule:
         return address is not None and address in self.network
 
 
-@dataclass(frozen=True)
-class DotlessRule:
+class DotlessRule(Record):
     """``<local>``: names without a dot in them, as an intranet has."""
+
+    __slots__ = ()
 
     def covers(self, host: str) -> bool:
         """Tell whether a host is a name without dots."""
@@ -165,8 +163,7 @@ def is_loopback(host: str) -> bool:
 # --- lists -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class BypassEntry:
+class BypassEntry(NamedTuple):
     """One entry of a list: its text, its rule, and the port it is limited to, if any."""
 
     text: str
@@ -178,8 +175,7 @@ class BypassEntry:
         return self.port in (None, target.port) and self.rule.covers(target.host)
 
 
-@dataclass(frozen=True)
-class BypassList:
+class BypassList(NamedTuple):
     """A whole list.
 
     Attributes:

@@ -13,16 +13,15 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import NamedTuple
 
 __all__ = ["SystemSettings", "environment", "netrc_file", "operating_system_settings"]
 
 _INTERNET_SETTINGS = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 
 
-@dataclass(frozen=True)
-class SystemSettings:
+class SystemSettings(NamedTuple):
     """What the operating system says.
 
     Attributes:
@@ -34,7 +33,7 @@ class SystemSettings:
     """
 
     place: str
-    proxies: Mapping[str, str] = field(default_factory=dict)
+    proxies: Mapping[str, str] = MappingProxyType({})
     bypass: str = ""
     auto_config: bool = False
 

@@ -19,8 +19,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import trio
 
@@ -62,8 +61,7 @@ CURIOSITY = 3  # seconds to find out who signed a certificate; the error is know
 MakeProxyHeaders: TypeAlias = Callable[[Proxy, str], Awaitable[ProxyHeadersArgument | None]]
 
 
-@dataclass(frozen=True)
-class DialOptions:
+class DialOptions(NamedTuple):
     """How to dial, whatever the route.
 
     Attributes:
@@ -79,13 +77,17 @@ class DialOptions:
 
     """
 
-    proxy_ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
-    proxy_headers: HeaderPairs = field(default=(), repr=False)
+    proxy_ssl_context: ssl.SSLContext | None = None
+    proxy_headers: HeaderPairs = ()
     omitted_headers: frozenset[bytes] = frozenset()
-    make_headers: MakeProxyHeaders | None = field(default=None, repr=False)
-    proxy_auth: CheckedProxyAuth = field(default=(), repr=False)
+    make_headers: MakeProxyHeaders | None = None
+    proxy_auth: CheckedProxyAuth = ()
     local_address: str | None = None
     happy_eyeballs_delay: float | None = None
+
+    def __repr__(self) -> str:
+        """Show nothing of what is sent to proxies."""
+        return f"DialOptions(local_address={self.local_address!r}, …)"
 
 
 async def dial(

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import trio
 
@@ -32,13 +31,13 @@ from trio_wsproxy._failures import (
     Words,
     words,
 )
+from trio_wsproxy._records import Record
 from trio_wsproxy._urls import Proxy, Target
 
 from ._tls import TLSFailure, client_certificate_hint, tls_failure
 
 
-@dataclass(frozen=True)
-class Hop:
+class Hop(Record):
     """A proxy and its place.
 
     Attributes:
@@ -51,13 +50,16 @@ class Hop:
 
     """
 
-    proxy: Proxy
-    number: int
-    count: int
-    source: Value
+    __slots__ = ("count", "number", "proxy", "source")
 
-    tls_stage: Literal["proxy_tls"] = "proxy_tls"
-    trust: Topic = Topic.TRUST_PROXY
+    tls_stage: Final = "proxy_tls"
+    trust: Final = Topic.TRUST_PROXY
+
+    def __init__(self, proxy: Proxy, number: int, count: int, source: Value) -> None:
+        self.proxy = proxy
+        self.number = number
+        self.count = count
+        self.source = source
 
     @property
     def name(self) -> Words:
@@ -181,8 +183,7 @@ class Hop:
             raise self.broken(stage, doing, exc) from exc
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Record):
     """The target, at the end of all hops.
 
     Attributes:
@@ -194,12 +195,15 @@ class Server:
 
     """
 
-    target: Target
-    hops: tuple[Proxy, ...] = ()
+    __slots__ = ("hops", "target")
 
-    number: None = None
-    tls_stage: Literal["server_tls"] = "server_tls"
-    trust: Topic = Topic.TRUST_SERVER
+    number: Final = None
+    tls_stage: Final = "server_tls"
+    trust: Final = Topic.TRUST_SERVER
+
+    def __init__(self, target: Target, hops: tuple[Proxy, ...] = ()) -> None:
+        self.target = target
+        self.hops = hops
 
     @property
     def name(self) -> Words:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+
+from trio_wsproxy._records import Record
 
 from ._frames import FIN, measure
 
@@ -13,45 +14,55 @@ MAX_CONTROL_PAYLOAD = 125  # bytes, RFC 6455 section 5.5
 _USUAL_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, *range(3000, 5000)))
 
 
-@dataclass(frozen=True)
-class PingReceived:
+class PingReceived(Record):
     """The peer wants a pong with this payload."""
 
-    payload: bytes
+    __slots__ = ("payload",)
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
 
 
-@dataclass(frozen=True)
-class PongReceived:
+class PongReceived(Record):
     """The peer answers a ping."""
 
-    payload: bytes
+    __slots__ = ("payload",)
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
 
 
-@dataclass(frozen=True)
-class CloseReceived:
+class CloseReceived(Record):
     """The peer's close frame; 1005 stands for "no code" (RFC 6455 section 7.1.5)."""
 
-    code: int
-    reason: str
+    __slots__ = ("code", "reason")
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
 
 
-@dataclass(frozen=True)
-class PeerBrokeProtocol:
+class PeerBrokeProtocol(Record):
     """The peer sent what it must not send; ``code`` is the one to close with."""
 
-    code: int
-    reason: str
+    __slots__ = ("code", "reason")
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
 
 
-@dataclass(frozen=True)
-class Fragment:
+class Fragment(Record):
     """A piece of a message that is not complete in one piece, in order.
 
     ``last`` ends the message.
     """
 
-    data: str | bytes
-    last: bool
+    __slots__ = ("data", "last")
+
+    def __init__(self, data: str | bytes, last: bool) -> None:
+        self.data = data
+        self.last = last
 
 
 Event: TypeAlias = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import h11
 import trio
@@ -30,6 +30,7 @@ from trio_wsproxy._http import (
     ProblemKind,
     header_pairs,
 )
+from trio_wsproxy._records import Record
 from trio_wsproxy._redaction import shown_problem
 from trio_wsproxy._report import HTTPAnswer, Running
 
@@ -54,8 +55,7 @@ _INSTEAD = {
 }
 
 
-@dataclass(frozen=True)
-class OpeningRequest:
+class OpeningRequest(Record):
     """What the client asks for.
 
     Attributes:
@@ -67,13 +67,28 @@ class OpeningRequest:
 
     """
 
-    url: str
-    host: str
-    resource: str
-    subprotocols: tuple[str, ...] = ()
-    headers: HeaderPairs = ()
+    __slots__ = ("headers", "host", "resource", "subprotocols", "url")
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        url: str,
+        host: str,
+        resource: str,
+        subprotocols: tuple[str, ...] = (),
+        headers: HeaderPairs = (),
+    ) -> None:
+        self.url = url
+        self.host = host
+        self.resource = resource
+        self.subprotocols = subprotocols
+        self.headers = headers
+        self._check()
+
+    def __repr__(self) -> str:
+        """Show nothing of what may be a secret."""
+        return f"OpeningRequest(url={self.url!r}, …)"
+
+    def _check(self) -> None:
         """Refuse early, with a ValueError, what wsproto and h11 would refuse when it is sent."""
         if _can_be_sent(self.host, self.resource):
             return
@@ -102,8 +117,7 @@ def _can_be_sent(host: str, target: str) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class OpeningAnswer:
+class OpeningAnswer(NamedTuple):
     """What the server agreed to.
 
     Attributes:

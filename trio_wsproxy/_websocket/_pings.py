@@ -12,14 +12,12 @@ from __future__ import annotations
 import enum
 import math
 import random
-from dataclasses import dataclass, field
 
 import trio
 
 JITTER = 0.1  # of the interval, taken off at random, so that many connections do not ping at once
 
 
-@dataclass(slots=True)
 class PingInFlight:
     """A ping that was sent.
 
@@ -30,9 +28,12 @@ class PingInFlight:
 
     """
 
-    sent: float
-    answered: trio.Event = field(default_factory=trio.Event)
-    round_trip: float | None = None
+    __slots__ = ("answered", "round_trip", "sent")
+
+    def __init__(self, sent: float) -> None:
+        self.sent = sent
+        self.answered = trio.Event()
+        self.round_trip: float | None = None
 
 
 class Pings:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from trio_websocket import Endpoint
 from wsproto.extensions import Extension
@@ -18,8 +17,7 @@ if TYPE_CHECKING:  # this room knows nothing of routing, and of reports only tha
 Address: TypeAlias = tuple[str, int, bool] | str
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
+class ConnectionInfo(NamedTuple):
     """What the opening of a connection found out.
 
     Attributes:
@@ -58,8 +56,7 @@ class ConnectionInfo:
         return self.remote if isinstance(self.remote, str) else Endpoint(*self.remote)
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionSettings:
+class ConnectionSettings(NamedTuple):
     """How a connection behaves: checked options of :func:`open_websocket_url`."""
 
     ping_interval: float | None
