@@ -39,14 +39,14 @@ def install(session: nox.Session, *groups: str, package: str | None = None) -> N
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments behind ``--`` go to pytest."""
     install(session, "test", package=".[testing]")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session
 def quick(session: nox.Session) -> None:
     """Run the tests that start no other programs, in less than a minute."""
     install(session, "test", package=".[testing]")
-    session.run("python", "-m", "pytest", "-m", "not slow", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", "-m", "not slow", *session.posargs)
 
 
 @nox.session
@@ -54,7 +54,7 @@ def coverage(session: nox.Session) -> None:
     """Run the tests and see that they still cover what they did; subprocesses count."""
     install(session, "coverage", package=".[testing]")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
