@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import random
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from wsproto.events import CloseConnection, Ping, TextMessage
 
 from trio_wsproxy._exceptions import ConnectionLost
 from trio_wsproxy._websocket import _pings
-from trio_wsproxy._websocket._pings import JITTER, Keepalive, Verdict
+from trio_wsproxy._websocket._pings import JITTER, Keepalive, Pings, Verdict
 
 
 @pytest.fixture
@@ -247,3 +249,42 @@ async def test_the_keepalive_ends_with_the_connection(
     await ws.aclose()
     await wait_all_tasks_blocked()
     assert nursery.child_tasks == frozenset()
+
+
+def test_payloads_leave_the_programs_random_numbers_alone() -> None:
+    """Payloads and jitter neither take from the random module's state nor depend on it."""
+    payloads = []
+    for _ in range(2):
+        random.seed(1)
+        state = random.getstate()
+        pings = Pings()
+        payloads += [pings.fresh_payload() for _ in range(3)]
+        Keepalive(20, 20, 0).check(30, 0)
+        assert random.getstate() == state
+    assert len(set(payloads)) == 6
+    assert {len(payload) for payload in payloads} == {4}
+
+
+def test_payloads_cost_no_system_call_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of them come out of a few calls of the operating system."""
+    calls = 0
+    urandom = os.urandom
+
+    def counted(size: int) -> bytes:
+        nonlocal calls
+        calls += 1
+        return urandom(size)
+
+    monkeypatch.setattr(os, "urandom", counted)
+    pings = Pings()
+    assert len({pings.fresh_payload() for _ in range(1000)}) > 990
+    assert calls <= 5
+
+
+async def test_a_payload_in_flight_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever chance says."""
+    labels = iter([b"aaaa", b"aaaa", b"bbbb"])
+    monkeypatch.setattr(_pings, "random_label", lambda: next(labels))
+    pings = Pings()
+    pings.sent(pings.fresh_payload())
+    assert pings.fresh_payload() == b"bbbb"

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import enum
 import math
-import random
 
 import trio
+
+from ._frames import random_label
 
 JITTER = 0.1  # of the interval, taken off at random, so that many connections do not ping at once
 
@@ -54,8 +55,9 @@ class Pings:
 
     def fresh_payload(self) -> bytes:
         """Make a payload that no ping in flight has."""
+        # Neither from a generator that the program may have seeded, and counts on, nor a system call.
         while True:
-            payload = random.randbytes(4)  # noqa: S311  # a label, not a secret
+            payload = random_label()
             if payload not in self.in_flight:
                 return payload
 
@@ -147,4 +149,4 @@ class Keepalive:
 
 
 def _with_jitter(interval: float) -> float:
-    return interval * (1 - JITTER * random.random())  # noqa: S311  # not a secret
+    return interval * (1 - JITTER * int.from_bytes(random_label(), "big") / 2**32)
