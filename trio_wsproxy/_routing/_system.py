@@ -51,16 +51,21 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def netrc_file() -> str:
+def netrc_file() -> tuple[str, bool]:
     """Name the file with a user's passwords: the variable ``NETRC``, or ``~/.netrc``.
 
-    On Windows it may also be called ``_netrc``, as curl has it.
+    On Windows it may also be called ``_netrc``, as curl has it. Looking for it may take time.
+
+    Returns:
+      The path, and whether it is the usual one.
+
     """
     if path := os.environ.get("NETRC"):
-        return path
+        return path, False
     usual = os.path.join(os.path.expanduser("~"), ".netrc")  # noqa: PTH111, PTH118
     other = os.path.join(os.path.expanduser("~"), "_netrc")  # noqa: PTH111, PTH118
-    return other if not os.path.exists(usual) and os.path.exists(other) else usual  # noqa: PTH110
+    found = not os.path.exists(usual) and os.path.exists(other)  # noqa: PTH110
+    return other if found else usual, True
 
 
 def operating_system_settings(platform: str = sys.platform) -> SystemSettings | None:

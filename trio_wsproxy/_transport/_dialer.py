@@ -211,7 +211,7 @@ class _Dial:
             raise
 
     async def _http_tunnel(self, hop: Hop, authority: str) -> trio.abc.Stream:
-        schemes = self._schemes(hop)
+        schemes = await self._schemes(hop)
         headers, omitted = await self._headers(hop, authority)
         request = ProxyAuthRequest("CONNECT", authority, hop.proxy.host, hop.proxy.port)
         authentication = Authentication(schemes, request)
@@ -233,7 +233,7 @@ class _Dial:
                 raise
             await trio.aclose_forcefully(stream)
 
-    def _schemes(self, hop: Hop) -> tuple[ProxyAuth, ...]:
+    async def _schemes(self, hop: Hop) -> tuple[ProxyAuth, ...]:
         """Collect what there are credentials for; what belongs to the proxy itself goes first."""
         proxy = hop.proxy
         if proxy.username is not None:
@@ -241,7 +241,7 @@ class _Dial:
         chosen = proxy.auth or self._options.proxy_auth
         if chosen != "netrc":
             return chosen
-        found = netrc_credentials(proxy.host)
+        found = await netrc_credentials(proxy.host)
         return from_url(*found) if found else ()
 
     async def _headers(self, hop: Hop, authority: str) -> tuple[HeaderPairs, frozenset[bytes]]:
