@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from _cost import REPETITIONS, linear
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_wsproxy import ProxyChallenge
-from trio_wsproxy._auth._challenges import parse_challenges, parse_parameters
+from trio_wsproxy._auth._challenges import (
+    MAX_CHALLENGES,
+    MAX_ITEMS,
+    parse_challenges,
+    parse_parameters,
+)
 
 
 @pytest.mark.parametrize(
@@ -99,3 +105,32 @@ def test_parameters() -> None:
     """Proxy-Authentication-Info is a list of parameters, of whatever order."""
     text = 'nextnonce="a,b", qop=auth , ,"junk", rspauth="x"'
     assert parse_parameters(text) == {"nextnonce": "a,b", "qop": "auth", "rspauth": "x"}
+
+
+@pytest.mark.parametrize("repetition", REPETITIONS)
+def test_cost_is_linear(repetition: str) -> None:
+    """However a head is filled, reading the challenges of it costs what it weighs."""
+    assert linear(lambda text: parse_challenges([text.encode()]), repetition)
+    assert linear(lambda text: parse_challenges([b"A " + text.encode()]), repetition)
+    assert linear(lambda text: parse_challenges([b"a=" + text.encode()] * 2), repetition)
+    assert linear(lambda text: parse_challenges([text.encode() + b'" x']), repetition)
+    assert linear(parse_parameters, repetition)
+
+
+def test_reading_stops() -> None:
+    """Behind the last challenge that is kept nothing is read, nor behind so many items."""
+
+    def values(first: bytes) -> Any:
+        yield first
+        pytest.fail("one more header was read")
+
+    assert len(parse_challenges(values(b"A, " * (MAX_CHALLENGES + 1)))) == MAX_CHALLENGES
+    assert parse_challenges(values(b"=, " * MAX_ITEMS)) == []
+    assert len(parse_parameters(",".join(f"x{n}=y" for n in range(MAX_ITEMS + 1)))) == MAX_ITEMS
+
+
+def test_mark_that_is_not_closed() -> None:
+    """A quotation mark without an end takes the rest of its header, and of no other."""
+    values = [b'A x=y, z="open, B', b"C"]
+    assert parse_challenges(values) == [ProxyChallenge("A", {"x": "y"}), ProxyChallenge("C")]
+    assert parse_challenges([b'A x="y\\']) == [ProxyChallenge("A")]

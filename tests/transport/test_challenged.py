@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import functools
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +239,24 @@ async def test_other_refusal_behind_a_challenge() -> None:
     with pytest.raises(ProxyRejected, match="its rules forbid") as caught:
         await tunnel(peer, memory(DigestAuth("ada", "s")))
     assert type(caught.value) is ProxyRejected
+
+
+@pytest.mark.parametrize(("status", "reads"), [(401, 1), (407, 1), (403, 0), (502, 0), (200, 0)])
+async def test_challenges_are_read_where_they_mean_something(
+    status: int, reads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in Proxy-Authenticate is looked at in a 401 and a 407 only."""
+    seen: list[bytes] = []
+
+    def look(values: Iterable[bytes]) -> list[ProxyChallenge]:
+        seen.extend(values)
+        return []
+
+    monkeypatch.setattr("trio_wsproxy._transport._http_connect.parse_challenges", look)
+    peer = Peer(WRONG.replace(b"407", b"%d" % status))
+    with suppress(ProxyRejected):
+        await tunnel(peer, memory(DigestAuth("ada", "s")))
+    assert len(seen) == reads
 
 
 async def test_cancelled_at_each_checkpoint() -> None:

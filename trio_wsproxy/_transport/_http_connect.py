@@ -252,6 +252,8 @@ def _headers(
 
 
 def _challenges(answer: Answer) -> list[ProxyChallenge]:
+    if answer.status not in _AUTHENTICATION:
+        return []  # whatever stands there, nobody is asked for anything
     return parse_challenges(
         value for name, value in answer.headers if name == b"proxy-authenticate"
     )
