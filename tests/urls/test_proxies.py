@@ -121,6 +121,11 @@ def test_proxy_credentials(userinfo: str, username: str | None, password: str | 
         ("http://user:a?b@proxy", "%3F"),
         ("http://user:a#b@proxy", "%23"),
         ("http://user:a@b@proxy", "%40"),
+        ("http://good\\@evil", "%5C"),
+        ("http://DOMAIN\\user:pw@proxy", "%5C"),
+        ("http://pro\\xy", "backslash"),
+        ("http://" + "a" * 65536, "too long"),
+        ("hunter2://proxy", "scheme (not shown here) is not supported"),
         ("http://user:%ff@proxy", "not UTF-8"),
         ("http://a%3Ab:c@proxy", "user name with ':'"),
         ("http://a:b%00@proxy", "control characters in the credentials"),
@@ -139,6 +144,79 @@ def test_proxy_refused(url: str, problem: str) -> None:
     assert problem in str(info.value)
     assert info.value.__context__ is None
     assert (info.value.proxy, info.value.hop, info.value.stage) == (None, None, "config")
+
+
+PW = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        # swapped, and in all other orders
+        (f"proxy.corp:3128@ada:{PW}", "***"),
+        (f"http://proxy.corp:3128@ada:{PW}", "http://***"),
+        (f"http://proxy.corp@ada:{PW}", "http://***"),
+        ("ftp://proxy.corp:3128@ada.corp:1234", "ftp://***"),
+        ("ftp://proxy@ada.corp:1234", "ftp://***"),
+        (f"ada:{PW}:proxy.corp:3128", "***"),
+        (f"http://ada:{PW}:proxy.corp:3128", "http://***"),
+        (f"proxy.corp:3128:ada:{PW}", "***"),
+        (f"[::1]:3128:ada:{PW}", "***"),
+        (f"http://ada:{PW}", "http://***"),
+        (f"ada:{PW}", "***"),
+        ("ada:123456", "***"),
+        (f"ada:{PW}/proxy.corp:3128", "***"),
+        (f"ada/{PW}@proxy.corp:3128", "***"),
+        (f"proxy.corp:3128/ada:{PW}", "proxy.corp:3128/…"),
+        (f"proxy.corp:3128?{PW}", "proxy.corp:3128?…"),
+        (f"proxy.corp:3128#{PW}", "proxy.corp:3128#…"),
+        (f"proxy.corp:3128 ada:{PW}", "***"),
+        (f"proxy.corp:3128,ada:{PW}", "***"),
+        (f"proxy.corp;ada;{PW}", "***"),
+        (f"ada {PW} proxy.corp", "***"),
+        (f"http:/ada:{PW}", "***"),
+        (f"http:ada:{PW}", "***"),
+        (f"http//ada:{PW}@proxy.corp:3128", "***"),
+        (f"://ada:{PW}@proxy.corp:3128", "***"),
+        (f"http://http://ada:{PW}@proxy.corp:3128", "http://***"),
+        (f"http://ada:{PW}@", "http://***"),
+        (f"http://ada:{PW}%40proxy.corp", "http://***"),
+        (f"http://ada:p@{PW}@proxy.corp:3128", "http://***"),
+        (f"http://ada:{PW}\\@proxy.corp:3128", "http://***"),
+        (f"http://CORP\\ada:{PW}@proxy.corp:3128", "http://***"),
+        (f"'ada:{PW}@proxy.corp:3128", "***@proxy.corp:3128"),
+        (f"https_proxy=http://ada:{PW}@proxy.corp:3128", "***"),
+        (f"{PW}://proxy.corp:3128", "***://proxy.corp:3128"),
+        (f"{PW}://ada@proxy.corp:3128", "***://***"),
+        (f"ftp://{PW}@proxy.corp:3128", "ftp://***"),
+        # harmless, and proven to be
+        (f"ftp://ada:{PW}@proxy.corp:3128", "ftp://***@proxy.corp:3128"),
+        (f"htp://ada:{PW}@[::1]:3128", "htp://***@[::1]:3128"),
+        ("htp://proxy:3128/", "htp://proxy:3128/"),
+        ("http://proxy:65536", "http://***"),
+        ("proxy:3128/path", "proxy:3128/…"),
+        ("htp://BÜCHER.example", "htp://xn--bcher-kva.example"),
+        ("ftp://", "ftp://"),
+    ],
+)
+def test_only_what_is_harmless_is_shown(value: str, shown: str) -> None:
+    """Of a malformed value nothing is shown that is not proven to be no credential."""
+    with pytest.raises(ProxyConfigError) as info:
+        parse_proxy(value, source="here")
+    assert str(info.value).endswith(f"(in {shown!r})")
+    assert PW not in everything_told(info.value)
+    assert "1234" not in everything_told(info.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "meant"), [("htp", "http"), ("sock5", "socks5"), ("htttps", "https"), ("ftp", "")]
+)
+def test_scheme_that_was_meant(scheme: str, meant: str) -> None:
+    """A scheme that is nearly one is said to be meant."""
+    with pytest.raises(ProxyConfigError) as info:
+        parse_proxy(f"{scheme}://proxy", source="here")
+    assert (f"; {meant}:// was probably meant" in str(info.value)) is bool(meant)
+    assert f"{scheme!r} is not supported" in str(info.value)
 
 
 @pytest.mark.parametrize("length", [255, 1])

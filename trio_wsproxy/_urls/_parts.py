@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 from trio_wsproxy._redaction import has_controls
 
 from ._hosts import Malformed, percent_decode
 
+MAX_URL = 2**16  # characters; no server takes as many, nor has a header for credentials as many
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 BEHIND_AUTHORITY = re.compile(r"[/?#]")
+_DELIMITERS = frozenset("/?#@:\\")
 
 ENCODE_HINT = (
     "write '@' as %40, ':' as %3A, '/' as %2F, '?' as %3F, '#' as %23 and '%' as %25 "
@@ -21,6 +24,40 @@ def check_controls(text: str) -> None:
     """Refuse what no URL has in it, before anything is made of it."""
     if has_controls(text):
         raise Malformed("there are control characters, or bytes that are not UTF-8, in it")
+
+
+def check_length(text: str) -> None:
+    """Refuse what is longer than any URL is, before any time is spent on it."""
+    if len(text) > MAX_URL:
+        raise Malformed(f"it is too long; a URL has at most {MAX_URL:,} characters")
+
+
+def check_backslash(authority: str) -> None:
+    """Refuse a backslash before the path: to browsers it is a slash, to others a letter."""
+    if "\\" in authority:
+        raise Malformed(
+            "there is a backslash in it, which some programs take for the beginning of the path; "
+            "write it as %5C inside a user name or a password"
+        )
+
+
+def check_authority(authority: str) -> None:
+    """Refuse characters that let others find another host in a URL than is found here."""
+    check_backslash(authority)
+    if " " in authority.rpartition("@")[0]:  # a host has none anyway
+        raise Malformed(
+            "there is a blank before the host; write it as %20 inside a user name or a password"
+        )
+    # What IDNA makes a delimiter of (UTS 46 maps as NFKC does); each alone, for time's sake.
+    if not authority.isascii() and any(
+        set(normalize("NFKC", character)) & _DELIMITERS
+        for character in set(authority)
+        if not character.isascii()
+    ):
+        raise Malformed(
+            "there is a character before the path that looks like one of / ? # @ : and may be "
+            "taken for it; percent-encode it inside a user name or a password"
+        )
 
 
 def cut(text: str, characters: re.Pattern[str]) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_
 from trio_wsproxy._exceptions import Headers, misconfigured
 from trio_wsproxy._failures import Topic, Value, words
 from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
-from trio_wsproxy._redaction import HIDDEN, shown_url
+from trio_wsproxy._redaction import HIDDEN
 
 from ._hosts import (
     Malformed,
@@ -36,11 +36,14 @@ from ._parts import (
     BEHIND_AUTHORITY,
     ENCODE_HINT,
     SCHEME,
+    check_backslash,
     check_basic,
     check_controls,
+    check_length,
     cut,
     parse_userinfo,
 )
+from ._slips import nearest_scheme, shown_proxy, shown_scheme
 
 ProxyScheme = Literal["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
 
@@ -211,7 +214,7 @@ def _read(
     except Malformed as exc:
         problem = exc.problem
     what = words(
-        "{source}: {problem} (in {url!r})", source=source, problem=problem, url=shown_url(url)
+        "{source}: {problem} (in {url!r})", source=source, problem=problem, url=shown_proxy(url)
     )
     raise misconfigured(what)
 
@@ -244,6 +247,7 @@ def _parse_proxy_url(
     url: str, default_scheme: ProxyScheme
 ) -> tuple[ProxyScheme, str | None, str | None, str, int]:
     text = url.strip()
+    check_length(text)
     if not text:
         raise Malformed(
             words(
@@ -266,6 +270,7 @@ def _parse_proxy_url(
         )
     username, password = parse_userinfo(userinfo)
     authority, tail = cut(rest, BEHIND_AUTHORITY)
+    check_backslash(userinfo + authority)
     _check_tail(tail)
     host, port = split_host_port(authority)
     host = normalise_host(decode_host(host))
@@ -279,9 +284,12 @@ def _parse_proxy_scheme(text: str) -> ProxyScheme:
         raise Malformed(_PAC_HINT)
     scheme = next((scheme for scheme in _PROXY_PORTS if scheme == name), None)
     if scheme is None:
+        shown = repr(shown_scheme(text)) if shown_scheme(text) else "(not shown here)"
+        near = nearest_scheme(name)
         raise Malformed(
-            f"proxy URL scheme {text!r} is not supported; "
+            f"proxy URL scheme {shown} is not supported; "
             "use http, https, socks4, socks4a, socks5 or socks5h"
+            + (f"; {near}:// was probably meant" if near else "")
         )
     return scheme
 

@@ -28,8 +28,10 @@ from ._parts import (
     BEHIND_AUTHORITY,
     ENCODE_HINT,
     SCHEME,
+    check_authority,
     check_basic,
     check_controls,
+    check_length,
     cut,
     parse_userinfo,
 )
@@ -186,6 +188,7 @@ def _read_websocket_url(text: str) -> Target:
     scheme, rest = _split_target_scheme(text, ("ws", "wss"))
     authority, resource = cut(rest, BEHIND_AUTHORITY)
     try:
+        check_authority(authority)
         return _read_parts(scheme, authority, resource)
     except Malformed as exc:
         problem = exc.problem
@@ -214,6 +217,7 @@ def _read_tcp_url(text: str) -> Target:
     if "@" in rest:
         raise Malformed(f"{scheme}:// takes no credentials")
     authority, tail = cut(rest, BEHIND_AUTHORITY)
+    check_authority(authority)
     host, port = split_host_port(authority)
     if tail not in ("", "/") or port is None:
         raise Malformed(f"write {scheme}://host:port, with nothing behind the port")
@@ -221,6 +225,7 @@ def _read_tcp_url(text: str) -> Target:
 
 
 def _split_target_scheme(text: str, schemes: tuple[TargetScheme, ...]) -> tuple[TargetScheme, str]:
+    check_length(text)
     check_controls(text)
     match = SCHEME.match(text)
     names = " or ".join(f"{scheme}://" for scheme in schemes)

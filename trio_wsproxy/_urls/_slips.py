@@ -1,0 +1,83 @@
+"""What a proxy setting that cannot be used may have meant, and what of it may be shown.
+
+A malformed value may hold a password anywhere: ``user:password:host:port``, ``host:port@user:password``,
+``http://user:password``. No rule that looks for passwords finds them all, so here the rule is the other
+way round: shown is only what is proven to be harmless, a scheme that is one, and a host with a port
+where nothing else can stand. Messages name the variable or argument, so whoever may see the value
+finds it.
+"""
+
+from __future__ import annotations
+
+from trio_wsproxy._lazy import lazy_pattern
+from trio_wsproxy._redaction import HIDDEN
+
+from ._hosts import Malformed, bracketed, ip_literal, normalise_host, split_host_port
+from ._parts import BEHIND_AUTHORITY, SCHEME, cut
+
+# Schemes that people write into proxy settings; another word may be anything.
+_USUAL_SCHEMES = (
+    *("http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h", "socks6"),
+    *("ftp", "file", "ws", "wss", "tcp", "tls", "ssl", "ssh", "quic", "data", "proxy", "direct"),
+    *("pac", "pac+http", "pac+https", "pac+file"),
+)
+_NEARLY = 0.7  # of difflib's measure: "htp", "sock5", "hhttp" are near enough
+_LONGEST_SCHEME = 10
+# A user name and a password that is no port, so that this is no host:port before user:password.
+_CREDENTIALS = lazy_pattern(r"[^:/?#@\\]+:(?![0-9]{1,5}\Z)[^:/?#@\\]+")
+
+
+def shown_proxy(text: str) -> str:
+    """Show of a proxy setting that is malformed what is proven to be harmless.
+
+    Args:
+      text: The value as it stood there.
+
+    Returns:
+      The value, with ``***`` for credentials and for whatever may be some, and ``…`` for a path.
+
+    """
+    text = text.strip()
+    match = SCHEME.match(text)
+    rest = text[match.end() :] if match else text
+    start = f"{shown_scheme(match[1]) or HIDDEN}://" if match else ""
+    userinfo, at, address = rest.rpartition("@")
+    authority, tail = cut(address, BEHIND_AUTHORITY)
+    host = _address(authority)
+    if host is None:
+        return start + HIDDEN if rest else start
+    if not at:
+        return start + host + (tail if tail in ("", "/") else f"{tail[0]}…")
+    sure = not tail and ":" in authority and ("." in host or "[" in host)
+    if sure and _CREDENTIALS.fullmatch(userinfo):
+        return f"{start}{HIDDEN}@{host}"
+    return start + HIDDEN
+
+
+def shown_scheme(text: str) -> str:
+    """Give a scheme that is one, or nearly one; an empty text else, for it may be a secret."""
+    name = text.lower()
+    return text if name in _USUAL_SCHEMES or nearest_scheme(name) else ""
+
+
+def nearest_scheme(text: str) -> str:
+    """Give the scheme of a proxy that was probably meant by one that is none."""
+    if len(text) > _LONGEST_SCHEME:
+        return ""
+    import difflib  # for errors alone
+
+    supported = ("http", "https", "socks5h", "socks5", "socks4a", "socks4", "socks")
+    return next(iter(difflib.get_close_matches(text, supported, 1, _NEARLY)), "")
+
+
+def _address(authority: str) -> str | None:
+    """Bring a host with or without a port into its spelling; ``None`` if it is none."""
+    try:
+        host, port = split_host_port(authority)
+        name = normalise_host(host)
+    except Malformed:
+        return None
+    is_name = ip_literal(name.partition("%")[0]) is None
+    if authority.endswith(":") or (is_name and not any(map(str.isalpha, name))):
+        return None
+    return bracketed(name) + (f":{port}" if port else "")
