@@ -56,3 +56,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(slow) for slow in SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _imported() -> None:
+    """Import python-socks: the first dial that needs it would have another stage than all others."""
+    from trio_wsproxy._transport import _setup
+
+    _setup._import()

@@ -21,6 +21,7 @@ ORDER = [
     "_public",
     "_lazy",
     "_records",
+    "_threads",
     "_redaction",
     "_failures",
     "_http",

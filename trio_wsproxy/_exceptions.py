@@ -140,7 +140,7 @@ class ServerUnreachable(HandshakeError, OSError):
     tunnel. The original error is the ``__cause__``.
 
     Attributes:
-      stage (str): ``"resolve"``, ``"tcp"`` or ``"server_tls"``.
+      stage (str): ``"setup"``, ``"resolve"``, ``"tcp"`` or ``"server_tls"``.
 
     """
 
@@ -234,7 +234,7 @@ class ProxyError(HandshakeError, OSError):
         could be made out of the setting.
       hop (int | None): The place of the proxy in the chain, counted from 1, nearest first;
         ``None`` when nothing was dialed yet.
-      stage (str): What was going on: ``"config"``, ``"resolve"``, ``"tcp"``,
+      stage (str): What was going on: ``"config"``, ``"setup"``, ``"resolve"``, ``"tcp"``,
         ``"proxy_tls"``, ``"connect"`` or ``"socks"``.
 
     """

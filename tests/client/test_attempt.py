@@ -90,10 +90,9 @@ async def test_tls_context(network: Network, nursery: trio.Nursery) -> None:
         nursery.start_soon(be_good, network.replace_peer())
         async with open_websocket_url(url, context):
             pass
-    without, default, given = network.contexts
-    assert without is None
-    assert isinstance(default, ssl.SSLContext)
-    assert given is mine
+    assert network.contexts == [None, None, mine]
+    assert [route.target.secure for route in network.routes] == [False, True, True]
+    assert set(network.offers) == {("http/1.1",)}  # by the default context, where there is TLS
 
 
 # --- opening fails --------------------------------------------------------------------------

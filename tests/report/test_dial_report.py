@@ -254,8 +254,9 @@ async def test_failures_have_reports(certificates: Certificates, others: Certifi
                 async with open_websocket_url(url, proxy=hops):
                     pass
             report = caught.value.dial_report
-            assert [stage.name for stage in report.stages] == stages
-            assert [stage.ok for stage in report.stages] == [True] * (len(stages) - 1) + [False]
+            dialed = [stage for stage in report.stages if stage.name != "setup"]
+            assert [stage.name for stage in dialed] == stages
+            assert [stage.ok for stage in dialed] == [True] * (len(stages) - 1) + [False]
             assert report.error == f"{kind.__name__}: {caught.value}"
             assert str(caught.value) in " ".join(str(report).split())
             assert max(map(len, str(report).split("\n"))) <= 80
@@ -333,8 +334,8 @@ async def test_streams_have_reports(function: Any) -> None:
             trace=lambda event, stage: told.append((event, stage.name)),
         )
     report = caught.value.dial_report
-    assert [stage.name for stage in report.stages] == ["tcp"]
-    assert told == [("begin", "tcp"), ("end", "tcp")]
+    assert [stage.name for stage in report.stages if stage.name != "setup"] == ["tcp"]
+    assert told[-2:] == [("begin", "tcp"), ("end", "tcp")]
 
 
 async def test_given_stream_has_a_report(nursery: trio.Nursery) -> None:

@@ -26,6 +26,7 @@ class Network:
         self.peer = Peer(handshake=True)
         self.routes: list[Route] = []
         self.contexts: list[ssl.SSLContext | None] = []
+        self.offers: list[tuple[str, ...]] = []  # of ALPN, by default contexts
         self.options: DialOptions | None = None
         self.stall = False
 
@@ -36,12 +37,14 @@ class Network:
         log: StageLog,
         *,
         ssl_context: ssl.SSLContext | None = None,
+        alpn: tuple[str, ...] = (),
         immediate: bool = False,  # noqa: ARG002  # as the dialer has it
     ) -> trio.abc.Stream:
         """Stand in for the dialer."""
         self.options = options
         self.routes.append(route)
         self.contexts.append(ssl_context)
+        self.offers.append(alpn)
         waiting_for = "the TCP connection to the server example.org:80"
         with log.stage("tcp", None, "example.org:80", waiting_for):
             await trio.lowlevel.checkpoint()

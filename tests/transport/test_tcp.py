@@ -1,4 +1,4 @@
-"""TCP: from a name to addresses, and from addresses to one connection."""
+"""TCP: from addresses to one connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trio.testing import MockClock
 
 from trio_wsproxy._report._evidence import Attempt
 from trio_wsproxy._transport._prefixed_stream import PrefixedStream, with_prefix
-from trio_wsproxy._transport._tcp import connect_tcp, look_up, numeric_address, socket_of
+from trio_wsproxy._transport._tcp import connect_tcp, socket_of
 
 NEVER = float("inf")
 
@@ -184,21 +184,6 @@ def test_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt):
         trio.run(main)
     assert networks[0].open == 0
-
-
-@pytest.mark.parametrize(
-    ("host", "address"), [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("example.org", None)]
-)
-async def test_numeric_address(host: str, address: str | None) -> None:
-    """An IP address needs no name service, and a name is not one."""
-    infos = numeric_address(host, 80)
-    assert [entry[4][0] for entry in infos] == ([address] if address else [])
-
-
-async def test_look_up() -> None:
-    """Only stream sockets are asked for, and only of the family that is wanted."""
-    infos = await look_up("localhost", 80, socket.AF_INET)
-    assert {entry[:2] for entry in infos} == {(socket.AF_INET, socket.SOCK_STREAM)}
 
 
 async def test_socket_of() -> None:

@@ -26,18 +26,16 @@ from trio_wsproxy import (
 )
 from trio_wsproxy._failures import Kind, Topic
 from trio_wsproxy._transport._tls import (
-    HTTP_1_1,
     add_tls,
     check_client_context,
     client_certificate_hint,
-    default_context,
     explain_tls_failure,
 )
+from trio_wsproxy._transport._trust import forget_contexts
 from trio_wsproxy.testing import (
     Certificates,
     Reset,
     TCPServer,
-    open_echo_server,
     open_http_proxy,
     open_tcp_server,
 )
@@ -57,9 +55,9 @@ def trusted(
 ) -> Iterator[None]:
     """Let the platform's trust store be our CA, as an administrator would do it."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.write_pem(tmp_path).ca))
-    default_context.cache_clear()
+    forget_contexts()
     yield
-    default_context.cache_clear()
+    forget_contexts()
 
 
 async def echo(stream: trio.abc.Stream) -> None:
@@ -75,35 +73,6 @@ async def check_echo(stream: trio.abc.Stream) -> None:
 
 
 # --- contexts ----------------------------------------------------------------------------
-
-
-def test_default_context_is_made_once() -> None:
-    """There is one default context for each ALPN offer, and it checks certificates."""
-    assert default_context() is default_context()
-    assert default_context(HTTP_1_1) is default_context(HTTP_1_1)
-    assert default_context() is not default_context(HTTP_1_1)
-    assert default_context().check_hostname
-    assert default_context().verify_mode is ssl.CERT_REQUIRED
-
-
-async def test_default_context_is_made_once_for_all_connections(
-    certificates: Certificates, trusted: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two connections through TLS in TLS read the trust store once."""
-    made = []
-    create = ssl.create_default_context
-
-    def counting(*args: Any, **kwargs: Any) -> ssl.SSLContext:
-        made.append(1)
-        return create(*args, **kwargs)
-
-    monkeypatch.setattr(ssl, "create_default_context", counting)
-    async with open_echo_server(ssl_context=certificates.server_context()) as echo_server:
-        async with open_http_proxy(ssl_context=certificates.server_context()) as proxy:
-            for _ in range(2):
-                async with open_websocket_url(echo_server.url, proxy=proxy.url):
-                    pass
-    assert made == [1]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +186,7 @@ async def test_failed_handshake_closes_the_stream(then: Any) -> None:
     """After a handshake that fails the stream below is closed."""
     peer = Peer(b"", then=then)
     with pytest.raises(trio.BrokenResourceError):
-        await add_tls(peer, default_context(), "echo.test")
+        await add_tls(peer, ssl.create_default_context(), "echo.test")
     assert peer.closed
 
 
@@ -225,7 +194,7 @@ async def test_cancelled_handshake_closes_the_stream(autojump_clock: trio.abc.Cl
     """A handshake that is cancelled closes the stream below, too."""
     peer = Peer(b"", then="silence")
     with trio.move_on_after(5) as scope:
-        await add_tls(peer, default_context(), "echo.test")
+        await add_tls(peer, ssl.create_default_context(), "echo.test")
     assert scope.cancelled_caught
     assert peer.closed
 
@@ -234,7 +203,7 @@ async def test_name_that_tls_cannot_carry() -> None:
     """A name that is none is refused with words of its own, and the stream is closed."""
     peer = Peer()
     with pytest.raises(ValueError, match="leading dot") as caught:
-        await add_tls(peer, default_context(), ".test")
+        await add_tls(peer, ssl.create_default_context(), ".test")
     assert peer.closed
     failure = explain_tls_failure(caught.value, Topic.TRUST_SERVER)
     assert failure.kind is Kind.MISCONFIGURED

@@ -21,7 +21,7 @@ from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._report import StageLog, Trace, reporting
 from trio_wsproxy._routing import ProxyArgument, resolve_target
-from trio_wsproxy._transport import HTTP_1_1, DialOptions, default_context, dial, socket_of
+from trio_wsproxy._transport import HTTP_1_1, DialOptions, dial, socket_of
 from trio_wsproxy._urls import Target
 from trio_wsproxy._websocket import (
     Address,
@@ -177,10 +177,16 @@ async def _attempt(
     report.url, report.route = target.url, None
     report.route = route = resolve_target(target, proxy=plan.proxy)
     check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
-    context = (plan.ssl_context or default_context(HTTP_1_1)) if target.secure else None
     headers = plan.headers + _credentials(target, plan.headers)
     request = _request(target.url, target.host_header, target.resource, plan.subprotocols, headers)
-    stream = await dial(route, plan.dial_options, report.log, ssl_context=context, immediate=True)
+    stream = await dial(
+        route,
+        plan.dial_options,
+        report.log,
+        ssl_context=plan.ssl_context,
+        alpn=HTTP_1_1,
+        immediate=True,
+    )
     try:
         return await _upgrade(stream, request, plan.deflate, plan.settings, report, start_soon)
     except BaseException:

@@ -27,7 +27,9 @@ from trio_wsproxy._exceptions import (
     ProxyConfigError,
     ProxyRejected,
     ServerRejected,
+    failure_of,
 )
+from trio_wsproxy._failures import Kind
 from trio_wsproxy._urls import parse_target
 from trio_wsproxy._websocket import WebSocketConnection, attendant_of
 
@@ -60,6 +62,9 @@ def is_transient(exc: Exception) -> bool:
       what someone must mend: credentials, certificates, rules, addresses, arguments.
 
     """
+    failure = failure_of(exc)
+    if failure is not None and failure.kind is Kind.MISCONFIGURED:
+        return False  # ProxyConfigError; a variable of the environment
     if isinstance(exc, (ProxyConfigError, ProxyAuthenticationError)):
         return False
     if isinstance(exc, ServerRejected):

@@ -10,7 +10,7 @@ from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._http import ProxyHeadersArgument
 from trio_wsproxy._report import StageLog, Trace, reporting
 from trio_wsproxy._routing import ProxyArgument, resolve_target
-from trio_wsproxy._transport import MakeProxyHeaders, default_context, dial
+from trio_wsproxy._transport import MakeProxyHeaders, dial
 from trio_wsproxy._urls import Target, make_target
 
 from ._options import (
@@ -140,7 +140,7 @@ async def open_ssl_over_tcp_stream(
     stream = await _open_stream(
         make_target("tls", host, port),
         options,
-        ssl_context=ssl_context or default_context(),
+        ssl_context=ssl_context,
         https_compatible=https_compatible,
     )
     assert isinstance(stream, trio.SSLStream)  # dial() puts TLS on top where it gets a context

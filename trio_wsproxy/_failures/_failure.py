@@ -8,9 +8,19 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from ._words import Vocabulary, Words, words
 
-#: What goes on while a connection comes about; "config" is before anything is dialed.
+#: What goes on while a connection comes about, and when it ends; "config" is before anything is
+#: dialed, "setup" is what a dial needs of this machine: a trust store, python-socks.
 StageName: TypeAlias = Literal[
-    "config", "resolve", "tcp", "proxy_tls", "connect", "socks", "server_tls", "upgrade"
+    "config",
+    "setup",
+    "resolve",
+    "tcp",
+    "proxy_tls",
+    "connect",
+    "socks",
+    "server_tls",
+    "upgrade",
+    "close",
 ]
 
 
@@ -29,6 +39,7 @@ class Kind(Enum):
     CUT_OFF = auto()  # the connection ended in the middle
     OTHER_PROTOCOL = auto()  # the peer answered in another protocol, or a broken one
     TIMED_OUT = auto()  # the caller's time was over
+    EXHAUSTED = auto()  # this process or machine has no more descriptors, threads or memory
 
 
 class Evidence(Protocol):

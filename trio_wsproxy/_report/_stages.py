@@ -37,10 +37,10 @@ class Stage:
     """One step of a connection.
 
     Attributes:
-      name: ``"resolve"``, ``"tcp"``, ``"proxy_tls"``, ``"connect"``, ``"socks"``,
+      name: ``"setup"``, ``"resolve"``, ``"tcp"``, ``"proxy_tls"``, ``"connect"``, ``"socks"``,
         ``"server_tls"`` or ``"upgrade"``.
       hop: The proxy it concerns, counted from 1, nearest first; ``None`` for the server.
-      peer: Whom it is done with: ``"host:port"``, or the host to look up.
+      peer: Whom it is done with: ``"host:port"``, the host to look up, or what is set up.
       start: Seconds since the dial began.
       duration: Seconds it took; ``None`` while it goes on.
       ok: Whether it succeeded; ``None`` while it goes on.

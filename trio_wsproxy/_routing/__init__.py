@@ -8,13 +8,14 @@ from ._bypass import BypassEntry, parse_bypass
 from ._netrc import netrc_credentials
 from ._resolve import ProxyArgument, resolve_proxy, resolve_target
 from ._route import Look, Route, decider, spoken
-from ._system import environment
+from ._system import TLSSettings, environment, tls_settings
 
 __all__ = [
     "BypassEntry",
     "Look",
     "ProxyArgument",
     "Route",
+    "TLSSettings",
     "decider",
     "environment",
     "netrc_credentials",
@@ -22,4 +23,5 @@ __all__ = [
     "resolve_proxy",
     "resolve_target",
     "spoken",
+    "tls_settings",
 ]

@@ -16,7 +16,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import NamedTuple
 
-__all__ = ["SystemSettings", "environment", "netrc_file", "operating_system_settings"]
+__all__ = [
+    "SystemSettings",
+    "TLSSettings",
+    "environment",
+    "netrc_file",
+    "operating_system_settings",
+    "tls_settings",
+]
 
 _INTERNET_SETTINGS = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 
@@ -66,6 +73,34 @@ def netrc_file() -> tuple[str, bool]:
     other = os.path.join(os.path.expanduser("~"), "_netrc")  # noqa: PTH111, PTH118
     found = not os.path.exists(usual) and os.path.exists(other)  # noqa: PTH110
     return other if found else usual, True
+
+
+class TLSSettings(NamedTuple):
+    """What the environment says about TLS; empty values mean nothing, as for curl.
+
+    Attributes:
+      cert_file: The file of certificates to trust (``SSL_CERT_FILE``).
+      cert_dir: The directories of them (``SSL_CERT_DIR``).
+      key_log: The file to write the keys of TLS to (``SSLKEYLOGFILE``).
+
+    """
+
+    cert_file: str | None
+    cert_dir: str | None
+    key_log: str | None
+
+
+def tls_settings() -> TLSSettings:
+    """Look at the variables of OpenSSL and of the ssl module.
+
+    Returns:
+      Their values now.
+
+    """
+    get = os.environ.get
+    # As the ssl module has it; OpenSSL looks at its own whatever Python was told to ignore.
+    key_log = None if sys.flags.ignore_environment else get("SSLKEYLOGFILE")
+    return TLSSettings(get("SSL_CERT_FILE") or None, get("SSL_CERT_DIR") or None, key_log or None)
 
 
 def operating_system_settings(platform: str = sys.platform) -> SystemSettings | None:

@@ -33,29 +33,28 @@ from trio_wsproxy._auth import (
 from trio_wsproxy._exceptions import (
     ProxyAuthenticationError,
     ProxyRejected,
+    ProxyUnreachable,
+    ServerUnreachable,
     misconfigured,
 )
 from trio_wsproxy._failures import Kind, Place, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
-from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, Certificate, StageLog
+from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, StageLog
 from trio_wsproxy._routing import Route, decider, netrc_credentials
 from trio_wsproxy._urls import Proxy, Target
 
+from ._exhausted import exhaustion, is_exhausted
 from ._hop import Hop, Stop, stops
 from ._http_connect import DialAgain, open_connect_tunnel
-from ._tcp import AddressInfo, connect_tcp, look_up, numeric_address
+from ._names import AddressInfo, look_up, numeric_address
+from ._setup import Contexts, set_up
+from ._tcp import connect_tcp
 from ._tcp_stream import CAN_READ_AND_WRITE, TCPStream
 from ._tls import (
-    HTTP_1_1,
     add_tls,
     check_client_context,
-    default_context,
     explain_tls_failure,
-    is_unknown_issuer,
-    presented_certificates,
 )
-
-CURIOSITY = 3  # seconds to find out who signed a certificate; the error is known already
 
 # Called with the proxy and the authority that it is going to be asked for.
 MakeProxyHeaders: TypeAlias = Callable[[Proxy, str], Awaitable[ProxyHeadersArgument | None]]
@@ -96,6 +95,7 @@ async def dial(
     log: StageLog,
     *,
     ssl_context: ssl.SSLContext | None = None,
+    alpn: tuple[str, ...] = (),
     https_compatible: bool = True,
     immediate: bool = False,
 ) -> trio.abc.Stream:
@@ -105,7 +105,9 @@ async def dial(
       route: Hops and target.
       options: See :class:`DialOptions`.
       log: Is told each stage as it begins.
-      ssl_context: For TLS with the target; ``None`` means no TLS with it.
+      ssl_context: For TLS with the target; ``None`` means the default context where the target
+        wants TLS, and no TLS elsewhere.
+      alpn: What the default context offers to the target.
       https_compatible: For TLS with the target, as in :class:`trio.SSLStream`.
       immediate: Whether the stream at the bottom is to take and give without waiting, where that
         is possible: a :class:`TCPStream` in place of a :class:`trio.SocketStream`.
@@ -126,10 +128,20 @@ async def dial(
     for context in (ssl_context, options.proxy_ssl_context, *(p.ssl_context for p in route.hops)):
         check_client_context(context)
     walk = _Dial(route, options, log, immediate=immediate)
-    stream = await walk.reach(len(route.hops), target.host, target.port)
-    if ssl_context is None:
-        return stream
-    return await walk.add_tls(stream, walk.server, ssl_context, https_compatible=https_compatible)
+    given = Contexts(options.proxy_ssl_context, ssl_context)
+    try:
+        contexts = await set_up(walk.hops, walk.server, log, given, alpn)
+        walk.proxy_context = contexts.proxies
+        stream = await walk.reach(len(route.hops), target.host, target.port)
+        if contexts.server is None:
+            return stream
+        return await walk.add_tls(
+            stream, walk.server, contexts.server, https_compatible=https_compatible
+        )
+    except OSError as exc:
+        if not is_exhausted(exc):
+            raise
+        raise walk.exhausted(exc) from exc
 
 
 def _check_addresses(route: Route) -> None:
@@ -170,6 +182,16 @@ class _Dial:
         self._options = options
         self._log = log
         self._immediate = immediate and CAN_READ_AND_WRITE
+        self.proxy_context = options.proxy_ssl_context
+
+    def exhausted(self, exc: OSError) -> ProxyUnreachable | ServerUnreachable:
+        """Make the error for something that was used up in the stage that was going on."""
+        stage = self._log.running[-1].stage() if self._log.running else None
+        hop = stage.hop if stage is not None else None
+        stop = self.server if hop is None else self.hops[hop - 1]
+        why, remedy = exhaustion(exc)
+        name = stage.name if stage is not None else "setup"
+        return stop.unreachable(Kind.EXHAUSTED, name, why, remedy, None)
 
     async def reach(self, count: int, host: str, port: int) -> trio.abc.Stream:
         """Open a stream to ``host:port`` through the first ``count`` hops."""
@@ -202,8 +224,7 @@ class _Dial:
         )
         try:
             with self._log.stage("socks", hop.number, authority, waiting_for) as stage:
-                # python-socks takes a while to import, and most routes do without.
-                from ._socks import open_socks_tunnel
+                from ._socks import open_socks_tunnel  # imported already, see set_up()
 
                 return await open_socks_tunnel(stream, hop, host, port, stage)
         except BaseException:
@@ -257,7 +278,8 @@ class _Dial:
         stream = await self.reach(hop.number - 1, proxy.host, proxy.port)
         if proxy.scheme != "https":
             return stream
-        context = proxy.ssl_context or self._options.proxy_ssl_context or default_context(HTTP_1_1)
+        context = proxy.ssl_context or self.proxy_context
+        assert context is not None  # set_up() has seen to it
         return await self.add_tls(stream, hop, context)
 
     async def add_tls(
@@ -277,35 +299,13 @@ class _Dial:
                         stream, context, _without_zone(stop.host), https_compatible=https_compatible
                     )
                 except (trio.BrokenResourceError, ValueError) as exc:
-                    certificate = None
-                    if is_unknown_issuer(exc):
-                        walk = _Dial(self._route, self._options, StageLog())
-                        certificate = stage.evidence = await walk.presented_by(stop)
-                    failure = explain_tls_failure(exc, stop.trust, certificate)
-                    raise stop.distrusted(failure, certificate) from exc
+                    failure = explain_tls_failure(exc, stop.trust)
+                    raise stop.distrusted(failure, None) from exc
                 stage.evidence = TLS.of(tls)
                 return tls
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
-
-    async def presented_by(self, stop: Stop) -> Certificate | None:
-        """Look at the certificate of a stop, without trusting it.
-
-        A handshake that fails for its certificate does not show it, so this is another one, on
-        another connection, over which nothing is sent. The failure is known already: nothing that
-        happens here replaces it, nor does a deadline, of which this takes half of what is left.
-        """
-        now = trio.current_time()
-        patience = min(CURIOSITY, (trio.current_effective_deadline() - now) / 2)
-        if patience > 0:
-            with trio.move_on_after(patience), suppress(Exception):
-                return await self._reach_and_look(stop)
-        return None
-
-    async def _reach_and_look(self, stop: Stop) -> Certificate:
-        stream = await self.reach(stop.hops_before, stop.host, stop.port)
-        return (await presented_certificates(stream, _without_zone(stop.host)))[0]
 
     async def _connect_tcp(self, host: str, port: int) -> trio.abc.Stream:
         """Open the TCP connection to the first hop, or to the target of a direct route."""
@@ -326,6 +326,8 @@ class _Dial:
                         head_start=options.happy_eyeballs_delay,
                     )
                 except OSError as exc:
+                    if is_exhausted(exc):
+                        raise self.exhausted(exc) from exc
                     why = words("{outcomes}", outcomes=tried.outcomes)
                     remedy = words("is it running, and are its host and port right?")
                     raise stop.unreachable(Kind.NO_CONNECTION, "tcp", why, remedy, tried) from exc
@@ -354,6 +356,8 @@ class _Dial:
             try:
                 infos = await look_up(host, port, family)
             except OSError as exc:
+                if is_exhausted(exc):
+                    raise self.exhausted(exc) from exc
                 why = words(
                     "the name {host!r} has no address here ({error})",
                     host=host,

@@ -1,4 +1,4 @@
-"""TCP: from a name to addresses, from addresses to one connection, and back to its socket.
+"""TCP: from addresses to one connection, and back to its socket.
 
 Theory of operation
 -------------------
@@ -14,43 +14,20 @@ happened to which.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 import trio
 
 from trio_wsproxy._report import Attempt
 
+from ._exhausted import is_exhausted
+from ._names import AddressInfo, look_up, numeric_address
 from ._prefixed_stream import PrefixedStream
 from ._tcp_stream import TCPStream
 
 HEAD_START = 0.25  # seconds; RFC 8305 section 5 recommends it, and it is trio's default
-
-# What getaddrinfo gives: family, type, protocol, canonical name, socket address.
-AddressInfo: TypeAlias = tuple[int, int, int, str, Any]
-
-
-def numeric_address(host: str, port: int) -> list[AddressInfo]:
-    """Look up a host that is an IP address, which takes no time; empty if it is a name."""
-    try:
-        infos = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-        )
-    except OSError:
-        return []
-    return [*infos]
-
-
-async def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[AddressInfo]:
-    """Look up the addresses of a name.
-
-    Raises:
-      OSError: There are none.
-
-    """
-    return list(await trio.socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM))
 
 
 async def connect_tcp(
@@ -207,8 +184,13 @@ async def _bind(sock: trio.socket.SocketType, local_address: str, address: Any) 
     with suppress(OSError, AttributeError):
         sock.setsockopt(trio.socket.IPPROTO_IP, trio.socket.IP_BIND_ADDRESS_NO_PORT, 1)
     try:
-        await sock.bind((local_address, 0))
-    except OSError:
+        local = local_address
+        if not numeric_address(local, 0):  # trio would look it up in a thread that others need
+            local = (await look_up(local, 0, sock.family))[0][4][0]
+        await sock.bind((local, 0))
+    except OSError as exc:
+        if is_exhausted(exc):
+            raise
         raise OSError(
             f"local_address={local_address!r} is incompatible with remote address {address!r}"
         ) from None

@@ -1,4 +1,4 @@
-"""TLS layers: the contexts, the handshake, and the name of its failure.
+"""TLS layers: the handshake, and the name of its failure.
 
 TLS may stand on any stream, another TLS layer included, so ``https://`` proxies in front of
 ``wss://`` servers (TLS in TLS) need nothing special here.
@@ -6,7 +6,6 @@ TLS may stand on any stream, another TLS layer included, so ``https://`` proxies
 
 from __future__ import annotations
 
-import functools
 import ssl
 from typing import NamedTuple
 
@@ -14,25 +13,6 @@ import trio
 
 from trio_wsproxy._failures import Kind, Topic, Words, words
 from trio_wsproxy._report import Certificate, read_certificate
-
-HTTP_1_1 = ("http/1.1",)  # RFC 7301; CONNECT and the upgrade are HTTP/1.1 here, never h2
-
-
-@functools.cache
-def default_context(alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
-    """Return the process's default context, which trusts what the platform trusts.
-
-    Making one reads the platform's whole trust store, some 20 ms, so it is made once.
-
-    Args:
-      alpn: The protocols to offer. A context given by the user is never changed instead:
-        it may be in use elsewhere.
-
-    """
-    context = ssl.create_default_context()
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
-    return context
 
 
 def check_client_context(context: ssl.SSLContext | None) -> None:
