@@ -51,6 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.modules["trio_wsproxy._websocket._speedups"] = None  # type: ignore[assignment]
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy_is_known() -> None:
+    """Begin each test as a program begins: what proxies wanted in another one is forgotten."""
+    from trio_wsproxy._auth import forget_proxies  # not before pytest_configure
+
+    forget_proxies()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow, so that ``-m "not slow"`` leaves it out."""
     for item in items:

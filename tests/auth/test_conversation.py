@@ -57,19 +57,34 @@ class TicketConversation:
 BASIC, DIGEST = BasicAuth("u", "p"), DigestAuth("u", "p")
 
 
+IN_THE_CLEAR = REQUEST
+INSIDE_TLS = ProxyAuthRequest("CONNECT", "echo.test:443", "proxy.test", 3128, "https")
+
+
 @pytest.mark.parametrize(
-    ("schemes", "answers"),
+    ("schemes", "request_", "answers"),
     [
-        ([BASIC], ["Basic"]),
-        ([DIGEST, BASIC], ['nonce="s"', "Basic"]),
-        ([Ticket(), BASIC, DIGEST], ["Ticket echo.test:443 t", 'nonce="s"', "Basic"]),
-        ([], []),
+        ([BASIC], IN_THE_CLEAR, ["Basic"]),
+        ([DIGEST, BASIC], INSIDE_TLS, ['nonce="s"', "Basic"]),
+        ([DIGEST, BASIC], IN_THE_CLEAR, ['nonce="s"']),
+        (
+            [Ticket(), BASIC, DIGEST],
+            INSIDE_TLS,
+            ["Ticket echo.test:443 t", 'nonce="s"', "Basic"],
+        ),
+        ([Ticket(), BASIC, DIGEST], IN_THE_CLEAR, ["Ticket echo.test:443 t", 'nonce="s"']),
+        ([], IN_THE_CLEAR, []),
     ],
 )
-async def test_strongest_first(schemes: list[ProxyAuth], answers: list[str]) -> None:
-    """Of what is offered the strongest is taken for which there are credentials, then the next."""
+async def test_strongest_first(
+    schemes: list[ProxyAuth], request_: ProxyAuthRequest, answers: list[str]
+) -> None:
+    """Of what is offered the strongest is taken for which there are credentials, then the next.
+
+    But for Basic, where everybody could read it and the proxy has offered something stronger.
+    """
     schemes = [copy.copy(scheme) for scheme in schemes]
-    authentication = Authentication(schemes, REQUEST)
+    authentication = Authentication(schemes, request_)
     for expected in answers:
         assert await authentication.answer(parse_challenges([EVERYTHING]))
         assert expected.encode() in (authentication.value or b"")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import sys
+import threading
+from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from _said import REQUEST, said
 from _wire import ntlm_users
 
@@ -53,3 +57,62 @@ def test_pyspnego_is_missing(auth: ProxyAuth, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "spnego", None)
     with pytest.raises(ProxyConfigError, match=r"install trio-wsproxy\[negotiate\]"):
         auth.begin(REQUEST)
+
+
+async def test_nothing_of_it_happens_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import, context and each step belong to threads; a cancelled one is left to itself at once."""
+    pytest.importorskip("spnego")
+    seen: list[str] = []
+    may_end = threading.Event()
+
+    class Context:
+        complete = False
+
+        def step(self, _: bytes | None) -> bytes:
+            seen.append(threading.current_thread().name)
+            trio.from_thread.run_sync(scope.cancel)
+            may_end.wait()
+            return b"x"
+
+    def import_(_: str) -> Any:
+        seen.append(threading.current_thread().name)
+        return lambda *_, **__: Context()
+
+    monkeypatch.setattr("trio_wsproxy._auth._spnego._spnego_client", import_)
+    conversation = NegotiateAuth().begin(REQUEST)
+    with trio.CancelScope() as scope:
+        await said(conversation.answer(ProxyChallenge("Negotiate")))
+    assert scope.cancelled_caught
+    assert len(seen) == 2
+    assert threading.current_thread().name not in seen
+    may_end.set()
+
+
+async def test_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tickets are waited for, trio's threads for all others are free."""
+    pytest.importorskip("spnego")
+    may_end = threading.Event()
+    monkeypatch.setattr(
+        "trio_wsproxy._auth._spnego.SpnegoConversation._step", lambda *_: may_end.wait() and b"x"
+    )
+    limiter = trio.to_thread.current_default_thread_limiter()
+    async with trio.open_nursery() as nursery:
+        for _ in range(60):
+            answer = NegotiateAuth().begin(REQUEST).answer(ProxyChallenge("Negotiate"))
+            nursery.start_soon(said, answer)
+        await trio.testing.wait_all_tasks_blocked()
+        assert limiter.borrowed_tokens == 0
+        with trio.fail_after(5):
+            await trio.to_thread.run_sync(lambda: None)
+        nursery.cancel_scope.cancel()
+        may_end.set()
+
+
+async def test_pyspnego_lacks_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is there and cannot be imported, that is told like one that is missing."""
+    pytest.importorskip("spnego")
+    conversation = NegotiateAuth().begin(REQUEST)
+    monkeypatch.setitem(sys.modules, "spnego", None)
+    with pytest.raises(ProxyConfigError, match="needs pyspnego") as caught:
+        await said(conversation.answer(ProxyChallenge("Negotiate")))
+    assert caught.value.__cause__ is None

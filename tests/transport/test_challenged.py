@@ -432,6 +432,34 @@ def scripted_proxy(*, keep: bool = True) -> Any:
     return serving(ScriptedProxy(keep=keep))
 
 
+@pytest.mark.parametrize(
+    "auth", [BasicAuth("ada", "s3cret", require_tls=True), BearerAuth("s3cret", require_tls=True)]
+)
+@pytest.mark.parametrize("chain", [False, True])
+async def test_nothing_is_sent_without_tls(auth: ProxyAuth, chain: bool) -> None:
+    """Who requires TLS for a password, is told before anything is dialed what to do."""
+    async with open_http_proxy() as first, open_http_proxy() as proxy:
+        hops: list[str | Proxy] = [first.url] if chain else []
+        hops.append(Proxy(proxy.url, auth=auth))
+        with pytest.raises(ProxyConfigError, match="use https:// for its scheme") as caught:
+            await open_tcp_stream("echo.test", 1, proxy=hops)
+        assert "s3cret" not in all_texts(caught.value)
+        assert proxy.url in str(caught.value)
+        assert not first.events
+        assert not proxy.events
+
+
+async def test_second_tunnel_shows_no_password() -> None:
+    """A URL's password is readable in the first tunnel only, where the proxy wants Digest."""
+    async with open_echo_server() as server, scripted_proxy() as proxy:
+        url = proxy.url.replace("//", "//ada:s3cret@")
+        for _ in range(2):
+            async with open_websocket_url(server.url, proxy=url) as ws:
+                await ws.send("x")
+        schemes = [(sent(request) or "").split(" ")[0] for request in proxy.requests]
+        assert schemes == ["Basic", "Digest", "Digest"]
+
+
 @pytest.mark.parametrize("keep", [True, False])
 async def test_websocket_behind_digest(keep: bool) -> None:
     """A WebSocket opens through a proxy that wants Digest, kept connection or not."""

@@ -2,7 +2,8 @@
 
 Each scheme is a :class:`ProxyAuth`: Basic, Digest, Bearer, Negotiate and NTLM, or a user's own. An
 :class:`Authentication` is the conversation of one hop: it knows the schemes that there are
-credentials for, and picks the one that answers. No I/O happens here, but for what pyspnego does
+credentials for, and picks the one that answers; what it finds out about a proxy is kept for the
+next one, in ``_memory``. No I/O happens here, but for what pyspnego does
 in a thread.
 """
 
@@ -10,6 +11,7 @@ from ._basic import BasicAuth, BearerAuth, basic
 from ._challenges import ProxyChallenge, parse_challenges
 from ._conversation import MAX_ROUNDS, Authentication, from_url
 from ._digest import DigestAuth
+from ._memory import forget_proxies
 from ._scheme import (
     CheckedProxyAuth,
     ProxyAuth,
@@ -36,6 +38,7 @@ __all__ = [
     "ProxyChallenge",
     "basic",
     "check_proxy_auth",
+    "forget_proxies",
     "from_url",
     "parse_challenges",
 ]

@@ -58,11 +58,15 @@ class BasicAuth(ProxyAuth):
     """User name and password, readable for everybody between here and the proxy (RFC 7617).
 
     They are sent in UTF-8, with the first request; as one of several schemes and not the
-    first of them, only when the proxy offers nothing better.
+    first of them, only when the proxy offers nothing better. Beside a better scheme they are not
+    sent in the clear to a proxy that has ever asked for that one since the program began.
 
     Args:
       username: May not have a ``:`` in it.
       password: The password.
+      require_tls: Whether to send them to ``https://`` proxies only. For an ``http://`` one it is
+        then as if this scheme had not been given; as the only one it is refused before anything is
+        sent. ``False`` by default.
 
     Raises:
       ProxyConfigError: Basic cannot carry these.
@@ -71,6 +75,7 @@ class BasicAuth(ProxyAuth):
 
     username: str
     password: str = field(repr=False)
+    require_tls: bool = field(default=False, kw_only=True)
     name = "Basic"
 
     def __post_init__(self) -> None:
@@ -88,10 +93,13 @@ class BearerAuth(ProxyAuth):
     Args:
       token: The token, or an async function without arguments that gives one; it is called
         for each tunnel, so it can renew what has expired.
+      require_tls: Whether to send it to ``https://`` proxies only, as RFC 6750 section 5.3 wants
+        it; see :class:`BasicAuth`. ``False`` by default.
 
     """
 
     token: str | Callable[[], Awaitable[str]] = field(repr=False)
+    require_tls: bool = field(default=False, kw_only=True)
     name = "Bearer"
 
     def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:  # noqa: ARG002  # any

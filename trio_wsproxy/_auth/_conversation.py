@@ -11,12 +11,14 @@ import inspect
 from collections.abc import Awaitable, Sequence
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
+from trio_wsproxy._failures import Place, words
 from trio_wsproxy._http import header_pairs
 from trio_wsproxy._redaction import shown_page
 
 from ._basic import BasicAuth
 from ._challenges import ProxyChallenge, as_sent
 from ._digest import ALGORITHMS, DigestAuth
+from ._memory import Known, known
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 from ._spnego import SpnegoConversation
 
@@ -50,30 +52,69 @@ class Authentication:
       schemes: Those there are credentials for; the first may speak before it is asked.
       request: What is to be authenticated.
 
+    Raises:
+      ProxyConfigError: None of them may be used without TLS, or a library is missing.
+
     Attributes:
       value: The value of ``Proxy-Authorization`` for the next request, or ``None``.
       rounds: How many requests were sent.
-      schemes: The names of the schemes there are credentials for.
+      schemes: The names of the schemes there are credentials for, and that may be used here.
+      said: The names of those that have spoken.
+      withheld: Whether Basic was asked for, and not sent in the clear.
       problem: Why a scheme could not answer, in words; or ``None``.
       cause: The error behind that, or ``None``.
 
     """
 
     def __init__(self, schemes: Sequence[ProxyAuth], request: ProxyAuthRequest) -> None:
-        self._conversations = [(auth.name, auth.begin(request)) for auth in schemes]
+        self._in_the_clear = request.proxy_scheme != "https"
+        usable = [auth for auth in schemes if not (self._in_the_clear and _requires_tls(auth))]
+        if schemes and not usable:
+            raise _without_tls(schemes, request)
+        self._conversations = [(auth.name, auth.begin(request)) for auth in usable]
+        self._known = known(request, _user(usable)) if usable else Known()
         self._current: ProxyAuthConversation | None = None
+        self._spoken = ""  # the name of its scheme
         self._challenge: ProxyChallenge | None = None
         self.value: bytes | None = None
         self.rounds = 0
-        self.schemes = tuple(auth.name for auth in schemes)
+        self.schemes = tuple(auth.name for auth in usable)
+        self.said: list[str] = []
+        self.withheld = False
         self.problem: str | None = None
         self.cause: Exception | None = None
 
     async def begin(self) -> None:
-        """Ask the first scheme whether it has something to say at once."""
-        if self._conversations and self.rounds == 0:
-            name, self._current = self._conversations[0]
-            self.value = await _checked(name, self._current.first())
+        """Say what there is to say unasked: by what opened the last tunnel, or the first scheme."""
+        if not self._conversations or self.rounds:
+            return
+        took = [pair for pair in self._conversations if pair[0].lower() == self._known.took]
+        for name, conversation in dict.fromkeys([*took, self._conversations[0]]):
+            if not self._may_say(name):
+                continue
+            value = await _checked(name, conversation.first())
+            if value is None and took and isinstance(conversation, SpnegoConversation):
+                # It is known to be taken, so the round in which it would be asked for is spared.
+                value = await self._ask(name, conversation, ProxyChallenge(name))
+            if value is not None:
+                self._say(name, conversation, value)
+                return
+
+    def _may_say(self, name: str) -> bool:
+        """Tell whether a scheme may be used, for everybody on the way can read Basic.
+
+        Who brings nothing but Basic, insists on it.
+        """
+        return not (
+            name.lower() == "basic"
+            and self._in_the_clear
+            and self._known.better
+            and any(other.lower() != "basic" for other in self.schemes)
+        )
+
+    def _say(self, name: str, conversation: ProxyAuthConversation, value: bytes) -> None:
+        self._current, self._spoken, self.value = conversation, name, value
+        self.said.append(name)
 
     @property
     def bound_to_connection(self) -> bool:
@@ -104,13 +145,17 @@ class Authentication:
         if self.rounds >= MAX_ROUNDS:
             return False
         for challenge in sorted(challenges, key=_strength, reverse=True):
-            for name, conversation in self._conversations:
+            for name, conversation in tuple(self._conversations):
                 if name.lower() != challenge.scheme.lower():
+                    continue
+                if not self._may_say(name):
+                    self.withheld = True
                     continue
                 value = await self._ask(name, conversation, challenge)
                 if value is not None:
-                    self._current, self._challenge = conversation, challenge
-                    self.value = value
+                    self._known.better = self._known.better or name.lower() != "basic"
+                    self._challenge = challenge
+                    self._say(name, conversation, value)
                     return True
         return False
 
@@ -124,6 +169,7 @@ class Authentication:
         except Exception as exc:  # GSSAPI and SSPI fail in many ways: another scheme may do
             if not isinstance(conversation, SpnegoConversation):
                 raise
+            self._conversations.remove((name, conversation))  # nor is it tried again
             self.cause = exc
             self.problem = f"{name} failed here ({type(exc).__name__}: {shown_page(str(exc))})"
             return None
@@ -132,6 +178,31 @@ class Authentication:
         """Tell the scheme that has spoken last that the tunnel is open."""
         if self._current is not None:
             self._current.accepted(headers)
+            self._known.took = self._spoken.lower()
+
+
+def _requires_tls(auth: ProxyAuth) -> bool:
+    return getattr(auth, "require_tls", False)
+
+
+def _without_tls(schemes: Sequence[ProxyAuth], request: ProxyAuthRequest) -> ProxyConfigError:
+    host, port = request.proxy_host, request.proxy_port
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    what = words(
+        "proxy {url} is spoken to without TLS, and {names} with require_tls=True is not sent that way",
+        url=url,
+        names=" and ".join(dict.fromkeys(auth.name for auth in schemes)),
+    )
+    remedy = words(
+        "use https:// for its scheme if it speaks TLS, or a scheme that shows no password, such as "
+        "DigestAuth"
+    )
+    return misconfigured(what, remedy, Place(url))
+
+
+def _user(schemes: Sequence[ProxyAuth]) -> str | None:
+    names = (getattr(auth, "username", None) for auth in schemes)
+    return next((name for name in names if name is not None), None)
 
 
 async def _checked(name: str, value: str | Awaitable[str | None] | None) -> bytes | None:

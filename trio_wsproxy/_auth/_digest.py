@@ -7,20 +7,20 @@ import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 from trio_wsproxy._exceptions import Headers
 
 from ._basic import check_credentials
 from ._challenges import ProxyChallenge, as_sent, parse_parameters
+from ._memory import known
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
 # RFC 7616 section 3.3, in its spelling; the strongest last. "-sess" variants are made from them.
 ALGORITHMS = {"md5": "md5", "sha-256": "sha256", "sha-512-256": "sha512_256"}
 
 
-class _Nonce:
+class Nonce:
     """What a challenge said, and how often it was answered (RFC 7616 section 3.3)."""
 
     def __init__(self, parameters: dict[str, str]) -> None:
@@ -34,8 +34,8 @@ class DigestAuth(ProxyAuth):
     """User name and password, proven without being sent (RFC 7616).
 
     MD5, SHA-256 and SHA-512-256, each also as ``-sess``, with quality of protection
-    ``auth``, or none as in RFC 2069. What the proxy has said is remembered, so that the next
-    tunnel through the same proxy is opened in one round.
+    ``auth``, or none as in RFC 2069. What the proxy has said is remembered as long as the program
+    runs, so that the next tunnel through the same proxy is opened in one round.
 
     Args:
       username: May not have a ``:`` in it.
@@ -48,9 +48,6 @@ class DigestAuth(ProxyAuth):
 
     username: str
     password: str = field(repr=False)
-    _nonces: dict[tuple[str, int], _Nonce] = field(
-        default_factory=dict, repr=False, compare=False, init=False
-    )
     name = "Digest"
 
     def __post_init__(self) -> None:
@@ -60,9 +57,6 @@ class DigestAuth(ProxyAuth):
         """See :meth:`ProxyAuth.begin`."""
         return _Digest(self, request)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"username": self.username, "password": self.password, "_nonces": {}}
-
 
 class _Digest:
     needs_same_connection = False
@@ -70,36 +64,35 @@ class _Digest:
     def __init__(self, auth: DigestAuth, request: ProxyAuthRequest) -> None:
         self._auth = auth
         self._request = request
-        self._key = (request.proxy_host, request.proxy_port)
+        self._known = known(request, auth.username)
         self._answered = False
 
     def first(self) -> str | None:
-        nonce = self._auth._nonces.get(self._key)  # noqa: SLF001  # the other half of this class
+        nonce = self._known.nonce
         return self._value(nonce) if nonce else None
 
     def answer(self, challenge: ProxyChallenge) -> str | None:
         stale = challenge.parameters.get("stale", "").lower() == "true"
-        self._auth._nonces.pop(self._key, None)  # noqa: SLF001
+        self._known.nonce = None
         if self._answered and not stale:
             return None
         if not can_answer_digest(challenge):
             return None
         self._answered = True
-        nonce = _Nonce(dict(challenge.parameters))
-        self._auth._nonces[self._key] = nonce  # noqa: SLF001
+        self._known.nonce = nonce = Nonce(dict(challenge.parameters))
         return self._value(nonce)
 
     def accepted(self, headers: Headers) -> None:
         """Take over the next nonce, if the proxy names one (RFC 7616 section 3.5)."""
-        nonce = self._auth._nonces.get(self._key)  # noqa: SLF001
+        nonce = self._known.nonce
         for name, value in headers:
             if nonce is not None and name == b"proxy-authentication-info":
                 following = parse_parameters(value.decode("utf-8", "replace")).get("nextnonce")
                 if following:
                     parameters = {**nonce.parameters, "nonce": following}
-                    self._auth._nonces[self._key] = _Nonce(parameters)  # noqa: SLF001
+                    self._known.nonce = Nonce(parameters)
 
-    def _value(self, nonce: _Nonce) -> str:
+    def _value(self, nonce: Nonce) -> str:
         return digest(
             self._auth.username,
             self._auth.password,

@@ -28,6 +28,8 @@ class ProxyAuthRequest:
         what Digest calls the ``uri``.
       proxy_host: The proxy's host, by which Kerberos knows it.
       proxy_port: The proxy's port.
+      proxy_scheme: ``"https"`` where TLS is spoken with it, so that nobody on the way reads along;
+        ``"http"`` (default) where not.
 
     """
 
@@ -35,6 +37,7 @@ class ProxyAuthRequest:
     target: str
     proxy_host: str
     proxy_port: int
+    proxy_scheme: str = "http"
 
 
 class ProxyAuthConversation(Protocol):

@@ -1,19 +1,27 @@
-"""Negotiate and NTLM, which pyspnego speaks; it is imported when somebody uses them."""
+"""Negotiate and NTLM, which pyspnego speaks; it is imported when somebody uses them.
+
+Each step of it may wait for a disk, a smart card or a KDC behind the network, and offers no way to
+wait otherwise, so it goes to a thread. A cancelled call leaves that thread to itself; a limiter of
+its own keeps those that hang from taking what others need, such as name look-ups.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from importlib.util import find_spec
 from typing import Any, cast
 
 import trio
 
-from trio_wsproxy._exceptions import Headers, misconfigured
+from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
 
 from ._challenges import ProxyChallenge
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
+
+THREADS = 20  # at once; half of what trio has for all others
+_limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("spnego_limiter")
 
 
 @dataclass(frozen=True)
@@ -77,14 +85,13 @@ class SpnegoConversation:
         request: ProxyAuthRequest,
     ) -> None:
         self._name = name
-        self._make = partial(
-            _spnego_client(name),
-            username,
-            password,
-            hostname=request.proxy_host,
-            service=service,
-            protocol=name.lower(),
-        )
+        _check_installed(name)
+        self._arguments = (username, password)
+        self._options = {
+            "hostname": request.proxy_host,
+            "service": service,
+            "protocol": name.lower(),
+        }
         self._context: Any = None
 
     def first(self) -> None:
@@ -97,25 +104,48 @@ class SpnegoConversation:
             token = base64.b64decode(challenge.token68 or "", validate=True)
         except ValueError:
             return None
-        # Kerberos asks its KDC over the network here, and offers no way to wait otherwise.
-        answer = await trio.to_thread.run_sync(self._step, token, abandon_on_cancel=True)
+        answer = await trio.to_thread.run_sync(
+            self._step, token, abandon_on_cancel=True, limiter=_own_limiter()
+        )
         return f"{self._name} {base64.b64encode(answer).decode('ascii')}" if answer else None
 
     def accepted(self, headers: Headers) -> None:
         pass
 
     def _step(self, token: bytes) -> bytes | None:
+        """Do all that takes time, in a thread: import, find credentials, ask Kerberos' KDC."""
         if self._context is None:
-            self._context = self._make()
+            self._context = _spnego_client(self._name)(*self._arguments, **self._options)
         return cast("bytes | None", self._context.step(token or None))
+
+
+def _own_limiter() -> trio.CapacityLimiter:
+    try:
+        return _limiter.get()
+    except LookupError:
+        limiter = trio.CapacityLimiter(THREADS)
+        _limiter.set(limiter)
+        return limiter
+
+
+def _check_installed(name: str) -> None:
+    """Refuse before anything is dialed, without the import itself: that takes 0.1 s."""
+    if find_spec("spnego") is None:
+        raise _missing(name)
 
 
 def _spnego_client(name: str) -> Callable[..., Any]:
     try:
         import spnego
     except ImportError:
-        raise misconfigured(
-            f"{name} authentication needs pyspnego: install trio-wsproxy[negotiate], or "
-            "trio-wsproxy[kerberos] for Kerberos outside of Windows"
-        ) from None
-    return spnego.client
+        pass  # it is there, as was seen before, but lacks something itself
+    else:
+        return spnego.client
+    raise _missing(name)
+
+
+def _missing(name: str) -> ProxyConfigError:
+    return misconfigured(
+        f"{name} authentication needs pyspnego: install trio-wsproxy[negotiate], or "
+        "trio-wsproxy[kerberos] for Kerberos outside of Windows"
+    )

@@ -234,7 +234,8 @@ class _Dial:
     async def _http_tunnel(self, hop: Hop, authority: str) -> trio.abc.Stream:
         schemes = await self._schemes(hop)
         headers, omitted = await self._headers(hop, authority)
-        request = ProxyAuthRequest("CONNECT", authority, hop.proxy.host, hop.proxy.port)
+        proxy = hop.proxy
+        request = ProxyAuthRequest("CONNECT", authority, proxy.host, proxy.port, proxy.scheme)
         authentication = Authentication(schemes, request)
         waiting_for = words(
             "the answer to CONNECT of {hop} for {authority}", hop=hop.name, authority=authority

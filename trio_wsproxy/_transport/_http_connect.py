@@ -102,7 +102,7 @@ async def open_connect_tunnel(
     if authentication is None:
         proxy = hop.proxy
         schemes = () if proxy.username is None else from_url(proxy.username, proxy.password or "")
-        request = ProxyAuthRequest("CONNECT", authority, proxy.host, proxy.port)
+        request = ProxyAuthRequest("CONNECT", authority, proxy.host, proxy.port, proxy.scheme)
         authentication = Authentication(schemes, request)
     pairs = _headers(hop, authority, headers, omitted)
     return await _Conversation(stream, hop, authority, pairs, authentication, stage).open()

@@ -15,6 +15,8 @@ from typing import Literal
 import h11
 import trio
 
+from trio_wsproxy._auth import forget_proxies
+
 from ._proxy import (
     Credentials,
     DialError,
@@ -98,6 +100,7 @@ async def open_http_proxy(
     except BaseException:
         listener.socket.close()
         raise
+    forget_proxies(proxy.port)  # what listened there before was another one
 
     async def serve(stream: trio.SocketStream) -> None:
         await _HTTPDialogue(proxy, stream).run()
