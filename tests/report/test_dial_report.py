@@ -322,6 +322,18 @@ async def test_malformed_setting_has_a_report(monkeypatch: pytest.MonkeyPatch) -
     assert SECRET not in texts(report)
 
 
+async def test_odd_settings_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An odd entry of no_proxy stops no connection, and stands in its report."""
+    monkeypatch.setenv("no_proxy", "/var/run/docker.sock,localhost")
+    async with open_echo_server() as server, open_websocket_url(server.url) as ws:
+        report = ws.dial_report
+    assert isinstance(report, DialReport)
+    drawn = " ".join(str(report).split())
+    assert "note: environment variable no_proxy: no sense can be made of" in drawn
+    assert "'/var/run/docker.sock' (this is not a network): ignored" in drawn
+    assert any("docker.sock" in look and "ignored" in look for look in report.as_dict()["looks"])
+
+
 @pytest.mark.parametrize("function", [open_tcp_stream, open_ssl_over_tcp_stream])
 async def test_streams_have_reports(function: Any) -> None:
     """Errors of the streams alone have one, too, and their stages are traced."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._routing import _system, resolve_proxy, resolve_target
+from trio_wsproxy._routing._resolve import _warn_once
 from trio_wsproxy._routing._system import SystemSettings
 from trio_wsproxy._urls import Proxy, make_target
 
@@ -143,8 +144,8 @@ def test_source(environ: Any, url: str, source: str) -> None:
         ({"https_proxy": "ftp://a"}, "environment variable https_proxy: "),
         ({"HTTPS_PROXY": "a:0"}, "environment variable HTTPS_PROXY: "),
         ({"ALL_PROXY": "http://a/proxy.pac"}, "environment variable ALL_PROXY: "),
-        ({"no_proxy": "10.0.0.0/99"}, "environment variable no_proxy: "),
-        ({"NO_PROXY": "[::1", "https_proxy": "a"}, "environment variable NO_PROXY: "),
+        ({"wss_proxy": "http:/a"}, "environment variable wss_proxy: "),
+        ({"NO_PROXY": "[::1", "https_proxy": "a:b"}, "environment variable https_proxy: "),
     ],
 )
 def test_malformed_setting(environ: Any, place: str) -> None:
@@ -152,6 +153,53 @@ def test_malformed_setting(environ: Any, place: str) -> None:
     with pytest.raises(ProxyConfigError) as info:
         resolve_proxy("wss://example.org", environ=environ)
     assert str(info.value).startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "expected"),
+    [
+        ({"no_proxy": "/docker.sock", "https_proxy": "a"}, "wss://h", [A]),
+        ({"no_proxy": "/docker.sock,h", "https_proxy": "a"}, "wss://h", []),
+        ({"no_proxy": "/docker.sock", "https_proxy": "a"}, "ws://localhost", []),
+        ({"no_proxy": "/docker.sock"}, "wss://h", []),
+        ({"NO_PROXY": "[::1,/docker.sock", "https_proxy": "a"}, "wss://[::1]", []),
+    ],
+)
+def test_odd_entry(
+    environ: Any, url: str, expected: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """An odd entry stops nothing; the explanation, a note and one record of the log name it."""
+    _warn_once.cache_clear()
+    for _ in range(2):
+        route = resolve_proxy(url, environ=environ)
+        assert [hop.url for hop in route.hops] == expected
+        (note,) = route.notes
+        variable = "NO_PROXY" if "NO_PROXY" in environ else "no_proxy"
+        assert note.startswith(f"environment variable {variable}: no sense can be made of ")
+        assert "'/docker.sock' (this is not a network)" in note
+        assert f"  {note}" in route.explain().splitlines()
+    assert [(r.name, r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("trio_wsproxy", "WARNING", note)
+    ]
+
+
+def test_odd_entries_of_the_system(system: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """So it is with the operating system's list."""
+    _warn_once.cache_clear()
+    system(proxies={"https": "http://a:80"}, bypass=r"172.19.0.0/40;*.local;\\server")
+    assert hops("wss://h") == [A]
+    assert hops("wss://x.local") == []
+    route = resolve_proxy("wss://172.19.0.1")
+    assert [hop.url for hop in route.hops] == [A]
+    (note,) = route.notes
+    assert note.startswith(f"{PLACE}, exceptions: no sense can be made of '172.19.0.0/40' (")
+    assert r"server' (a backslash is in no name): ignored" in note
+    assert len(caplog.records) == 1
+
+
+def test_a_given_proxy_has_no_notes() -> None:
+    """Where no list is looked at, nothing is odd in it."""
+    assert resolve_proxy("wss://h", proxy="a", environ={"no_proxy": "/"}).notes == ()
 
 
 def test_settings_not_looked_at_may_be_malformed() -> None:
@@ -267,7 +315,7 @@ def test_system_bypass_without_proxies(system: Any) -> None:
 
 @pytest.mark.parametrize(
     ("proxies", "bypass"),
-    [({"https": "ftp://a"}, ""), ({"https": "http://a"}, "10.0.0.0/99")],
+    [({"https": "ftp://a"}, ""), ({"https": "http://a:b"}, "10.0.0.0/99")],
 )
 def test_malformed_system_setting(system: Any, proxies: Any, bypass: str) -> None:
     """A malformed setting of the operating system is an error that names it."""

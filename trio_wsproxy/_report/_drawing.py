@@ -72,6 +72,8 @@ def draw(
     head = _wrapped(f"{url}: {outcome} after {_ms(total)}", "", width)
     if route is not None:
         head += _wrapped(f"route by {route.source}: {route.picture}", "  ", width)
+        for note in route.notes:
+            head += _wrapped(f"note: {note}", "  ", width)
     lines: list[Line] = []
     for stage in stages:
         lines.append(_row(stage, total or 1, width))

@@ -9,24 +9,30 @@ An IPv4-mapped IPv6 address (``::ffff:10.0.0.1``, RFC 4291 section 2.5.5.2) is t
 to every rule, for that is where its packets go; a zone (``%eth0``) is no part of an address.
 
 The two kinds of list differ in one thing. In ``no_proxy``, a name covers itself and all names
-below it, with or without a leading ``.`` or ``*.``. In the list of Windows or macOS, a name covers
-itself alone, and ``*.example.org`` and ``.example.org`` only what is below.
+below it, with or without a leading ``.``. In the list of Windows or macOS, a name covers itself alone,
+and ``.example.org`` only what is below, as ``*.example.org`` does in both.
+
+A list is shared by all programs of a machine, and not all of them read it alike. So an entry that makes
+no sense here covers nothing and stops nothing: it is odd, which whoever looks for a reason is told.
+
+A list is read in linear time, up to :data:`MAX_LIST` characters, and once for each value; a host is
+compared with all entries at each dial, which takes time that is linear in both.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import NamedTuple, Protocol
 
-from trio_wsproxy._exceptions import misconfigured
-from trio_wsproxy._failures import words
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._records import Record
-from trio_wsproxy._redaction import HIDDEN, holds_secret
+from trio_wsproxy._redaction import HIDDEN, escaped, holds_secret, shown_setting
 from trio_wsproxy._urls import (
     Malformed,
     Target,
+    bare_host,
     ip_literal,
     normalise_host,
     split_host_port,
@@ -40,6 +46,7 @@ __all__ = [
     "DomainRule",
     "DotlessRule",
     "NetworkRule",
+    "OddEntry",
     "PatternRule",
     "Rule",
     "is_loopback",
@@ -50,8 +57,19 @@ _MAPPED_IPV4 = IPv6Network("::ffff:0:0/96")
 _LOOPBACK_NETWORKS = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _URL_SCHEME = lazy_pattern(r"[a-z][a-z0-9+.\-]*://")
 _PATTERN = lazy_pattern(r"[a-z0-9_.*\-]+")
-_NUMERIC_PATTERN = lazy_pattern(r"[0-9.*]+")
+_NUMERIC_PATTERN = lazy_pattern(r"(?=[.*]*[0-9])[0-9.*]+")
+_RANGE = lazy_pattern(r"[0-9.*]+-[0-9.*\-]+")
+# What most entries are, found out in one step: a name whose last label is no number.
+_PLAIN = lazy_pattern(r"\.?((?:[a-z0-9_\-]{1,63}\.)*[a-z][a-z0-9_\-]{0,62})")
+_STARS = lazy_pattern(r"\*+")
 _SHORT_BASE = lazy_pattern(r"[0-9]+(?:\.[0-9]+){0,2}")
+
+MAX_LIST = 2**18  # characters; twice what Linux allows for all of a variable
+MAX_PATTERN = 512  # characters; a name has 253, and half of a pattern may be stars
+MAX_TOLD = 10  # odd entries that are named; more of them are counted
+MAX_ENTRY = 60  # characters of an odd entry that are shown
+LISTS = 8  # values that are kept; there are two at a time, and tests change them
+HOSTS = 64  # that were compared with a list, likewise
 
 
 # --- rules -------------------------------------------------------------------------------
@@ -100,8 +118,24 @@ class PatternRule(NamedTuple):
         if address is None and _NUMERIC_PATTERN.fullmatch(self.pattern):
             return False
         text = host if address is None else str(address)
-        parts = (re.escape(part) for part in self.pattern.split("*"))
-        return re.fullmatch(".*".join(parts), text) is not None
+        return _fits(self.pattern, text)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Find the parts between the stars, each as far to the left as it goes: that is enough."""
+    first, *others = pattern.split("*")
+    if not others:
+        return text == pattern
+    *middle, last = others
+    position, end = len(first), len(text) - len(last)
+    if position > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for part in middle:
+        position = text.find(part, position, end)
+        if position < 0:
+            return False
+        position += len(part)
+    return True
 
 
 class AddressRule(NamedTuple):
@@ -135,6 +169,7 @@ class DotlessRule(Record):
         return "." not in host and ip_literal(host) is None
 
 
+@lru_cache(HOSTS)  # each entry about addresses asks for it
 def _address(host: str) -> IPv4Address | IPv6Address | None:
     """The address that a host is, if it is one: without its zone, IPv4 taken out of IPv6."""
     address = ip_literal(host.partition("%")[0])
@@ -149,12 +184,13 @@ def is_loopback(host: str) -> bool:
     that Go and Chromium never send to a proxy either.
 
     Args:
-      host: A host in its normal spelling.
+      host: A host in its normal spelling; a trailing dot does not matter.
 
     Returns:
       Whether it is.
 
     """
+    host = bare_host(host)
     if DomainRule("localhost").covers(host):
         return True
     return any(NetworkRule(network).covers(host) for network in _LOOPBACK_NETWORKS)
@@ -170,9 +206,12 @@ class BypassEntry(NamedTuple):
     rule: Rule
     port: int | None = None
 
-    def covers(self, target: Target) -> bool:
-        """Tell whether a target is covered."""
-        return self.port in (None, target.port) and self.rule.covers(target.host)
+
+class OddEntry(NamedTuple):
+    """An entry that makes no sense: its text, fit to be shown, and why."""
+
+    text: str
+    problem: str
 
 
 class BypassList(NamedTuple):
@@ -182,72 +221,106 @@ class BypassList(NamedTuple):
       entries: The entries in their order.
       proxies_loopback: Whether the list has ``<-loopback>``, which switches off the rule that
         loopback hosts are never proxied.
+      odd: The entries that make no sense, and cover nothing.
+      shown: The list as it stood there, fit to be shown.
+      secret: Whether there seems to be a password in the list, so that no entry may be shown.
 
     """
 
     entries: tuple[BypassEntry, ...] = ()
     proxies_loopback: bool = False
+    odd: tuple[OddEntry, ...] = ()
+    shown: str = ""
+    secret: bool = False
 
     def find(self, target: Target) -> BypassEntry | None:
         """Find the first entry that covers a target."""
-        return next((entry for entry in self.entries if entry.covers(target)), None)
+        host, port = bare_host(target.host), target.port
+        for entry in self.entries:
+            if entry.port in (None, port) and entry.rule.covers(host):
+                return entry
+        return None
+
+    @property
+    def oddities(self) -> str:
+        """Name the odd entries and what is wrong with them; empty if there are none."""
+        told = [f"{odd.text!r} ({odd.problem})" for odd in self.odd[:MAX_TOLD]]
+        more = len(self.odd) - len(told)
+        if not told:
+            return ""
+        said = ", ".join([*told, f"and {more:,} more"] if more else told)
+        return f"no sense can be made of {said}: ignored"
 
 
-def parse_bypass(value: str, *, source: str, system: bool = False) -> BypassList:
+@lru_cache(LISTS)
+def parse_bypass(value: str, *, system: bool = False) -> BypassList:
     """Read a list of hosts to be reached without a proxy.
 
     Args:
       value: The list: commas or blanks between its entries.
-      source: Where the list stood, for messages.
       system: Whether it is the list of an operating system: ``;`` separates too, and a name
         covers itself alone.
 
     Returns:
-      The list.
-
-    Raises:
-      ProxyConfigError: An entry makes no sense; the message names source and entry.
+      The list; what makes no sense in it is in ``odd``.
 
     """
-    texts = [text for text in re.split(r"[\s,;]+" if system else r"[\s,]+", value) if text]
+    texts = re.split(r"[\s,;]+" if system else r"[\s,]+", value[: MAX_LIST + 1])
+    entries: list[BypassEntry] = []
+    odd: list[OddEntry] = []
     # With a password in the list, no entry can be told from a piece of it.
     secret = holds_secret(value)
-    return BypassList(
-        entries=tuple(
-            _read_entry(text, source, HIDDEN if secret else text, system=system)
-            for text in texts
-            if text.lower() != "<-loopback>"
-        ),
-        proxies_loopback=any(text.lower() == "<-loopback>" for text in texts),
-    )
+    proxies_loopback = False
+    if len(value) > MAX_LIST:
+        texts.pop()  # half an entry may cover more than a whole one
+        odd.append(OddEntry("…", f"of a list, {MAX_LIST:,} characters are read"))
+    for text in filter(None, texts):
+        if text.lower() == "<-loopback>":
+            proxies_loopback = True
+            continue
+        try:
+            entries.append(_parse_entry(text, system=system))
+        except Malformed as exc:
+            odd.append(OddEntry(HIDDEN if secret else _shown(text), _problem(text, exc)))
+    return BypassList(tuple(entries), proxies_loopback, tuple(odd), shown_setting(value), secret)
 
 
-def _read_entry(text: str, source: str, shown: str, *, system: bool) -> BypassEntry:
-    try:
-        return _parse_entry(text, system=system)
-    except Malformed as exc:
-        problem = exc.problem
-    what = words(
-        "{source}: {problem}; an entry is a name, an IP address, a network such as "
-        "10.0.0.0/8, host:port, [v6]:port or '*' (the entry is {shown!r})",
-        source=source,
-        problem=problem,
-        shown=shown,
-    )
-    raise misconfigured(what)
+def _shown(text: str) -> str:
+    return escaped(text if len(text) <= MAX_ENTRY else text[:MAX_ENTRY] + "…")
+
+
+# What is likely to be meant by an entry that makes no sense, by the first of these in it.
+_LIKELY = (
+    ("://", "a URL stands where a host belongs"),
+    ("$", "a variable was not put in"),
+    ("\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb", "quotation marks are a part of it"),
+    (";", "commas or blanks go between entries"),
+    ("\\", "a backslash is in no name"),
+)
+
+
+def _problem(text: str, exc: Malformed) -> str:
+    for marks, problem in _LIKELY:
+        if marks in text or (marks != "://" and any(mark in text for mark in marks)):
+            return problem
+    return str(exc).partition(";")[0]
 
 
 def _parse_entry(text: str, *, system: bool) -> BypassEntry:
     entry = text.lower()
+    if not system and len(entry) < MAX_PATTERN and (plain := _PLAIN.fullmatch(entry)):
+        return BypassEntry(text, DomainRule(normalise_host(plain[1])))
     if entry == "<local>":
         return BypassEntry(text, DotlessRule())
     if system:
         entry = _URL_SCHEME.sub("", entry, count=1)  # Windows lets one write http://host
+    if len(entry) > MAX_PATTERN:
+        raise Malformed("it is longer than any name")
     if "/" in entry:
         return BypassEntry(text, NetworkRule(_parse_network(entry)))
     # IPv6 without brackets has no port.
     host, port = (entry, None) if ip_literal(entry) else split_host_port(entry)
-    return BypassEntry(text, _parse_rule(host, system=system), port)
+    return BypassEntry(text, _parse_rule(_STARS.sub("*", host), system=system), port)
 
 
 def _parse_network(text: str) -> IPv4Network | IPv6Network:
@@ -271,15 +344,18 @@ def _parse_network(text: str) -> IPv4Network | IPv6Network:
 def _parse_rule(host: str, *, system: bool) -> Rule:
     if host == "*":
         return AllRule()
-    name = host.removeprefix("*").removeprefix(".") if host.startswith((".", "*.")) else host
+    if host and not any(map(str.isalnum, host)) and set(host) != set("*."):
+        raise Malformed("there is no letter and no digit in it")
+    if "." in host and _RANGE.fullmatch(host):
+        raise Malformed("this is a range of addresses; write a network, such as 10.0.0.0/24")
+    name = host.removeprefix(".")
     if "*" in name or (system and name != host):
         return PatternRule(_parse_pattern(f"*{host}" if host.startswith(".") else host))
-    host = name
-    host = normalise_host(host)
-    address = _address(host)
+    name = bare_host(normalise_host(name))
+    address = _address(name)
     if address is not None:
         return AddressRule(address)
-    return PatternRule(host) if system else DomainRule(host)
+    return PatternRule(name) if system else DomainRule(name)
 
 
 def _parse_pattern(text: str) -> str:
@@ -288,6 +364,6 @@ def _parse_pattern(text: str) -> str:
     pattern = ".".join(
         label if label.isascii() or "*" in label else normalise_host(label) for label in labels
     )
-    if not _PATTERN.fullmatch(pattern):
+    if not _PATTERN.fullmatch(pattern) or "" in labels or text == "*.":
         raise Malformed("this is not a pattern for names or IPv4 addresses")
     return pattern

@@ -19,11 +19,13 @@ An explicit ``proxy=`` wins over everything, the bypass rules included.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from trio_wsproxy._failures import PARAMETERS, Topic, words
-from trio_wsproxy._redaction import HIDDEN, holds_secret, shown_setting
+from trio_wsproxy._redaction import HIDDEN
 from trio_wsproxy._urls import (
     Proxy,
     ProxyScheme,
@@ -37,6 +39,8 @@ from trio_wsproxy._urls import (
 from . import _system
 from ._bypass import BypassList, is_loopback, parse_bypass
 from ._route import Look, Route, Trail, place_of
+
+logger = logging.getLogger("trio_wsproxy")
 
 __all__ = ["ProxyArgument", "resolve_proxy", "resolve_target"]
 
@@ -173,7 +177,7 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
     trail = Trail()
     source = _bypassed_by(target, variables, system, trail)
     if source is not None:
-        return Route((), target, source, tuple(trail))
+        return Route((), target, source, tuple(trail), notes=tuple(trail.notes))
     proxy, source = _proxy_from_environment(target, variables, trail)
     if proxy is None:
         if environ is not None:
@@ -182,7 +186,8 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
     if proxy is None:
         trail.append(Look("direct", None, "no proxy is set"))
     hops = () if proxy is None else (proxy,)
-    return Route(hops, target, source, tuple(trail), _said=tuple(trail.said.items()))
+    notes, said = tuple(trail.notes), tuple(trail.said.items())
+    return Route(hops, target, source, tuple(trail), notes=notes, _said=said)
 
 
 def _ignored_under_cgi(spelling: str, variables: Mapping[str, str]) -> bool:
@@ -221,16 +226,19 @@ def _bypassed_by(
 ) -> str | None:
     """Try the bypass rules; the source of the one that covers the target, if any does."""
     proxies_loopback = False
-    for place, source, value, bypass in _bypass_lists(target, variables, system):
+    for place, source, bypass in _bypass_lists(target, variables, system):
         entry = bypass.find(target)
+        outcome = f"covers {target.authority} with no entry" if bypass.shown else "not set"
         if entry is not None:
-            shown = HIDDEN if holds_secret(value) else entry.text
+            shown = HIDDEN if bypass.secret else entry.text
             outcome = f"the entry {shown!r} covers {target.authority}: direct"
-            trail.append(Look(place, shown_setting(value), outcome))
+        trail.append(Look(place, bypass.shown or None, outcome))
+        if bypass.odd:
+            trail.note(place, bypass.oddities)
+            _warn_once(trail.notes[-1])
+        if entry is not None:
             return source
         proxies_loopback = proxies_loopback or bypass.proxies_loopback
-        outcome = f"covers {target.authority} with no entry" if value else "not set"
-        trail.append(Look(place, shown_setting(value) or None, outcome))
     if not is_loopback(target.host):
         trail.append(Look(_LOOPBACK, None, f"{target.host} is no loopback host"))
     elif proxies_loopback:
@@ -241,19 +249,23 @@ def _bypassed_by(
     return None
 
 
+@lru_cache(32)  # a program that connects again and again says it once
+def _warn_once(note: str) -> None:
+    logger.warning("%s", note)
+
+
 def _bypass_lists(
     target: Target, variables: Mapping[str, str], system: _system.SystemSettings | None
-) -> Iterator[tuple[str, str, str, BypassList]]:
-    """Place, source, text and rules of each bypass list that counts."""
+) -> Iterator[tuple[str, str, BypassList]]:
+    """Place, source and rules of each bypass list that counts."""
     variable = _variable("no_proxy", variables)
     place = place_of("no_proxy") if variable is None else variable.place
     value = "" if variable is None else variable.value
-    yield place, place, value, parse_bypass(value, source=place)
+    yield place, place, parse_bypass(value)
     # Without a proxy to bypass, the list of the operating system does not matter.
     if system is not None and _system_proxy(target, system) is not None:
         place = f"{system.place}, exceptions"
-        bypass = parse_bypass(system.bypass, source=place, system=True)
-        yield place, _SYSTEM, system.bypass, bypass
+        yield place, _SYSTEM, parse_bypass(system.bypass, system=True)
 
 
 def _proxy_from_environment(

@@ -63,17 +63,24 @@ class Trail(list[Look]):
 
     Attributes:
       said: Outcomes that name an option of ours, by the place of their look in the trail.
+      notes: What is odd in a setting, and was passed over.
 
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.said: dict[int, Words] = {}
+        self.notes: list[str] = []
 
     def tell(self, place: str, outcome: Words) -> None:
         """Add a look whose outcome names an option of ours."""
         self.said[len(self)] = outcome
         self.append(Look(place, None, str(outcome)))
+
+    def note(self, place: str, outcome: str) -> None:
+        """Add a look at something odd, which reports and the log are to name, too."""
+        self.append(Look(place, None, outcome))
+        self.notes.append(str(self[-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,8 @@ class Route:
         ``"direct"`` if there was no setting at all.
       trail: Each place looked at, in order.
       given: Whether it was said by whoever wants the route, and not found in a setting.
+      notes: What was odd in a setting and is passed over, a line each: entries of ``no_proxy`` that
+        make no sense, for example. They stand in the trail, too.
 
     """
 
@@ -96,6 +105,7 @@ class Route:
     source: str
     trail: tuple[Look, ...] = ()
     given: bool = False
+    notes: tuple[str, ...] = ()
     _said: tuple[tuple[int, Words], ...] = field(default=(), repr=False, compare=False)
 
     @property

@@ -9,7 +9,7 @@ A WebSocket URL becomes a :class:`Target`, a proxy URL a :class:`Proxy`. Three r
 * A host has one spelling, that of :func:`normalise_host`.
 """
 
-from ._hosts import Malformed, ip_literal, normalise_host, split_host_port
+from ._hosts import Malformed, bare_host, ip_literal, normalise_host, split_host_port
 from ._proxies import Proxy, ProxyScheme, parse_proxy
 from ._targets import Target, TargetScheme, make_target, parse_target, parse_tcp_target
 
@@ -19,6 +19,7 @@ __all__ = [
     "ProxyScheme",
     "Target",
     "TargetScheme",
+    "bare_host",
     "ip_literal",
     "make_target",
     "normalise_host",

@@ -201,6 +201,11 @@ def authority_of(host: str, port: int) -> str:
     return f"{bracketed(host.partition('%')[0])}:{port}"
 
 
+def bare_host(host: str) -> str:
+    """Write a name without the dot that says that it is whole, for who compares names."""
+    return host.removesuffix(".")
+
+
 def bracketed(host: str) -> str:
     """Write a host as URLs have it: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host

@@ -128,7 +128,7 @@ def _clauses(
 
 
 def _entry_clause(route: Route, client: Client, value: str) -> str:
-    entry: BypassEntry | None = parse_bypass(value.strip(), source="").find(route.target)
+    entry: BypassEntry | None = parse_bypass(value.strip()).find(route.target)
     if entry is None:
         return ""
     texts = entries_of(value) if client is CURL else map(str.strip, value.split(","))
