@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import socket
+import sys
 import unicodedata
 import weakref
 from collections.abc import AsyncIterator
@@ -396,13 +397,14 @@ async def test_interception_names_the_issuer(
                 proxy_ssl_context=certificates.client_context() if where == "proxy" else None,
             ):
                 pass
-        assert "it was issued by 'O" in str(caught.value)
+        shown = sys.version_info >= (3, 13)  # before, Python does not tell
+        assert ("it was issued by 'O" in str(caught.value)) is shown
         assert "truststore" in str(caught.value)
         assert "SSL_CERT_FILE" in str(caught.value)
         report = caught.value.dial_report
         failed = report.stages[-1]
         assert failed.name == f"{where}_tls"
-        assert "trustme" in failed.details["issuer"]
+        assert ("trustme" in failed.details.get("issuer", "")) is shown
         # Nothing was sent to the server that is not trusted.
         assert echo.messages == []
         assert echo.connections == 0 or where == "server"

@@ -39,7 +39,7 @@ from trio_wsproxy._exceptions import (
 )
 from trio_wsproxy._failures import Kind, Place, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
-from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, StageLog
+from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, Certificate, StageLog
 from trio_wsproxy._routing import Route, decider, netrc_credentials
 from trio_wsproxy._urls import Proxy, Target
 
@@ -295,13 +295,19 @@ class _Dial:
         waiting_for = words("the TLS handshake with {stop}", stop=stop.name)
         try:
             with self._log.stage(stop.tls_stage, stop.number, stop.authority, waiting_for) as stage:
+                presented: list[Certificate] = []
                 try:
                     tls = await add_tls(
-                        stream, context, _without_zone(stop.host), https_compatible=https_compatible
+                        stream,
+                        context,
+                        _without_zone(stop.host),
+                        https_compatible=https_compatible,
+                        presented=presented,
                     )
                 except (trio.BrokenResourceError, ValueError) as exc:
-                    failure = explain_tls_failure(exc, stop.trust)
-                    raise stop.distrusted(failure, None) from exc
+                    certificate = stage.evidence = presented[0] if presented else None
+                    failure = explain_tls_failure(exc, stop.trust, certificate)
+                    raise stop.distrusted(failure, certificate) from exc
                 stage.evidence = TLS.of(tls)
                 return tls
         except BaseException:

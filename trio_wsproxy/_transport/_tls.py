@@ -7,12 +7,15 @@ TLS may stand on any stream, another TLS layer included, so ``https://`` proxies
 from __future__ import annotations
 
 import ssl
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple, cast
 
 import trio
 
 from trio_wsproxy._failures import Kind, Topic, Words, words
 from trio_wsproxy._report import Certificate, read_certificate
+
+MAX_CHAIN = 10  # certificates of a peer that are read; there are three as a rule
 
 
 def check_client_context(context: ssl.SSLContext | None) -> None:
@@ -39,6 +42,7 @@ async def add_tls(
     host: str,
     *,
     https_compatible: bool = True,
+    presented: list[Certificate] | None = None,
 ) -> trio.SSLStream[trio.abc.Stream]:
     """Put TLS on a stream and finish its handshake.
 
@@ -52,21 +56,52 @@ async def add_tls(
       https_compatible: As in :class:`trio.SSLStream`. ``True`` by default: most peers close
         without close_notify, and HTTP and WebSocket have their own end marks, so nothing is
         lost by not insisting on it.
+      presented: Gets the certificates of a peer that was refused for them, its own first, from
+        Python 3.13 on.
 
     Raises:
       trio.BrokenResourceError: The handshake failed; :func:`tls_failure` names the reason.
       ValueError: ``host`` cannot be a TLS server name.
 
     """
+    watched = _Watched(context)
     try:
         tls = trio.SSLStream(
-            stream, context, server_hostname=host, https_compatible=https_compatible
+            stream,
+            cast("ssl.SSLContext", watched),
+            server_hostname=host,
+            https_compatible=https_compatible,
         )
         await tls.do_handshake()
-    except BaseException:
+    except BaseException as exc:
+        if presented is not None and isinstance(tls_failure(exc), ssl.SSLCertVerificationError):
+            presented += watched.presented()
         await trio.aclose_forcefully(stream)
         raise
     return tls
+
+
+class _Watched:
+    """A context that remembers what trio has made of it, and hides: only that knows who was there.
+
+    It has what trio uses of a context, and so the one that it stands for is not changed.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._tls: ssl.SSLObject | None = None
+
+    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+        """As in :class:`ssl.SSLContext`."""
+        self._tls = self._context.wrap_bio(*args, **kwargs)
+        return self._tls
+
+    def presented(self) -> list[Certificate]:
+        """Give the certificates that the peer sent, trusted or not."""
+        ask = getattr(self._tls, "get_unverified_chain", list)  # from Python 3.13 on
+        with suppress(ValueError):  # OpenSSL has read it; we cannot
+            return [read_certificate(der) for der in (ask() or ())[:MAX_CHAIN]]
+        return []
 
 
 def tls_failure(exc: BaseException | None) -> ssl.SSLError | None:
@@ -76,12 +111,6 @@ def tls_failure(exc: BaseException | None) -> ssl.SSLError | None:
             return exc
         exc = exc.__cause__
     return None
-
-
-def is_unknown_issuer(exc: BaseException) -> bool:
-    """Tell whether a certificate was refused for nobody here knows who signed it."""
-    error = tls_failure(exc)
-    return isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _UNKNOWN_ISSUER
 
 
 async def presented_certificates(stream: trio.abc.Stream, host: str) -> list[Certificate]:
