@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 
 import pytest
 
 from trio_wsproxy._redaction import (
     escaped,
+    secret,
     shown_head,
     shown_page,
     shown_setting,
+    shown_subprotocols,
     shown_text,
     shown_url,
 )
@@ -134,14 +138,20 @@ def test_shown_setting(text: str, shown: str | None) -> None:
         (b"CONNECT a:443 HTTP/1.1\r\n\r\n", "CONNECT a:443 HTTP/1.1"),
         (b"GET /chat?token=s3 HTTP/1.1\r\n\r\n", "GET /chat?… HTTP/1.1"),
         (b"GET /? HTTP/1.1\r\n\r\n", "GET /?… HTTP/1.1"),
-        (b"HTTP/1.1 101 \r\nX: Authorization: y\n\n", "HTTP/1.1 101  | X: Authorization: y"),
-        (b"x\r\nAuthorization: Bearer s3\r\nY: z\r\n\r\n", "x | Authorization: *** | Y: z"),
+        (b"HTTP/1.1 101 \r\nVia: Authorization: y\n\n", "HTTP/1.1 101  | Via: Authorization: y"),
+        (b"HTTP/1.1 101 \r\nX: Authorization: s3\n\n", "HTTP/1.1 101  | X: ***"),
+        (b"x\r\nAuthorization: Bearer s3\r\nVia: z\r\n\r\n", "x | Authorization: *** | Via: z"),
         (b"x\r\nproxy-AUTHORIZATION:s3\r\n\r\n", "x | proxy-AUTHORIZATION: ***"),
         (b"x\r\nCookie: a=s3; b=s3\r\nCookie: s3\r\n\r\n", "x | Cookie: *** | Cookie: ***"),
         (b"x\r\nSet-Cookie : s3\r\n\r\n", "x | Set-Cookie : ***"),
-        (b"x\r\nSet-Cookie: s3;\r\n  path=s3\r\n\ts3\nY: z\r\n\r\n", "x | Set-Cookie: *** | Y: z"),
+        (
+            b"x\r\nSet-Cookie: s3;\r\n  path=s3\r\n\ts3\nvia: z\r\n\r\n",
+            "x | Set-Cookie: *** | via: z",
+        ),
         (b"x\r\nLocation: wss://u:s3@b/c?d=s3#e\r\n\r\n", "x | Location: wss://***@b/c?…"),
-        (b"x\r\nY: //b/c@d, a?s3 z\r\n\r\n", "x | Y: //b/c@d, a?… z"),
+        (b"x\r\nVia: //b/c@d, a?s3 z\r\n\r\n", "x | Via: //b/c@d, a?… z"),
+        (b"x\r\nY: //b/c@d, a?s3 z\r\n\r\n", "x | Y: ***"),
+        (b"x\r\nVia: //ada:s3/s3@h, z\r\n\r\n", "x | Via: //***@h, z"),
         (b"x\r\nLocation: /b#s3\r\nlink: </b>; x\r\n\r\n", "x | Location: /b#… | link: </b>; x"),
         (b"x\r\nLocation: //u:s3/s3@b/c d?s3 s3\r\n\r\n", "x | Location: //***@b/c d?…"),
         (b"x\r\nLocation:\r\n /b?s3\r\n s3\r\n\r\n", "x | Location: /b?…"),
@@ -155,10 +165,16 @@ def test_shown_setting(text: str, shown: str | None) -> None:
             'x | Proxy-Authenticate: Negotiate ***, NTLM ***, Basic realm="a b"',
         ),
         (b"x\r\nWWW-Authenticate: Negotiate, NTLM\r\n", "x | WWW-Authenticate: Negotiate, NTLM"),
-        (b"x\r\nY: \x1b[2J\xff\rz\r\n\r\n", "x | Y: ?[2J?z"),
-        (b"x\r\nX y: s3\r\nZ: z\r\n\r\n", "x | X y: *** | Z: z"),
+        (b"x\r\nServer: \x1b[2J\xff\rz\r\n\r\n", "x | Server: ?[2J?z"),
+        (b"x\r\nX y: s3\r\nDate: z\r\n\r\n", "x | X y: *** | Date: z"),
+        (b"x\r\ns3 without a colon\r\nDate: z\r\n\r\n", "x | *** | Date: z"),
         (b"x\r\nX\xffy:s3:s3\r\n s3\r\n: s3\r\n\r\n", "x | X?y: *** | : ***"),
-        (b"HTTP/1.1 200 a: b\r\n X: s3\r\nY : z\r\n\r\n", "HTTP/1.1 200 a: b |  X: *** | Y : z"),
+        (
+            b"HTTP/1.1 200 a: b\r\n X: s3\r\nVia : z\r\n\r\n",
+            "HTTP/1.1 200 a: b |  X: *** | Via : z",
+        ),
+        (b"x\r\nServer: " + b"z" * 1001, "x | Server: " + "z" * 1000 + "…"),
+        (b"x\r\nSec-WebSocket-Protocol: bearer, s3\r\n", "x | Sec-WebSocket-Protocol: bearer, ***"),
     ],
 )
 def test_shown_head(head: bytes, shown: str) -> None:
@@ -200,3 +216,55 @@ def test_escaped() -> None:
     assert escaped("a\nb\tc\rd", keep="\n\t") == "a\nb\tc\\rd"
     for text in ("naïve 日本 ✓ \\x1b", "👩\u200d💻", "nb\u00a0sp"):
         assert escaped(text) == text
+
+
+@pytest.mark.parametrize(
+    ("offered", "shown"),
+    [
+        ("graphql-transport-ws, graphql-ws", None),
+        ("v5.channel.k8s.io, v4.channel.k8s.io, channel.k8s.io", None),
+        ("ocpp2.0.1, ocpp1.6, mqttv3.1, v12.stomp, wamp.2.json, MBWS.huawei.com, xmpp, sip", None),
+        ("base64url.bearer.authorization.k8s.io.czNjcmV0", "base64url.bearer***"),
+        ("bearer, correct", "bearer, ***"),
+        ("access_token, s3,chat", "access_token, ***, chat"),
+        ("realtime, openai-insecure-api-key.sk-s3", "realtime, openai-insecure-api-key***"),
+        ("chat, eyJhbGciOiJIUzI1NiJ9.e30.s3", "chat, ***"),
+        ("9f86d081884c7d659a2feaa0c55ad015", "***"),
+    ],
+)
+def test_shown_subprotocols(offered: str, shown: str | None) -> None:
+    """Names of subprotocols are shown, tokens in their place are not."""
+    assert shown_subprotocols(offered) == (offered if shown is None else shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("see http://h/?a=//ada:s3@b", "see http://h/?…"),
+        ("http://ada:s3/s3@h/x", "http://***@h/x"),
+        ("http://h/@ada", "http://h/@ada"),
+        ("http://h:80/@ada http://[::1]:80/@ada", "http://h:80/@ada http://[::1]:80/@ada"),
+        ("http://h:1:ada:s3 http://[::1]:1:ada:s3", "http://h:1:*** http://[::1]:1:***"),
+        ("x//y//ada:s3@h", "x//y//***@h"),
+        ("http://" + "s3" * 40000 + "@h", "…"),
+        ("no http://ada:" + "s3" * 40000 + "@h", "no …"),
+    ],
+)
+def test_urls_in_words(text: str, shown: str) -> None:
+    """What may be a password is hidden whole, in a word that is too long as well."""
+    assert shown_page(text).strip() == shown
+
+
+def test_secrets_are_texts_that_hide() -> None:
+    """A secret is its text in every respect but one; nobody sees it in a container either."""
+    word, data = secret("s3cret"), secret(b"s3cret")
+    assert (word, data) == ("s3cret", b"s3cret")
+    assert (hash(word), hash(data)) == (hash("s3cret"), hash(b"s3cret"))
+    assert (f"{word}", word.encode(), data.decode()) == ("s3cret", b"s3cret", "s3cret")
+    assert "s3cret" not in repr([word, {data: (word,)}]) + str(data)
+    for kept in (word, data):
+        for other in (pickle.loads(pickle.dumps(kept)), copy.copy(kept), copy.deepcopy(kept)):
+            assert type(other) is type(kept)
+            assert other == kept
+        assert secret(kept) is kept
+    assert secret(None) is None

@@ -106,5 +106,5 @@ async def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
         await asked(Peer(REFUSAL))
     assert [record.getMessage() for record in caplog.records] == [
         "asks the peer: GET / HTTP/1.1 | Host: a | X-Mine: ***",
-        "the peer answers: HTTP/1.1 403 No way | X: y | Content-Length: 4",
+        "the peer answers: HTTP/1.1 403 No way | X: *** | Content-Length: 4",
     ]

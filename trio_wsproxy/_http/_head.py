@@ -17,6 +17,9 @@ from ._headers import FRAMING
 
 MAX_HEAD = 64 * 1024  # bytes; curl stops at 300 KiB, h11 at 16 KiB, IIS sends 16 KiB and more
 
+# h11 takes quadratic time over a run of them that ends in what no header may have in it: 23 s of
+# the event loop for 64 KiB. Bounded below, so that this expression does not.
+_LONG_BLANKS = re.compile(rb"[ \t]{16,}")
 _BLANK_LINE = re.compile(rb"\n\r?\n")  # LF alone ends a line too (RFC 9112 section 2.2)
 
 
@@ -44,7 +47,8 @@ class Head:
         """Take more bytes.
 
         Returns:
-          The head and the bytes behind it once the head is complete, else ``None``.
+          The head, with long runs of blanks shortened, and the bytes behind it once the head is
+          complete, else ``None``.
 
         Raises:
           NotHTTP: This cannot become an HTTP answer, or the head is larger than
@@ -61,7 +65,7 @@ class Head:
         if match is None:
             self._searched = max(0, len(self._buffer) - 2)  # the blank line may be cut in two
             return None
-        return bytes(self._buffer[:end]), bytes(self._buffer[end:])
+        return _LONG_BLANKS.sub(b" ", self._buffer[:end]), bytes(self._buffer[end:])
 
     @property
     def partial(self) -> bytes:
