@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from _network import Network, assert_nothing_left, be_good, our_tasks
 from _peer import Peer, Wire
 from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
@@ -165,6 +166,87 @@ async def test_wrap_client_stream_timeout(nursery: trio.Nursery, autojump_clock:
         await wrap_client_stream(nursery, wire, "example.org", "/", connect_timeout=3)
     assert trio.current_time() == 3
     assert wire.closed
+
+
+class Faulty(Wire):
+    """A stream that fails at its n-th operation, and when it is closed."""
+
+    def __init__(self, error: Exception, operation: str) -> None:
+        super().__init__()
+        self._error = error
+        self._operation = operation
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Fail, or send."""
+        if self._operation == "send":
+            raise self._error
+        await super().send_all(data)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002  # as trio has it
+        """Fail."""
+        raise self._error
+
+    async def aclose(self) -> None:
+        """Close, and complain."""
+        await super().aclose()
+        raise trio.BrokenResourceError("of closing")
+
+
+@pytest.mark.parametrize("operation", ["send", "receive"])
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (trio.ClosedResourceError(), "was closed on this side"),
+        (trio.BusyResourceError(), "is in use by another task"),
+        (trio.BrokenResourceError(), "broke the connection during the opening handshake"),
+        (OSError(5, "Input/output error\n\x1b"), r"failed \(\[Errno 5\] Input/output error\?\?\)"),
+    ],
+)
+async def test_wrap_client_stream_whose_stream_fails(
+    error: Exception, says: str, operation: str, nursery: trio.Nursery
+) -> None:
+    """What a stream of the user's raises in the handshake is the cause of a HandshakeError."""
+    wire = Faulty(error, operation)
+    with pytest.raises(HandshakeError, match=says) as caught:
+        await wrap_client_stream(nursery, wire, "example.org", "/")
+    assert caught.value.__cause__ is error
+    assert "example.org" in str(caught.value)
+    assert wire.closed
+    assert nursery.child_tasks == frozenset()
+
+
+@pytest.mark.parametrize("closes", ["before", "meanwhile"])
+async def test_wrap_client_stream_that_is_closed(
+    closes: str, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """So it is with trio's own streams, closed by the program before the call or during it."""
+    ours, _ = trio.testing.memory_stream_pair()
+    if closes == "before":
+        await ours.aclose()
+    else:
+        nursery.start_soon(close_later, ours)
+    with pytest.raises(HandshakeError, match="was closed on this side"):
+        await wrap_client_stream(nursery, ours, "example.org", "/")
+
+
+async def close_later(stream: trio.abc.Stream) -> None:
+    """Close a stream that somebody waits for."""
+    await trio.sleep(1)
+    await stream.aclose()
+
+
+async def test_wrap_client_stream_that_is_busy(nursery: trio.Nursery) -> None:
+    """And where another task reads from it."""
+    ours, _ = trio.testing.memory_stream_pair()
+
+    async def read() -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await ours.receive_some()
+
+    nursery.start_soon(read)
+    await trio.testing.wait_all_tasks_blocked()
+    with pytest.raises(HandshakeError, match="is in use by another task"):
+        await wrap_client_stream(nursery, ours, "example.org", "/")
 
 
 def press_ctrl_c() -> None:

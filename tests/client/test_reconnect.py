@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 import itertools
 import logging
+import math
 import signal
 import socket
 import ssl
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from _peer import CancelAtStep, Peer
 from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import MockClock
@@ -471,6 +473,47 @@ async def test_retry_after(
     assert network.delays == [delay]
 
 
+@pytest.mark.parametrize(
+    ("header", "options", "delay", "told"),
+    [
+        (b"999999999", {}, 3600, "(Retry-After asks for 999999999 s, max_retry_after is 3600 s)"),
+        (b"Fri, 31 Dec 9999 23:59:59 GMT", {}, 3600, "max_retry_after is 3600 s)"),
+        (b"1" + b"0" * 400, {}, 3600, "max_retry_after is 3600 s)"),
+        (b"3601", {}, 3600, "(Retry-After asks for 3601 s, max_retry_after is 3600 s)"),
+        (b"3600", {}, 3600, ""),
+        (b"90", {"max_retry_after": 30}, 30, "max_retry_after is 30 s)"),
+        (b"90", {"max_retry_after": 0}, 0.5, "max_retry_after is 0 s)"),
+        (b"90", {"max_retry_after": 90}, 90, ""),
+        (b"86400", {"max_retry_after": math.inf}, 86400, ""),
+    ],
+)
+@pytest.mark.parametrize("by", ["server", "proxy"])
+async def test_retry_after_is_capped(
+    *,
+    by: str,
+    header: bytes,
+    options: dict[str, float],
+    delay: float,
+    told: str,
+    network: Network,
+    autojump_clock: MockClock,
+    steady: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No peer makes the loop wait longer than max_retry_after, and the log says what it wanted."""
+    headers = ((b"retry-after", header),)
+    exc: Exception = ServerRejected(503, headers, b"", url=URL)
+    if by == "proxy":
+        exc = ProxyRejected("busy", status_code=503, headers=headers)
+    network.script = [exc, be_good]
+    async with reconnecting_websocket_url(URL, None, **options) as connections:  # type: ignore[arg-type]  # by name
+        async for _ in connections:
+            break
+    assert network.delays == [delay]
+    assert told in caplog.text
+    assert ("Retry-After" in caplog.text) == bool(told)
+
+
 async def test_retry_after_off_the_wire(
     network: Network, autojump_clock: MockClock, steady: None
 ) -> None:
@@ -628,6 +671,8 @@ async def test_a_bad_environment_is_raised(
         (URL, {"first_delay": float("nan")}, "first_delay"),
         (URL, {"first_delay": 61}, "first_delay"),
         (URL, {"first_delay": 2, "max_delay": 1}, "first_delay"),
+        (URL, {"max_retry_after": -1}, "max_retry_after"),
+        (URL, {"max_retry_after": float("nan")}, "max_retry_after"),
         (URL, {"max_redirects": -1}, "max_redirects"),
         (URL, {"ping_interval": 0}, "ping_interval"),
         (URL, {"extra_headers": {"A B": "1"}}, "extra_headers"),
@@ -677,6 +722,30 @@ async def test_each_outage_is_logged_once(
     ):
         assert reason in message
     assert "secret" not in caplog.text
+
+
+async def test_a_peer_cannot_forge_records(
+    network: Network, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a peer says in its close frame stays in one line, and commands no terminal."""
+    caplog.set_level(logging.INFO, "trio_wsproxy")
+
+    async def say_much(peer: Peer) -> None:
+        peer.say(CloseConnection(code=1013, reason="x\nINFO forged \x1b[2J\u202e"))
+        peer.hang_up()
+
+    network.script = [say_much, be_good]
+    turns = 0
+    async with reconnecting_websocket_url(URL) as connections:
+        async for ws in connections:
+            turns += 1
+            if turns == 2:
+                break
+            with pytest.raises(ConnectionLost):
+                while True:
+                    await ws.receive()
+    for record in caplog.records:
+        assert not set("\n\x1b\u202e") & set(record.message)
 
 
 # --- leaving, in every way, at every point --------------------------------------------------
@@ -801,6 +870,67 @@ async def test_ended_at_every_checkpoint(
         if turns == 4 and not scope.cancelled_caught:
             break
     assert steps > 20
+
+
+async def test_behind_its_block(network: Network, autojump_clock: MockClock) -> None:
+    """An iterator that outlives its block opens nothing, and says what is wrong."""
+    async with reconnecting_websocket_url(URL) as connections:
+        async for _ in connections:
+            break
+    dialed = len(network.times)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="iterate over connections inside of it"):
+            await connections.__anext__()
+    assert len(network.times) == dialed
+    assert_nothing_left(network)
+
+
+@pytest.mark.parametrize("when", ["in a delay", "in an attempt", "in the handshake"])
+async def test_left_while_another_task_waits(
+    when: str, network: Network, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Where another task waits for the next connection, it gets none, and none is left open."""
+    network.script = [DOWN, be_good] if when == "in a delay" else [be_good]
+    dial, go_on = network.dial, trio.Event()
+    errors: list[RuntimeError] = []
+
+    async def wait(*args: Any, **options: Any) -> trio.abc.Stream:
+        if when == "in an attempt":
+            await go_on.wait()
+        stream = await dial(*args, **options)
+        if when == "in the handshake":
+            await go_on.wait()
+        return stream
+
+    async def turn() -> None:
+        with pytest.raises(RuntimeError, match="is over") as caught:
+            await connections.__anext__()
+        errors.append(caught.value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_attempt, "dial", wait)
+        async with reconnecting_websocket_url(URL) as connections:
+            nursery.start_soon(turn)
+            await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+        await trio.sleep(100)
+    assert len(errors) == 1
+    assert_nothing_left(network)
+
+
+async def test_two_tasks_at_once(
+    network: Network, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """A second task that asks meanwhile is refused, as by trio's own streams."""
+    network.script = [DOWN, be_good]
+    async with reconnecting_websocket_url(URL) as connections:
+        nursery.start_soon(connections.__anext__)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(trio.BusyResourceError, match="another task"):
+            await connections.__anext__()
+        await trio.sleep(10)
+        assert len(network.peers) == 1
+    assert_nothing_left(network)
 
 
 @pytest.mark.parametrize("moment", [0.1, 2.0, 3.5])

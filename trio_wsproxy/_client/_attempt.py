@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
 import trio
@@ -19,6 +20,7 @@ from trio_wsproxy._auth import basic
 from trio_wsproxy._exceptions import ConnectionTimeout, HandshakeError, ServerRejected, failed
 from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
+from trio_wsproxy._redaction import shown_text
 from trio_wsproxy._report import StageLog, Trace, reporting
 from trio_wsproxy._routing import ProxyArgument, resolve_target
 from trio_wsproxy._transport import HTTP_1_1, DialOptions, dial, socket_of
@@ -49,6 +51,19 @@ from ._options import (
 from ._redirects import headers_for, redirect_target
 
 StartSoon: TypeAlias = Callable[..., object]  # a nursery's
+
+
+class Start(NamedTuple):
+    """How the task of a connection is started.
+
+    Attributes:
+      soon: A nursery's, or the like; ``None`` leaves it to whoever gets the connection.
+      shielded: Whether the task is shielded from cancellation.
+
+    """
+
+    soon: StartSoon | None
+    shielded: bool
 
 
 class Plan(NamedTuple):
@@ -115,30 +130,36 @@ class opened(hosted[WebSocketConnection]):  # noqa: N801  # used like a function
 
 
 @trio.lowlevel.enable_ki_protection
-async def connect(plan: Plan, start_soon: StartSoon | None = None) -> WebSocketConnection:
+async def connect(
+    plan: Plan, start_soon: StartSoon | None = None, *, shielded: bool = False
+) -> WebSocketConnection:
     """Do everything that comes before the nursery: dial and upgrade, following redirects.
 
     Args:
       plan: What to do.
-      start_soon: Of the user's nursery, if there is one; else the caller starts the
-        connection's task, which is then shielded from cancellation.
+      start_soon: Starts the connection's task; where it raises, the stream is closed. Without it
+        the caller starts that task.
+      shielded: Whether the task is shielded from cancellation, as it is where the caller starts it:
+        the end of a block decides then.
 
     """
+    start = Start(start_soon, shielded or start_soon is None)
     with reporting(plan.target.url, StageLog(plan.trace)) as report:
         with trio.move_on_after(plan.connect_timeout):
             for _ in range(plan.max_redirects):
                 try:
-                    return await _attempt(plan, report, start_soon)
+                    return await _attempt(plan, report, start)
                 except ServerRejected as exc:
                     target = redirect_target(plan.target, exc)
                     if target is None:
                         raise
                     headers = headers_for(plan.headers, plan.target, target)
                     plan = plan._replace(target=target, headers=headers)
-            return await _attempt(plan, report, start_soon)
+            return await _attempt(plan, report, start)
         raise _timed_out(plan.target.url, plan.connect_timeout, report.log)
 
 
+@trio.lowlevel.enable_ki_protection
 async def wrap(
     stream: trio.abc.Stream,
     host: str,
@@ -163,16 +184,15 @@ async def wrap(
         timeout: float = values["connect_timeout"]
         with reporting(host, StageLog(values["trace"])) as report:
             with trio.move_on_after(timeout):
-                return await _upgrade(stream, request, deflate, settings, report, start_soon)
+                start = Start(start_soon, shielded=False)
+                return await _upgrade(stream, request, deflate, settings, report, start)
             raise _timed_out(request.url, timeout, report.log)  # noqa: TRY301  # closes, too
     except BaseException:
-        await trio.aclose_forcefully(stream)
+        await _throw_away(stream)
         raise
 
 
-async def _attempt(
-    plan: Plan, report: reporting, start_soon: StartSoon | None
-) -> WebSocketConnection:
+async def _attempt(plan: Plan, report: reporting, start: Start) -> WebSocketConnection:
     target = plan.target
     report.url, report.route = target.url, None
     report.route = route = resolve_target(target, proxy=plan.proxy)
@@ -188,10 +208,16 @@ async def _attempt(
         immediate=True,
     )
     try:
-        return await _upgrade(stream, request, plan.deflate, plan.settings, report, start_soon)
+        return await _upgrade(stream, request, plan.deflate, plan.settings, report, start)
     except BaseException:
-        await trio.aclose_forcefully(stream)
+        await _throw_away(stream)
         raise
+
+
+async def _throw_away(stream: trio.abc.Stream) -> None:
+    """Close a stream at once; why that is done matters more than what it says to that."""
+    with suppress(Exception):
+        await trio.aclose_forcefully(stream)
 
 
 def _request(
@@ -222,13 +248,18 @@ async def _upgrade(
     deflate: Deflate | None,
     settings: ConnectionSettings,
     report: reporting,
-    start_soon: StartSoon | None,
+    start: Start,
 ) -> WebSocketConnection:
     """Shake hands, make the connection, and start it in the user's nursery if there is one."""
     waiting_for = words("the answer of {url} to the WebSocket request", url=request.url)
     with report.log.stage("upgrade", None, request.host, waiting_for) as stage:
         extensions = [PerMessageDeflate(deflate, settings.max_message_size)] if deflate else []
-        answer = await shake_hands(stream, request, extensions, stage)
+        try:
+            answer = await shake_hands(stream, request, extensions, stage)
+        except (trio.ClosedResourceError, trio.BusyResourceError, OSError) as exc:
+            if isinstance(exc, HandshakeError):
+                raise
+            raise _not_ours(request.url, exc) from exc
     route = report.route
     info = ConnectionInfo(
         path=request.resource,
@@ -241,10 +272,27 @@ async def _upgrade(
         route=route,
         dial_report=report.report(),
     )
-    attendant = Attendant(stream, info, settings, shielded=start_soon is None)
-    if start_soon is not None:
-        start_soon(attendant.run)  # raises where the nursery is closed already
+    attendant = Attendant(stream, info, settings, shielded=start.shielded)
+    if start.soon is not None:
+        start.soon(attendant.run)  # raises where the nursery is closed already
     return WebSocketConnection(attendant)
+
+
+def _not_ours(url: str, exc: Exception) -> HandshakeError:
+    """Make the error for a stream that somebody else has closed, or uses, or that is no good."""
+    if isinstance(exc, trio.ClosedResourceError):
+        how = words("was closed on this side")
+    elif isinstance(exc, trio.BusyResourceError):
+        how = words("is in use by another task")
+    else:
+        how = words("failed ({problem})", problem=shown_text(str(exc)))
+    what = words(
+        "the stream to {url} {how} during the opening handshake; "
+        "it belongs to the connection from the call on",
+        url=url,
+        how=how,
+    )
+    return failed(HandshakeError, Failure(Kind.CUT_OFF, "upgrade", what))
 
 
 def _address(stream: trio.abc.Stream, *, local: bool) -> Address:

@@ -186,6 +186,7 @@ def open_websocket(
     return opened(make_plan(*_target_and_context(host, port, resource, use_ssl), options))
 
 
+@trio.lowlevel.enable_ki_protection
 async def connect_websocket_url(
     nursery: trio.Nursery,
     url: str,
@@ -215,6 +216,7 @@ async def connect_websocket_url(
     return await connect(make_plan(parse_target(url), ssl_context, options), nursery.start_soon)
 
 
+@trio.lowlevel.enable_ki_protection
 async def connect_websocket(
     nursery: trio.Nursery,
     host: str,
@@ -247,6 +249,7 @@ async def connect_websocket(
     return await connect(plan, nursery.start_soon)
 
 
+@trio.lowlevel.enable_ki_protection
 async def wrap_client_stream(
     nursery: trio.Nursery,
     stream: trio.abc.Stream,

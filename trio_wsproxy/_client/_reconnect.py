@@ -8,12 +8,10 @@ open until the garbage collector came by. So the loop can be left in any way at 
 
 from __future__ import annotations
 
-import email.utils
 import logging
 import random
 import ssl
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
@@ -30,12 +28,14 @@ from trio_wsproxy._exceptions import (
     failure_of,
 )
 from trio_wsproxy._failures import Kind
+from trio_wsproxy._redaction import escaped
 from trio_wsproxy._urls import parse_target
 from trio_wsproxy._websocket import WebSocketConnection, attendant_of
 
 from ._attempt import Plan, connect, make_plan
 from ._hosting import Leave, hosted
 from ._options import Options
+from ._retry_after import retry_after
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
@@ -44,6 +44,7 @@ logger = logging.getLogger("trio_wsproxy")
 
 FIRST_DELAY = 0.5  # seconds; a server that restarts is given a moment, a user is not made to wait
 MAX_DELAY = 60.0  # seconds; an outage of hours costs its operator one attempt a minute
+MAX_RETRY_AFTER = 3600.0  # seconds; a maintenance is waited for, a slip or a joke is not
 GROWTH = 2.0  # each delay's ratio to the one before
 STABLE = 10.0  # seconds that a connection must have lived for the delays to begin anew
 TRANSIENT_STATUS = frozenset((408, 429, 502, 503, 504))
@@ -87,6 +88,7 @@ def reconnecting_websocket_url(
     *,
     first_delay: float = FIRST_DELAY,
     max_delay: float = MAX_DELAY,
+    max_retry_after: float = MAX_RETRY_AFTER,
     retry: Callable[[Exception], bool | None] | None = None,
     **options: Unpack[Options],
 ) -> AbstractAsyncContextManager[Reconnections]:
@@ -113,6 +115,8 @@ def reconnecting_websocket_url(
       ssl_context: As for :func:`open_websocket_url`.
       first_delay: Seconds before the first new attempt, 0.5 by default; it doubles with each.
       max_delay: Seconds that no delay exceeds (but ``Retry-After`` may), 60 by default.
+      max_retry_after: Seconds of a ``Retry-After`` header to wait for at most, 3600 by default;
+        0 ignores it, :data:`math.inf` waits as long as any server says.
       retry: Is asked about each failed attempt: ``True`` tries again, ``False`` raises,
         ``None`` decides as usual: what is transient is tried again (see the documentation
         for the list), the rest raised.
@@ -133,7 +137,9 @@ def reconnecting_websocket_url(
     plan = make_plan(parse_target(url), ssl_context, options)
     if not 0 < first_delay <= max_delay:
         raise ValueError(f"first_delay must be above 0 and at most max_delay, not {first_delay}")
-    backoff = _Backoff(first_delay, max_delay)
+    if not max_retry_after >= 0:
+        raise ValueError(f"max_retry_after must be 0 or more, not {max_retry_after!r}")
+    backoff = _Backoff(first_delay, max_delay, max_retry_after)
 
     def begin(nursery: trio.Nursery) -> tuple[Reconnections, Leave]:
         reconnections = Reconnections(nursery, plan, backoff, retry)
@@ -145,9 +151,10 @@ def reconnecting_websocket_url(
 class _Backoff:
     """How long to wait before the next attempt (exponential, with full jitter upwards)."""
 
-    def __init__(self, first: float, most: float) -> None:
+    def __init__(self, first: float, most: float, most_asked: float) -> None:
         self.first = first
         self.most = most
+        self.most_asked = most_asked  # of what a Retry-After asks for
         self.failures = 0
 
     def next(self) -> float:
@@ -177,31 +184,57 @@ class Reconnections:
         self._retry = retry
         self._current: WebSocketConnection | None = None
         self._opened = 0.0
+        self._busy = False  # with a turn
+        self._over = False  # the block was left
 
     def __aiter__(self) -> Reconnections:
         return self
 
     @trio.lowlevel.enable_ki_protection
     async def __anext__(self) -> WebSocketConnection:
-        if self._current is not None:
-            await self._retire(self._current)
+        if self._busy:
+            raise trio.BusyResourceError("another task is waiting for the next connection already")
+        self._busy = True
+        try:
+            self._check_block()
+            if self._current is not None:
+                await self._retire(self._current)
+            return await self._connect()
+        finally:
+            self._busy = False
+
+    async def _connect(self) -> WebSocketConnection:
         while True:
+            self._check_block()
             try:
-                connection = await connect(self._plan)
+                connection = await connect(self._plan, self._start_soon, shielded=True)
             except Exception as exc:
+                self._check_block()
                 await self._wait_after(exc)
                 continue
-            self._nursery.start_soon(attendant_of(connection).run)
             self._current = connection
             self._opened = trio.current_time()
             return connection
+
+    def _start_soon(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Start a connection; where that is refused, whoever has made it closes its stream."""
+        self._check_block()
+        self._nursery.start_soon(run)
+
+    def _check_block(self) -> None:
+        """Refuse to go on behind the block, where nobody would close what is opened."""
+        if self._over:
+            raise RuntimeError(
+                "the block of 'async with reconnecting_websocket_url(…) as connections' is over; "
+                "iterate over connections inside of it"
+            )
 
     async def _retire(self, connection: WebSocketConnection) -> None:
         """Close the connection that the loop is done with, and wait if it did not live long."""
         try:
             await connection.aclose()
         except (ConnectionLost, DisconnectionTimeout) as exc:
-            logger.warning("%s", exc)
+            logger.warning("%s", escaped(str(exc)))
         self._current = None
         if trio.current_time() - self._opened >= STABLE:
             self._backoff.reset()
@@ -209,7 +242,7 @@ class Reconnections:
         logger.info(
             "connection to %s is over (%s); the next attempt is in %.1f s",
             self._plan.target.url,
-            connection.closed,
+            escaped(str(connection.closed)),  # the peer's words are in there
             delay,
         )
         await trio.sleep(delay)
@@ -219,11 +252,20 @@ class Reconnections:
         verdict = self._retry(exc) if self._retry is not None else None
         if not (is_transient(exc) if verdict is None else verdict):
             raise exc
-        delay = max(self._backoff.next(), _retry_after(exc))
-        logger.warning("%s; the next attempt is in %.1f s", exc, delay)
+        delay, most = self._backoff.next(), self._backoff.most_asked
+        asked = retry_after(exc.headers) if isinstance(exc, (ServerRejected, ProxyRejected)) else 0
+        delay = max(delay, min(asked, most))
+        capped = f" (Retry-After asks for {asked:.0f} s, max_retry_after is {most:g} s)"
+        logger.warning(
+            "%s; the next attempt is in %.1f s%s",
+            escaped(str(exc)),
+            delay,
+            capped if asked > most else "",
+        )
         await trio.sleep(delay)
 
     async def _leave(self, error: BaseException | None) -> None:
+        self._over = True
         if self._current is not None:
             await attendant_of(self._current).leave(error)
 
@@ -233,16 +275,3 @@ def _causes(exc: BaseException | None) -> Iterator[BaseException]:
     while exc is not None:
         yield exc
         exc = exc.__cause__
-
-
-def _retry_after(exc: Exception) -> float:
-    """Read the seconds of a ``Retry-After`` header (RFC 9110 section 10.2.3), 0 without one."""
-    headers = exc.headers if isinstance(exc, (ServerRejected, ProxyRejected)) else ()
-    value = dict(headers).get(b"retry-after", b"").decode("latin-1").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])  # digits; more of them are no date of this life
-    parsed = email.utils.parsedate_tz(value) if value else None
-    try:
-        return max(0.0, email.utils.mktime_tz(parsed) - time.time()) if parsed else 0.0
-    except (ValueError, OverflowError):  # a year that there is not
-        return 0.0

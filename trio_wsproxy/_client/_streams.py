@@ -1,4 +1,8 @@
-"""The dialer for any protocol: twins of trio's own functions that know proxies."""
+"""The dialer for any protocol: twins of trio's own functions that know proxies.
+
+Ctrl-C between two lines of the dialer, a socket in no variable yet, would leave that socket to the
+garbage collector. It is kept off all that these functions call; where they wait, trio delivers it.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ from ._options import (
 )
 
 
+@trio.lowlevel.enable_ki_protection
 async def open_tcp_stream(
     host: str,
     port: int,
@@ -83,6 +88,7 @@ async def open_tcp_stream(
     return await _open_stream(make_target("tcp", host, port), options)
 
 
+@trio.lowlevel.enable_ki_protection
 async def open_ssl_over_tcp_stream(
     host: str,
     port: int,
