@@ -191,7 +191,7 @@ async def test_no_such_option_for_a_stream(nursery: Any) -> None:
 BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"ssl_context": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}, ValueError, "wss://"),
     ({"proxy": "ftp://user:secret@proxy"}, ProxyConfigError, "'ftp'"),
-    ({"proxy": "http://user:secret@proxy:99999"}, ProxyConfigError, "99999"),
+    ({"proxy": "http://user:secret@proxy:99999"}, ProxyConfigError, "port is out of range"),
     ({"proxy": "socks4://user:secret@proxy"}, ProxyConfigError, "SOCKS4"),
     ({"proxy": ["http://proxy", "gopher://proxy"]}, ProxyConfigError, "'gopher'"),
     ({"proxy": False}, TypeError, "None"),
