@@ -102,6 +102,27 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Try all readers of foreign text: ``nox -s fuzz -- --minutes N``, a minute by default.
+
+    With atheris where it has wheels, elsewhere with mutations; ``--help`` has the rest.
+    """
+    install(session, "fuzz", package=".[testing]")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """Build the C extension with AddressSanitizer and UBSan, and try it: its tests, the fuzzer.
+
+    ``nox -s sanitize -- --minutes N`` gives the fuzzer longer than half a minute. Needs GCC, on Linux.
+    """
+    install(session, "test", package=".[testing]")
+    session.install("setuptools")
+    session.run("python", "tests/fuzz/sanitized.py", session.create_tmp(), *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Make the source distribution and, from it, a wheel, and see that both can be published."""
     install(session, "release")

@@ -45,7 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide the C extension before anything imports the package."""
+    """Hide the C extension, or take another one, before anything imports the package."""
+    import _load_speedups  # noqa: F401  # pytest has made tests/support importable by now
+
     if config.getoption("--no-speedups"):
         assert "trio_wsproxy" not in sys.modules
         sys.modules["trio_wsproxy._websocket._speedups"] = None  # type: ignore[assignment]

@@ -89,7 +89,7 @@ def _hide_in_url(word: str) -> str:
         if "@" in authority or _may_have_password(authority):
             if last >= start:
                 return f"{word[:start]}{HIDDEN}@{_hide_behind_port(word[last + 1 :])}"
-            if seller := _SELLERS_IN_WORD.match(word, start):
+            if seller := _SELLERS_IN_WORD.match(word, start, end):
                 return word[: seller.end()] + (HIDDEN if seller.end() < len(word) else "")
         start = word.find("//", end) + 2
     return word

@@ -55,7 +55,7 @@ __all__ = [
 
 _MAPPED_IPV4 = IPv6Network("::ffff:0:0/96")
 _LOOPBACK_NETWORKS = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-_URL_SCHEME = lazy_pattern(r"[a-z][a-z0-9+.\-]*://")
+_URL_SCHEME = lazy_pattern(r"\A[a-z][a-z0-9+.\-]*://")
 _PATTERN = lazy_pattern(r"[a-z0-9_.*\-]+")
 _NUMERIC_PATTERN = lazy_pattern(r"(?=[.*]*[0-9])[0-9.*]+")
 _RANGE = lazy_pattern(r"[0-9.*]+-[0-9.*\-]+")
