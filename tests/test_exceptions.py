@@ -67,7 +67,10 @@ def test_trio_websockets_own(name: str) -> None:
 
 def test_all_are_public() -> None:
     """Every class of the tree can be imported from the package."""
-    assert set(_exceptions.__all__) <= set(trio_wsproxy.__all__)
+    things = [getattr(_exceptions, name) for name in _exceptions.__all__]
+    errors = [x for x in things if isinstance(x, type) and issubclass(x, BaseException)]
+    assert len(errors) > 15
+    assert {error.__name__ for error in errors} <= set(trio_wsproxy.__all__)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,11 @@ def test_closed_message_commands_no_terminal() -> None:
     reason = CloseReason(1008, "\x1b[31mno\n\u202e")
     error = ConnectionLost(reason)
     assert str(error).endswith(r": \x1b[31mno\n\u202e)")
-    assert error.reason is reason
+    assert error.reason == reason
+    assert error.reason is not None
+    assert error.reason.reason == reason.reason
+    for shown in (repr(error), repr(error.reason), str(error.reason), f"{error.args}"):
+        assert r"reason=\x1b[31mno\n\u202e>" in shown
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ own, for it is of interest also, and most, where the handshake failed because of
 from __future__ import annotations
 
 import argparse
-import json
 import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +27,7 @@ from trio_wsproxy._urls import parse_target
 
 from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console
+from ._json import written
 from ._words import message, refuse, route_as_typed
 
 PINGS = 3
@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     except ValueError as exc:  # ProxyConfigError is one
         return refuse(exc, console, as_json=arguments.json)
     if arguments.json:
-        console.print(json.dumps(_as_json(findings), ensure_ascii=False, indent=2))
+        console.print(written(_as_json(findings), indent=2))
     else:
         _show(findings, console)
     return 1 if findings.error else 0

@@ -8,7 +8,6 @@ secret here to be lost.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from trio_wsproxy._routing import Look, Route, environment, resolve_proxy
 
 from ._arguments import add_proxy_options, proxy_argument
 from ._console import Console
+from ._json import written
 from ._rivals import Comparison, compare
 from ._words import refuse, route_as_typed
 
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     others = _others(route, arguments)
     route = route_as_typed(route, arguments)
     if arguments.json:
-        console.print(json.dumps(_as_json(route, others), ensure_ascii=False, indent=2))
+        console.print(written(_as_json(route, others), indent=2))
     else:
         _show(route, others, console)
     return 0

@@ -7,7 +7,6 @@ typed a command has options. All that differs stands in one vocabulary (:mod:`tr
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 
 from trio_wsproxy._exceptions import told
@@ -16,6 +15,7 @@ from trio_wsproxy._redaction import escaped
 from trio_wsproxy._routing import Look, Route, spoken
 
 from ._console import Console
+from ._json import written
 
 #: What options are called on the command line.
 OPTIONS: Vocabulary = {
@@ -52,7 +52,7 @@ def refuse(error: ValueError, console: Console, *, as_json: bool) -> int:
     told = message(error)
     console.error(told)
     if as_json:
-        console.print(json.dumps({"error": told}, ensure_ascii=False))
+        console.print(written({"error": told}))
     return 2
 
 

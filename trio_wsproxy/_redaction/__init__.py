@@ -11,7 +11,7 @@ it goes into a message, log record, report or JSON passes one of these, by what 
 * :func:`shown_subprotocols`: what was offered or chosen, for some carry tokens there.
 * :func:`shown_problem`: what h11 or wsproto dislikes, for they quote headers.
 * :func:`escaped`: what is meant to be read as it was written, such as a close reason; and all that
-  the command line writes to a terminal, or as JSON.
+  the command line writes to a terminal; :func:`escaped_json`: JSON.
 
 A secret becomes :data:`HIDDEN`, a character that is not printable ``?`` or, escaped, ``\x1b``. The
 text is foreign: each of these takes linear time, looks at :data:`MAX_LOOKED_AT` characters at most,
@@ -24,7 +24,7 @@ peer, for what that one repeats.
 
 from ._heads import LoggedHead, shown_head, shown_head_lines, shown_problem, shown_subprotocols
 from ._secret import SecretBytes, SecretStr, secret
-from ._text import HIDDEN, escaped, has_controls, is_visible, shown_text
+from ._text import HIDDEN, escaped, escaped_json, has_controls, is_visible, shown_text
 from ._urls import (
     MAX_LOOKED_AT,
     hide_userinfo,
@@ -43,6 +43,7 @@ __all__ = [
     "SecretBytes",
     "SecretStr",
     "escaped",
+    "escaped_json",
     "has_controls",
     "hide_userinfo",
     "holds_secret",

@@ -11,10 +11,12 @@ MAX_SHOWN = 200  # characters of what others wrote; a message is read by a perso
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What a terminal obeys instead of showing it: C0, DEL and C1, the other line ends of Unicode,
-# the controls that turn the direction of text; and what cannot be encoded, lone surrogates.
-# Joiners and wide blanks are left, for emoji and scripts that need them.
+# the controls that turn the direction of text; what nobody sees, in which text can be hidden; and what
+# cannot be encoded, lone surrogates. Joiners and wide blanks are left, for emoji and scripts that
+# need them.
 _OBEYED = lazy_pattern(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    "\xad\u034f\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 
@@ -42,6 +44,23 @@ def escaped(text: str, *, keep: str = "") -> str:
 
     """
     return _OBEYED.sub(lambda found: _escape(found[0], keep), text)
+
+
+def escaped_json(text: str) -> str:
+    r"""Escape what is not printable in JSON, as ``\u202e``, which is the same text to its readers.
+
+    Args:
+      text: JSON; its line ends and blanks stay.
+
+    """
+    if text.isascii():  # json has escaped C0 itself; DEL is left
+        return text.replace("\x7f", "\\u007f")
+    return "".join(c if c.isprintable() or c in "\n\r\t" else _unicode_escape(c) for c in text)
+
+
+def _unicode_escape(character: str) -> str:
+    data = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{data[n]:02x}{data[n + 1]:02x}" for n in range(0, len(data), 2))
 
 
 def _escape(character: str, keep: str) -> str:

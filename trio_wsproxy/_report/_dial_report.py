@@ -120,6 +120,13 @@ class DialReport:
         outcome = self._error or "connected"
         return f"<DialReport {self._url}: {outcome}>"
 
+    def __eq__(self, other: object) -> bool:
+        """Compare what is told: a copy that came from another process tells the same."""
+        return isinstance(other, DialReport) and self.as_dict() == other.as_dict()
+
+    def __hash__(self) -> int:
+        return hash((self._url, self._error))
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what is shown: an error travels to other processes, and passwords do not."""
         state = (self._url, _without_secrets(self._route), self._log, self._error)

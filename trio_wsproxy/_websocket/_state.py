@@ -27,6 +27,7 @@ from trio_wsproxy._exceptions import (
     ConnectionClosedLocally,
     ConnectionEnded,
     ConnectionLost,
+    shown_reason,
 )
 
 from ._events import NO_CODE, CloseReceived
@@ -145,7 +146,7 @@ class Life:
         if isinstance(self.end, ConnectionClosedLocally):
             assert self.end.reason is not None
             self._confirmed = event.code == self.end.reason.code
-            self._said_by_peer = CloseReason(event.code, event.reason or None)
+            self._said_by_peer = shown_reason(CloseReason(event.code, event.reason or None))
         kind = ConnectionEnded if event.code in NORMAL_CODES else ConnectionLost
         self.record(kind, event.code, event.reason, None)
 
@@ -161,7 +162,7 @@ class Life:
             return self.end.reason
         if self._confirmed or self.end.reason is None or self.end.reason.code == ABNORMAL:
             return self.end.reason
-        return self._said_by_peer or CloseReason(ABNORMAL, None)
+        return self._said_by_peer or shown_reason(CloseReason(ABNORMAL, None))
 
     def error(self) -> ConnectionClosed:
         """Make the exception to raise; each operation gets its own, with its own traceback."""

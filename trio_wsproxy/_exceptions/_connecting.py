@@ -1,43 +1,29 @@
-"""The error tree.
-
-trio-websocket's classes are re-exported, not copied, so that an ``except`` written for it
-goes on working; the new ones hang below them::
-
-    trio_websocket.HandshakeError            no connection
-    ├─ trio_websocket.ConnectionTimeout, DisconnectionTimeout
-    ├─ trio_websocket.ConnectionRejected     the server answered the upgrade, and said no
-    │  └─ ServerRejected                     … in words that a person can read
-    ├─ ServerUnreachable                     also an OSError: name, TCP or TLS of the server
-    └─ ProxyError                            also an OSError: a hop on the way failed
-       ├─ ProxyConfigError                   also a ValueError: nothing was sent yet
-       ├─ ProxyUnreachable                   name, TCP or TLS to the proxy
-       ├─ ProxyRejected                      the proxy answered, and said no
-       │  └─ ProxyAuthenticationError        … because of the credentials
-       └─ ProxyProtocolError                 not the protocol of its scheme, or cut half-way
-
-    trio_websocket.ConnectionClosed          no connection any more
-    ├─ ConnectionEnded                       also trio.EndOfChannel: the peer closed normally
-    ├─ ConnectionLost                        also trio.BrokenResourceError: anything abnormal
-    └─ ConnectionClosedLocally               also trio.ClosedResourceError: this side closed it
-
-Nothing in a message, an attribute or a ``repr`` here may hold a secret: whoever raises
-passes masked URLs only.
-"""
+"""Why there is no connection: the errors below trio-websocket's ``HandshakeError``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import trio
 import trio_websocket
-from trio_websocket import CloseReason, ConnectionClosed
 
-from ._failures import Failure, Kind, Place, StageName, Topic, Value, Vocabulary, Words, words
-from ._http import refused_by_server
-from ._redaction import escaped, shown_url
+from trio_wsproxy._failures import (
+    Failure,
+    Kind,
+    Place,
+    StageName,
+    Topic,
+    Value,
+    Vocabulary,
+    Words,
+    words,
+)
+from trio_wsproxy._http import refused_by_server
+from trio_wsproxy._redaction import shown_url
+
+from ._closed import ConnectionLost, words_of_loss
 
 if TYPE_CHECKING:
-    from ._report import DialReport
+    from trio_wsproxy._report import DialReport
 
     # trio-websocket's own, with what those have that leave this package: a checker sees that, and
     # nothing else tells it.
@@ -59,14 +45,11 @@ else:
     )
 
 __all__ = [
-    "ConnectionClosed",
-    "ConnectionClosedLocally",
-    "ConnectionEnded",
-    "ConnectionLost",
     "ConnectionRejected",
     "ConnectionTimeout",
     "DisconnectionTimeout",
     "HandshakeError",
+    "Headers",
     "ProxyAuthenticationError",
     "ProxyConfigError",
     "ProxyError",
@@ -75,10 +58,13 @@ __all__ = [
     "ProxyUnreachable",
     "ServerRejected",
     "ServerUnreachable",
+    "failed",
+    "failure_of",
+    "misconfigured",
+    "told",
 ]
 
 Headers = tuple[tuple[bytes, bytes], ...]
-ABNORMAL_CLOSURE = 1006  # RFC 6455 section 7.4.1: no close frame came
 ErrorT = TypeVar("ErrorT", bound=HandshakeError)
 
 
@@ -128,7 +114,7 @@ def _words_of(error: BaseException) -> Words | None:
     if failure is not None:
         return failure.words
     if isinstance(error, ConnectionLost):
-        return _lost(error)
+        return words_of_loss(error)
     first = error.args[0] if error.args else None
     return first if isinstance(first, Words) else None
 
@@ -302,90 +288,3 @@ class ProxyAuthenticationError(ProxyRejected):
 
 class ProxyProtocolError(ProxyError):
     """The proxy does not speak the protocol of its scheme, or was cut off half-way."""
-
-
-def _lost(error: ConnectionLost) -> Words:
-    reason, unsent = error.reason, _unsent(error.unsent_messages, error.unsent_bytes)
-    if reason is not None and reason.code == ABNORMAL_CLOSURE and not reason.reason:
-        return words("the connection is lost {end}{unsent}", end=Topic.LOST, unsent=unsent)
-    return words(
-        "the connection is lost ({reason}){unsent}", reason=_describe(reason), unsent=unsent
-    )
-
-
-def _unsent(messages: int, size: int) -> str:
-    if not messages:
-        return ""
-    what = "a message was" if messages == 1 else f"{messages:,} messages were"
-    return f"; {what} not sent ({size:,} bytes)"
-
-
-def _describe(reason: CloseReason | None) -> str:
-    if reason is None:
-        return "no close code"
-    text = f"{reason.code} {reason.name}"
-    # What a peer says is escaped, not cut: it is short, and meant to be read.
-    said = escaped(reason.reason or "")
-    return f"{text}: {said}" if said else text
-
-
-def _shown(error: ConnectionClosed) -> str:
-    """What ``repr()`` gives of an error in which a peer's words are."""
-    return escaped(ConnectionClosed.__repr__(error))
-
-
-class ConnectionEnded(ConnectionClosed, trio.EndOfChannel):
-    """The peer closed the connection normally: code 1000, 1001 or none.
-
-    Being a :class:`trio.EndOfChannel`, it ends an ``async for`` over the connection.
-
-    Attributes:
-      reason (CloseReason): The code and the text of the peer's close frame.
-
-    """
-
-    __repr__ = _shown
-
-    def __str__(self) -> str:
-        return f"the peer closed the connection ({_describe(self.reason)})"
-
-
-class ConnectionLost(ConnectionClosed, trio.BrokenResourceError):
-    """The connection ended abnormally.
-
-    The peer's close frame had another code than 1000 or 1001, there was none (code 1006), or
-    the peer broke the protocol. What the operating system or TLS said is the ``__cause__``.
-
-    Attributes:
-      reason (CloseReason): What is known about the end.
-      unsent_messages (int): Messages that were accepted, and that the kernel has not taken whole.
-        Told when the connection is closed or left; 0 elsewhere.
-      unsent_bytes (int): Bytes of them, as they stand on the wire.
-
-    """
-
-    def __init__(
-        self, reason: CloseReason | None, *, unsent_messages: int = 0, unsent_bytes: int = 0
-    ) -> None:
-        super().__init__(reason)
-        self.unsent_messages = unsent_messages
-        self.unsent_bytes = unsent_bytes
-
-    __repr__ = _shown
-
-    def __str__(self) -> str:
-        return str(_lost(self))
-
-
-class ConnectionClosedLocally(ConnectionClosed, trio.ClosedResourceError):
-    """This side closed the connection, by ``aclose()`` or by leaving its ``async with``.
-
-    Attributes:
-      reason (CloseReason): The code and the text of the close frame that was sent.
-
-    """
-
-    __repr__ = _shown
-
-    def __str__(self) -> str:
-        return f"the connection was closed by this side ({_describe(self.reason)})"
