@@ -13,7 +13,7 @@ from trio_wsproxy._cli._arguments import proxy_argument
 from trio_wsproxy._cli._words import OPTIONS, message, route_as_typed
 from trio_wsproxy._failures import PARAMETERS, Kind, Topic, words
 from trio_wsproxy._transport._hop import stops
-from trio_wsproxy._transport._tls import TLSFailure
+from trio_wsproxy._transport._tls_failure import TLSFailure
 from trio_wsproxy._urls import parse_target
 
 SOURCES = [

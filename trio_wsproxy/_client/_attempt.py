@@ -17,13 +17,25 @@ from typing import NamedTuple, TypeAlias
 import trio
 
 from trio_wsproxy._auth import basic
-from trio_wsproxy._exceptions import ConnectionTimeout, HandshakeError, ServerRejected, failed
+from trio_wsproxy._exceptions import (
+    ConnectionTimeout,
+    HandshakeError,
+    ServerRejected,
+    ServerUnreachable,
+    failed,
+)
 from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import shown_text
 from trio_wsproxy._report import StageLog, Trace, reporting
 from trio_wsproxy._routing import ProxyArgument, resolve_target
-from trio_wsproxy._transport import HTTP_1_1, DialOptions, dial, socket_of
+from trio_wsproxy._transport import (
+    HTTP_1_1,
+    DialOptions,
+    dial,
+    failure_behind_handshake,
+    socket_of,
+)
 from trio_wsproxy._urls import Target
 from trio_wsproxy._websocket import (
     Address,
@@ -242,6 +254,19 @@ def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
     return ((b"Authorization", value.encode("ascii")),)
 
 
+def _behind_handshake(
+    stream: trio.abc.Stream, url: str, error: HandshakeError
+) -> ServerUnreachable | None:
+    """Make the error for an answer that did not come because of TLS, if that is why."""
+    if isinstance(error, ServerRejected):
+        return None
+    tls = failure_behind_handshake(stream, error, Topic.SSL_CONTEXT)
+    if tls is None:
+        return None
+    what = words("the server {url} {what}", url=url, what=tls.what)
+    return failed(ServerUnreachable, Failure(tls.kind, "server_tls", what, tls.remedy))
+
+
 async def _upgrade(
     stream: trio.abc.Stream,
     request: OpeningRequest,
@@ -256,9 +281,12 @@ async def _upgrade(
         extensions = [PerMessageDeflate(deflate, settings.max_message_size)] if deflate else []
         try:
             answer = await shake_hands(stream, request, extensions, stage)
-        except (trio.ClosedResourceError, trio.BusyResourceError, OSError) as exc:
-            if isinstance(exc, HandshakeError):
+        except HandshakeError as exc:
+            better = _behind_handshake(stream, request.url, exc)
+            if better is None:
                 raise
+            raise better from exc.__cause__
+        except (trio.ClosedResourceError, trio.BusyResourceError, OSError) as exc:
             raise _not_ours(request.url, exc) from exc
     route = report.route
     info = ConnectionInfo(

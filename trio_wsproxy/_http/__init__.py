@@ -16,7 +16,7 @@ from ._headers import (
     header_pairs,
     proxy_header_pairs,
 )
-from ._proof import refused_by_proxy, refused_by_server
+from ._proof import page_title, refused_by_proxy, refused_by_server
 
 __all__ = [
     "FRAMING",
@@ -31,6 +31,7 @@ __all__ = [
     "ProblemKind",
     "ProxyHeadersArgument",
     "header_pairs",
+    "page_title",
     "proxy_header_pairs",
     "refused_by_proxy",
     "refused_by_server",

@@ -2,12 +2,14 @@
 
 Python's ssl shows the fields of a certificate only where it was verified, and takes its time.
 Where that is what failed, the question is who signed it, so here is just enough of DER (X.690) and of the
-certificate's structure (RFC 5280 section 4.1) to find the two names and the dates.
+certificate's structure (RFC 5280 section 4.1) to find the two names, the dates, and whom it is for.
 """
 
 from __future__ import annotations
 
 import re
+import socket
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import NamedTuple
 
@@ -25,6 +27,9 @@ _ATTRIBUTES = {
 }
 _TIME = lazy_pattern(r"\d{14}Z", re.ASCII)  # RFC 5280 section 4.1.2.5
 _VERSION, _UTC_TIME, _BMP_STRING = 0xA0, 0x17, 0x1E
+_EXTENSIONS, _DNS_NAME, _IP_ADDRESS = 0xA3, 0x82, 0x87
+_SUBJECT_ALT_NAME = b"\x55\x1d\x11"  # 2.5.29.17
+MAX_NAMES = 100  # that are read; some certificates are for thousands
 
 
 class Certificate(NamedTuple):
@@ -35,12 +40,17 @@ class Certificate(NamedTuple):
         like the other.
       issuer: Who signed it.
       expires: The end of its validity, by the clock of the world.
+      begins: The beginning of it.
+      names: The names and addresses that it is for (subjectAltName), as far as they are read: the
+        subject does not count.
 
     """
 
     subject: str
     issuer: str
     expires: datetime
+    begins: datetime = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    names: tuple[str, ...] = ()
 
     def details(self) -> dict[str, str]:
         """Give all of it as what JSON has."""
@@ -64,8 +74,14 @@ def read_certificate(der: bytes) -> Certificate:
         if fields[0][0] == _VERSION:
             fields = fields[1:]
         _serial, _algorithm, issuer, validity, subject = fields[:5]
-        tag, not_after = _items(validity[1])[1]
-        return Certificate(_name(subject[1]), _name(issuer[1]), _time(tag, not_after))
+        not_before, not_after = _items(validity[1])[:2]
+        return Certificate(
+            _name(subject[1]),
+            _name(issuer[1]),
+            _time(*not_after),
+            _time(*not_before),
+            tuple(_alternative_names(fields[6:])),
+        )
     except (IndexError, ValueError) as exc:
         raise ValueError(f"not a certificate: {exc}") from None
 
@@ -98,6 +114,21 @@ def _name(data: bytes) -> str:
                 )
     # The most specific part first (RFC 4514 section 2.1).
     return shown_text(", ".join(f"{key}={value}" for key, value in reversed(parts)))
+
+
+def _alternative_names(fields: list[tuple[int, bytes]]) -> Iterator[str]:
+    """Find what a certificate is for (RFC 5280 section 4.2.1.6); what cannot be read is left out."""
+    for _, extensions in [field for field in fields if field[0] == _EXTENSIONS]:
+        for _, extension in _items(_items(extensions)[0][1]):
+            identifier, *_, value = _items(extension)
+            if identifier[1] != _SUBJECT_ALT_NAME:
+                continue
+            for tag, name in _items(_items(value[1])[0][1])[:MAX_NAMES]:
+                if tag == _DNS_NAME:
+                    yield shown_text(name.decode("latin-1"))
+                elif tag == _IP_ADDRESS and len(name) in (4, 16):
+                    family = socket.AF_INET if len(name) == 4 else socket.AF_INET6
+                    yield socket.inet_ntop(family, name)
 
 
 def _time(tag: int, value: bytes) -> datetime:

@@ -3,6 +3,7 @@
 from ._dialer import DialOptions, MakeProxyHeaders, dial
 from ._tcp import socket_of
 from ._tls import presented_certificates
+from ._tls_failure import failure_behind_handshake
 from ._trust import HTTP_1_1
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "DialOptions",
     "MakeProxyHeaders",
     "dial",
+    "failure_behind_handshake",
     "presented_certificates",
     "socket_of",
 ]

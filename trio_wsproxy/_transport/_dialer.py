@@ -39,7 +39,7 @@ from trio_wsproxy._exceptions import (
 )
 from trio_wsproxy._failures import Kind, Place, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
-from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, Certificate, StageLog
+from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, StageLog
 from trio_wsproxy._routing import Route, decider, netrc_credentials
 from trio_wsproxy._urls import Proxy, Target
 
@@ -50,11 +50,8 @@ from ._names import AddressInfo, look_up, numeric_address
 from ._setup import Contexts, set_up
 from ._tcp import connect_tcp
 from ._tcp_stream import CAN_READ_AND_WRITE, TCPStream
-from ._tls import (
-    add_tls,
-    check_client_context,
-    explain_tls_failure,
-)
+from ._tls import Seen, add_tls, check_client_context
+from ._tls_failure import explain_tls_failure
 
 # Called with the proxy and the authority that it is going to be asked for.
 MakeProxyHeaders: TypeAlias = Callable[[Proxy, str], Awaitable[ProxyHeadersArgument | None]]
@@ -246,6 +243,7 @@ class _Dial:
                 with (
                     self._log.stage("connect", hop.number, authority, waiting_for) as stage,
                     suppress(DialAgain),
+                    hop.behind_handshake(stream),
                 ):
                     return await open_connect_tunnel(
                         stream, hop, authority, headers, authentication, stage, omitted=omitted
@@ -295,18 +293,20 @@ class _Dial:
         waiting_for = words("the TLS handshake with {stop}", stop=stop.name)
         try:
             with self._log.stage(stop.tls_stage, stop.number, stop.authority, waiting_for) as stage:
-                presented: list[Certificate] = []
+                seen = Seen()
                 try:
                     tls = await add_tls(
                         stream,
                         context,
                         _without_zone(stop.host),
                         https_compatible=https_compatible,
-                        presented=presented,
+                        seen=seen,
                     )
                 except (trio.BrokenResourceError, ValueError) as exc:
-                    certificate = stage.evidence = presented[0] if presented else None
-                    failure = explain_tls_failure(exc, stop.trust, certificate)
+                    certificate = stage.evidence = seen.chain[0] if seen.chain else None
+                    failure = explain_tls_failure(
+                        exc, stop.trust, seen, context, tunnelled=stop.hops_before > 0
+                    )
                     raise stop.distrusted(failure, certificate) from exc
                 stage.evidence = TLS.of(tls)
                 return tls

@@ -34,7 +34,8 @@ from trio_wsproxy._failures import (
 from trio_wsproxy._records import Record
 from trio_wsproxy._urls import Proxy, Target
 
-from ._tls import TLSFailure, client_certificate_hint, tls_failure
+from ._tls import tls_failure
+from ._tls_failure import TLSFailure, alert_behind_handshake, failure_behind_handshake
 
 
 class Hop(Record):
@@ -160,19 +161,32 @@ class Hop(Record):
         self, stage: StageName, doing: str, exc: trio.BrokenResourceError
     ) -> ProxyUnreachable | ProxyProtocolError:
         """Make the error for a stream that broke, which says at what; raise it from ``exc``."""
+        alert = alert_behind_handshake(exc) if self.proxy.scheme == "https" else None
+        if alert is not None:
+            return self.broke_tls(alert)
         reason = getattr(tls_failure(exc), "reason", None) or ""
-        if self.proxy.scheme == "https" and "ALERT" in reason:  # OpenSSL's name, not ours
-            # With TLS 1.3 the proxy looks at our certificate after our handshake is done.
-            what = words("broke TLS off behind its handshake (OpenSSL: {reason})", reason=reason)
-            hint = client_certificate_hint(reason)
-            failure = self._failure(Kind.TLS_FAILED, self.tls_stage, what, hint)
-            return failed(ProxyUnreachable, failure)
         what = words(
             "broke the connection while {doing}{why}",
             doing=doing,
             why=f" (OpenSSL: {reason})" if reason else "",
         )
         return self.broke_protocol(stage, what, self.right_protocol, Kind.CUT_OFF)
+
+    def broke_tls(self, tls: TLSFailure) -> ProxyUnreachable:
+        """Make the error for TLS with it that came to nothing behind its handshake."""
+        failure = self._failure(tls.kind, self.tls_stage, tls.what, tls.remedy)
+        return failed(ProxyUnreachable, failure)
+
+    @contextmanager
+    def behind_handshake(self, stream: trio.abc.Stream) -> Iterator[None]:
+        """Tell what TLS with it has to do with an answer that did not come on that stream."""
+        try:
+            yield
+        except (ProxyProtocolError, ProxyUnreachable) as exc:
+            failure = failure_behind_handshake(stream, exc, Topic.PROXY_SSL_CONTEXT)
+            if failure is None:
+                raise
+            raise self.broke_tls(failure) from exc.__cause__
 
     @contextmanager
     def conversation(self, stage: StageName, doing: str) -> Iterator[None]:

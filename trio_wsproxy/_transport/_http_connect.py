@@ -45,7 +45,7 @@ from trio_wsproxy._version import VERSION
 
 from ._hop import Hop
 from ._prefixed_stream import with_prefix
-from ._tls import CLIENT_CERTIFICATE
+from ._tls_failure import CLIENT_CERTIFICATE
 
 _AUTHENTICATION = (407, 401)  # the second is tinyproxy's answer to wrong credentials
 MAX_REASON = 80  # characters of the phrase behind a status; it stands in a message

@@ -1,4 +1,4 @@
-"""TLS layers: the handshake, and the name of its failure.
+"""TLS layers: the handshake, and what is seen of a peer with whom it fails.
 
 TLS may stand on any stream, another TLS layer included, so ``https://`` proxies in front of
 ``wss://`` servers (TLS in TLS) need nothing special here.
@@ -7,14 +7,16 @@ TLS may stand on any stream, another TLS layer included, so ``https://`` proxies
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import trio
 
-from trio_wsproxy._failures import Kind, Topic, Words, words
 from trio_wsproxy._report import Certificate, read_certificate
 
+MAX_PAGE = 16 * 1024  # bytes of a page in place of TLS, to find its title in
+PAGE_PATIENCE = 1  # seconds for them; the failure is known already
 MAX_CHAIN = 10  # certificates of a peer that are read; there are three as a rule
 
 
@@ -42,7 +44,7 @@ async def add_tls(
     host: str,
     *,
     https_compatible: bool = True,
-    presented: list[Certificate] | None = None,
+    seen: Seen | None = None,
 ) -> trio.SSLStream[trio.abc.Stream]:
     """Put TLS on a stream and finish its handshake.
 
@@ -56,29 +58,90 @@ async def add_tls(
       https_compatible: As in :class:`trio.SSLStream`. ``True`` by default: most peers close
         without close_notify, and HTTP and WebSocket have their own end marks, so nothing is
         lost by not insisting on it.
-      presented: Gets the certificates of a peer that was refused for them, its own first, from
-        Python 3.13 on.
+      seen: Gets what a failed handshake has seen of the peer.
 
     Raises:
       trio.BrokenResourceError: The handshake failed; :func:`tls_failure` names the reason.
       ValueError: ``host`` cannot be a TLS server name.
 
     """
-    watched = _Watched(context)
+    witness, watched = _Witness(stream), _Watched(context)
     try:
-        tls = trio.SSLStream(
-            stream,
+        tls: trio.SSLStream[trio.abc.Stream] = trio.SSLStream(
+            witness,
             cast("ssl.SSLContext", watched),
             server_hostname=host,
             https_compatible=https_compatible,
         )
         await tls.do_handshake()
     except BaseException as exc:
-        if presented is not None and isinstance(tls_failure(exc), ssl.SSLCertVerificationError):
-            presented += watched.presented()
-        await trio.aclose_forcefully(stream)
+        try:
+            if seen is not None and isinstance(exc, trio.BrokenResourceError):
+                seen.chain = watched.presented(exc)
+                seen.received = await witness.rest_of_page()
+        finally:
+            await trio.aclose_forcefully(stream)
         raise
+    tls.transport_stream = stream
     return tls
+
+
+class Seen:
+    """What is known of a peer with whom a handshake failed.
+
+    Attributes:
+      chain: The certificates of one that was refused for them, its own first; from Python 3.13 on.
+      received: The first bytes of one that does not speak TLS, if they are text.
+
+    """
+
+    __slots__ = ("chain", "received")
+
+    def __init__(self, chain: Sequence[Certificate] = (), received: bytes = b"") -> None:
+        self.chain = chain
+        self.received = received
+
+
+class _Witness(trio.abc.Stream):
+    """A stream below a handshake that keeps what came: whoever is no TLS peer may be a web page."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._received = bytearray()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive from the stream below."""
+        data = await self._stream.receive_some(max_bytes)
+        if len(self._received) < MAX_PAGE:
+            self._received += data
+        return data
+
+    async def rest_of_page(self) -> bytes:
+        """Give what came if it is text, up to the end of its title."""
+        received = self._received
+        if not received[:1].strip().isascii() or not (
+            received[:1].isspace() or received[:1] > b" "
+        ):
+            return b""
+        with trio.move_on_after(PAGE_PATIENCE), suppress(trio.BrokenResourceError):
+            while len(received) < MAX_PAGE and b"</title" not in received.lower():
+                data = await self._stream.receive_some()
+                if not data:
+                    break
+                received += data
+        return bytes(received[:MAX_PAGE])
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send through the stream below."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait for the stream below."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close the stream below."""
+        await self._stream.aclose()
 
 
 class _Watched:
@@ -96,8 +159,10 @@ class _Watched:
         self._tls = self._context.wrap_bio(*args, **kwargs)
         return self._tls
 
-    def presented(self) -> list[Certificate]:
-        """Give the certificates that the peer sent, trusted or not."""
+    def presented(self, exc: BaseException) -> list[Certificate]:
+        """Give the certificates that the peer sent, if it was refused for them."""
+        if not isinstance(tls_failure(exc), ssl.SSLCertVerificationError):
+            return []
         ask = getattr(self._tls, "get_unverified_chain", list)  # from Python 3.13 on
         with suppress(ValueError):  # OpenSSL has read it; we cannot
             return [read_certificate(der) for der in (ask() or ())[:MAX_CHAIN]]
@@ -150,96 +215,3 @@ async def presented_certificates(stream: trio.abc.Stream, host: str) -> list[Cer
         await trio.aclose_forcefully(stream)
     chain = getattr(tls, "get_unverified_chain", lambda: [tls.getpeercert(binary_form=True)])()
     return [read_certificate(der) for der in chain if der]
-
-
-class TLSFailure(NamedTuple):
-    """Why a TLS handshake failed.
-
-    Attributes:
-      kind: What kind of failure it is.
-      what: In words, behind the name of the peer.
-      remedy: What to try, where that does not depend on who the peer is.
-
-    """
-
-    kind: Kind
-    what: Words
-    remedy: Words | None = None
-
-
-def explain_tls_failure(
-    exc: BaseException, trust: Topic, certificate: Certificate | None = None
-) -> TLSFailure:
-    """Find out why a TLS handshake failed, and what to try.
-
-    Args:
-      exc: What the handshake raised.
-      trust: How to trust the authority of a certificate.
-      certificate: The one that was refused, if it is known.
-
-    """
-    error = tls_failure(exc)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _certificate_failure(error, trust, certificate)
-    if isinstance(error, ssl.SSLEOFError):
-        what = words("it closed the connection during the TLS handshake")
-        return TLSFailure(Kind.CUT_OFF, what)
-    reason = (error.reason or str(error)) if error else ""
-    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        what = words("it does not speak TLS on that port (OpenSSL: {reason})", reason=reason)
-        return TLSFailure(Kind.NO_TLS, what)
-    if reason:
-        what = words("the TLS handshake failed (OpenSSL: {reason})", reason=reason)
-        return TLSFailure(Kind.TLS_FAILED, what, client_certificate_hint(reason))
-    if isinstance(exc, ValueError):
-        what = words("its name cannot be used with TLS ({problem})", problem=str(exc))
-        return TLSFailure(Kind.MISCONFIGURED, what)
-    return TLSFailure(Kind.CUT_OFF, words("it broke the connection during the TLS handshake"))
-
-
-def client_certificate_hint(reason: str) -> Words | None:
-    """Say what to try when the peer may have missed a certificate of ours."""
-    if any(word in reason for word in _WANTS_CERTIFICATE):
-        return CLIENT_CERTIFICATE
-    return None
-
-
-def _certificate_failure(
-    error: ssl.SSLCertVerificationError, trust: Topic, certificate: Certificate | None
-) -> TLSFailure:
-    what = words("its certificate was refused: {message}", message=error.verify_message.rstrip("."))
-    code = error.verify_code
-    if code in _UNKNOWN_ISSUER:
-        if certificate and certificate.issuer:
-            what = words(
-                "{what}; it was issued by {issuer!r}", what=what, issuer=certificate.issuer
-            )
-        remedy = words(
-            "if that is your company's own authority (TLS inspection), {trust}", trust=trust
-        )
-        return TLSFailure(Kind.UNKNOWN_ISSUER, what, remedy)
-    if code in _NAME_MISMATCH:
-        remedy = words("use a name that the certificate is for")
-    elif code in _OUT_OF_DATE:
-        remedy = words("it has to be renewed, if the clock of this machine is right")
-    else:
-        return TLSFailure(Kind.CERTIFICATE_REFUSED, what)
-    return TLSFailure(Kind.CERTIFICATE_REFUSED, what, remedy)
-
-
-CLIENT_CERTIFICATE = words(
-    "if it wants a client certificate, {give}", give=Topic.CLIENT_CERTIFICATE
-)
-
-# Parts of OpenSSL's names for the alerts that servers send then.
-_WANTS_CERTIFICATE = (
-    "ALERT_CERTIFICATE_REQUIRED",
-    "ALERT_HANDSHAKE_FAILURE",
-    "ALERT_BAD_CERTIFICATE",
-    "ALERT_UNKNOWN_CA",
-)
-
-# X509_V_ERR_… of OpenSSL's x509_vfy.h
-_NAME_MISMATCH = {62, 64}  # HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH
-_OUT_OF_DATE = {9, 10}  # CERT_NOT_YET_VALID, CERT_HAS_EXPIRED
-_UNKNOWN_ISSUER = {18, 19, 20, 21}  # self-signed leaf or root, issuer not found, leaf not verified
