@@ -6,6 +6,7 @@ import logging
 
 import pytest
 import trio
+from _cost import REPETITIONS, linear
 from _wire import Peer, one_by_one
 
 from trio_wsproxy._http import MAX_BODY, Answer, Exchange, FinalHead, Problem, ProblemKind
@@ -69,15 +70,70 @@ async def test_a_stream_that_breaks() -> None:
     assert isinstance(problem.cause, trio.BrokenResourceError)
 
 
-async def test_a_broken_head() -> None:
-    """What HTTP does not allow is named, and its value is not."""
-    exchange, final = await asked(Peer(b"HTTP/1.1 403 No\r\nX y: s3cret\r\n\r\n"))
+@pytest.mark.parametrize(
+    "line",
+    [b"X y: s3cret", b"nonsense", b"X\xc3\xa4: s3cret", b"X: a\rs3cret", b"X: \0", b"Server : x"],
+)
+async def test_a_broken_line(line: bytes) -> None:
+    """A header line that HTTP does not allow takes nothing away from what the status says."""
+    wire = REFUSAL.replace(b"X: y", line) + b"page"
+    exchange, final = await asked(Peer(wire))
+    assert isinstance(final, FinalHead)
+    answer = exchange.read(final)
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.reason, answer.promises_to_stay) == (403, b"No way", True)
+    assert set(answer.headers) - {(b"server", b"x")} == {(b"content-length", b"4")}
+    assert (await exchange.body()).data == b"page"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Content-Length: 2\r\nContent-Length: 3",
+        b"Content-Length : 2",
+        b"Content-Length: 2\0\r\nContent-Length: 2",
+        b"Transfer-Encoding: chunked, chunked, gzip",
+    ],
+)
+async def test_framing_that_contradicts_itself(lines: bytes) -> None:
+    """Then the body ends with the stream, and nothing more is asked on it."""
+    wire = REFUSAL.replace(b"Content-Length: 4", lines) + b"the page"
+    exchange, final = await asked(Peer(wire))
+    assert isinstance(final, FinalHead)
+    answer = exchange.read(final)
+    assert isinstance(answer, Answer)
+    assert not answer.promises_to_stay
+    assert (await exchange.body()).data == b"the page"
+
+
+async def test_a_switch_that_nobody_asked_for() -> None:
+    """A 101 is no answer to a request that is not for one."""
+    exchange, final = await asked(Peer(b"HTTP/1.1 101 Switching\r\nUpgrade: s3cret\r\n\r\n"))
     assert isinstance(final, FinalHead)
     problem = exchange.read(final)
     assert isinstance(problem, Problem)
     assert problem.kind is ProblemKind.BROKEN_HEAD
     assert problem.text
     assert "s3cret" not in problem.text
+
+
+@pytest.mark.parametrize("repetition", REPETITIONS)
+@pytest.mark.parametrize("framing", [b"Transfer-Encoding: chunked", b"Connection: close"])
+def test_cost_of_a_body_is_linear(framing: bytes, repetition: str) -> None:
+    """However a body is filled, reading it costs what it weighs."""
+
+    def read(text: str) -> None:
+        async def run() -> None:
+            data = text.encode()
+            pieces = [data[start : start + 4096] for start in range(0, len(data), 4096)]
+            exchange, final = await asked(Peer([b"HTTP/1.1 403 No\n" + framing + b"\n\n", *pieces]))
+            assert isinstance(final, FinalHead)
+            exchange.read(final)
+            await exchange.body()
+
+        trio.run(run)
+
+    assert linear(read, repetition)
 
 
 async def test_the_bound_of_a_body() -> None:

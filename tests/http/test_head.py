@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import itertools
 
+import h11
 import pytest
+from _cost import REPETITIONS, linear
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_wsproxy._http._head import (
     MAX_HEAD,
+    Fields,
     Head,
     NotHTTP,
+    read_fields,
     status_code,
-    without_framing,
 )
 
 HEADS = [
@@ -20,6 +23,8 @@ HEADS = [
     b"HTTP/1.0 407 \nProxy-Authenticate: Basic\n\n",
     b"HTTP/1.1 101\r\nX: y\n\r\n",
     b"HTTP/1.1 200 OK\n\r\n",
+    b"HTTP/1.1 200 OK\r\r\nVia: x\r\r\n\r\r\n",
+    b"HTTP/1.1 200 OK\r\r\r\n\r\r\r\n",
 ]
 
 
@@ -105,6 +110,11 @@ def test_what_stands_behind_a_head_may_be_large() -> None:
         (b"HTTP/1.1 101\r\n\r\n", 101),
         (b"HTTP/1.1 502 \n\n", 502),
         (b"HTTP/1.1 599 \xff\r\n\r\n", 599),
+        (b"HTTP/1.1  200\r\n\r\n", 200),
+        (b"HTTP/1.1 \t 200  OK\r\n\r\n", 200),
+        (b"HTTP/1.1 200\tOK\r\n\r\n", 200),
+        (b"HTTP/1.1 200OK\r\n\r\n", 200),
+        (b"HTTP/1.1 407 a\0b\rc\r\r\n\r\n", 407),
     ],
 )
 def test_status_code(head: bytes, status: int) -> None:
@@ -119,7 +129,10 @@ def test_status_code(head: bytes, status: int) -> None:
         b"HTTP/1.1",
         b"HTTP/1.1 20",
         b"HTTP/1.1 2000 OK",
-        b"HTTP/1.1  200",
+        b"HTTP/1.1 2 00",
+        b"HTTP/1.1 OK 200",
+        b"HTTP/1.1200",
+        b"HTTP/11 200",
         b"HTTP/1.1 OK",
     ],
 )
@@ -129,10 +142,106 @@ def test_no_status_code(line: bytes) -> None:
         status_code(line + b"\r\n\r\n")
 
 
-def test_without_framing() -> None:
-    """Only the two headers that frame a body are dropped, however they are spelled."""
-    head = (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: 1\r\nTRANSFER-ENCODING : chunked\n"
-        b"X-Content-Length: 2\r\n\r\n"
-    )
-    assert without_framing(head) == b"HTTP/1.1 200 OK\r\nX: 1\r\nX-Content-Length: 2\r\n\r\n"
+READ = [
+    # the lines behind the status line, the headers read, what frames the body
+    (b"", [], b""),
+    (b"Via: 1.1 x\r\nX:\r\n", [(b"via", b"1.1 x"), (b"x", b"")], b""),
+    (b"X: \t a b\t \r\n", [(b"x", b"a b")], b""),
+    (b"X: a\r\n\t b\n  c\r\r\nY: d\n", [(b"x", b"a b c"), (b"y", b"d")], b""),
+    (b"X: \xfc\x01\r\n", [(b"x", b"\xfc\x01")], b""),
+    # Blanks between name and colon go; all that is not allowed goes with its line.
+    (b"Proxy-Agent : x\r\nA\t: b\r\n", [(b"proxy-agent", b"x"), (b"a", b"b")], b""),
+    (b"A B: v\r\nX: y\r\n", [(b"x", b"y")], b""),
+    (b"nonsense\r\nX: y\r\n", [(b"x", b"y")], b""),
+    (b"N\xc3\xa4me: v\r\nX: y\r\n", [(b"x", b"y")], b""),
+    (b": v\r\nX: y\r\n", [(b"x", b"y")], b""),
+    (b"A: b\rc\r\nX: y\r\n", [(b"x", b"y")], b""),
+    (b"A: \0\r\nB: \x0b\nC: \x0c\nX: y\r\n", [(b"x", b"y")], b""),
+    (b"\rA: b\r\nX: y\r\n", [(b"x", b"y")], b""),
+    (b" folded: into nothing\r\nX: y\r\n", [(b"x", b"y")], b""),
+    # Where the body ends.
+    (b"Content-Length: 5\r\n", [(b"content-length", b"5")], b"Content-Length: 5\r\n"),
+    (
+        b"Content-Length: 5, 5\r\nCONTENT-LENGTH:5\r\n",
+        [(b"content-length", b"5, 5"), (b"content-length", b"5")],
+        b"Content-Length: 5\r\n",
+    ),
+    (
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        [(b"content-length", b"5"), (b"content-length", b"6")],
+        b"",
+    ),
+    (b"Content-Length: -1\r\n", [(b"content-length", b"-1")], b""),
+    (b"Content-Length: " + b"9" * 21 + b"\r\n", [(b"content-length", b"9" * 21)], b""),
+    (b"Content-Length :5\r\nX: y\r\n", [(b"x", b"y")], b""),
+    (b"Content-Length: \0\r\nContent-Length: 5\r\n", [(b"content-length", b"5")], b""),
+    (
+        b"Transfer-Encoding: CHUNKED\r\nContent-Length: 5\r\n",
+        [(b"transfer-encoding", b"CHUNKED"), (b"content-length", b"5")],
+        b"Transfer-Encoding: chunked\r\n",
+    ),
+    (
+        b"Transfer-Encoding: gzip, chunked\r\nContent-Length: 5\r\n",
+        [(b"transfer-encoding", b"gzip, chunked"), (b"content-length", b"5")],
+        b"",
+    ),
+    (
+        b"Transfer-Encoding: identity\r\nContent-Length: 5\r\n",
+        [(b"transfer-encoding", b"identity"), (b"content-length", b"5")],
+        b"Content-Length: 5\r\n",
+    ),
+    (b"Transfer-Encoding : chunked\r\nContent-Length: 5\r\n", [(b"content-length", b"5")], b""),
+]
+
+
+@pytest.mark.parametrize(("lines", "headers", "framing"), READ)
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r\r\n"])
+def test_fields(
+    lines: bytes, headers: list[tuple[bytes, bytes]], framing: bytes, end: bytes
+) -> None:
+    """What HTTP allows is read, what it does not is left out, and the body ends in one place."""
+    head = b"HTTP/1.0 403  No way " + end + lines + end
+    assert read_fields(head) == Fields(0, b"No way", tuple(headers), framing)
+
+
+names = st.text("Aa-_1 \t\r:é", min_size=1, max_size=5).map(str.encode)
+values = st.text("aB \t,\r\0;é", max_size=8).map(str.encode)
+
+
+@given(st.lists(st.tuples(names, values), max_size=5))
+def test_what_h11_reads_is_read(pairs: list[tuple[bytes, bytes]]) -> None:
+    """A head that h11 has nothing against means to us what it means to h11; the others open, too."""
+    head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"%b:%b\r\n" % pair for pair in pairs) + b"\r\n"
+    fields = read_fields(head)
+    http = h11.Connection(h11.CLIENT)
+    http.receive_data(head)
+    try:
+        event = http.next_event()
+    except h11.RemoteProtocolError:
+        return
+    assert isinstance(event, h11.Response)
+    assert list(fields.headers) == [(bytes(name), bytes(value)) for name, value in event.headers]
+
+
+@pytest.mark.parametrize("repetition", REPETITIONS)
+def test_cost_is_linear(repetition: str) -> None:
+    """However a head is filled, and cut, finding its end and reading it costs what it weighs."""
+
+    def read(text: str) -> None:
+        data = text.encode()
+        read_fields(b"HTTP/1.1 403 " + data)
+        read_fields(b"HTTP/1.1 403 No\r\nX: " + data)
+        read_fields(b"HTTP/1.1 403 No\r\n" + data)
+        Head().feed(b"HTTP/1.1 403 No\r\nX: " + data)
+        status_code(data)
+
+    def read_in_pieces(text: str) -> None:
+        reader = Head()
+        reader.feed(b"HTTP/1.1 403 No\r\n")
+        for start in range(0, len(text), 16):
+            if reader.feed(text[start : start + 16].encode()):
+                reader = Head()
+                reader.feed(b"HTTP/1.1 403 No\r\n")
+
+    assert linear(read, repetition)
+    assert linear(read_in_pieces, repetition)

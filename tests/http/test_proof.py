@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from _cost import REPETITIONS, linear
 
 from trio_wsproxy import ServerRejected
 from trio_wsproxy._http._proof import page_title, refused_by_proxy, refused_by_server
@@ -140,3 +141,22 @@ def test_refused_by_server(
         assert hint in str(told)
         error = ServerRejected(status, tuple(headers), body, url=url)
         assert str(told) in str(error)
+
+
+@pytest.mark.parametrize("repetition", REPETITIONS)
+def test_cost_is_linear(repetition: str) -> None:
+    """However a page and a Location are filled, what they prove is found in what they weigh."""
+
+    def read(text: str) -> None:
+        data = text.encode()
+        page_title(data)
+        refused_by_server("ws://a/", 400, (), data)
+        refused_by_server("ws://a/", 301, ((b"location", b"https://" + data),), b"")
+
+    assert linear(read, repetition)
+
+
+def test_titles_far_below() -> None:
+    """A title is looked for where error pages have theirs."""
+    assert page_title(b" " * 16_000 + b"<title>no</title>") == "no"
+    assert page_title(b" " * 17_000 + b"<title>no</title>") is None

@@ -117,6 +117,23 @@ OPENING = {
     "length, chunked": b"HTTP/1.1 200 OK\nTRANSFER-ENCODING: chunked\nContent-Length: 0\n\n",
     "gzip": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
     "to be closed": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+    # What curl has nothing against, and h11 would refuse.
+    "no header": b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
+    "NUL in a header": b"HTTP/1.1 200 OK\r\nX: \0\r\n\r\n",
+    "blank before the colon": b"HTTP/1.1 200 OK\r\nProxy-Agent : x\r\n\r\n",
+    "blank in a name": b"HTTP/1.1 200 OK\r\nA B: v\r\n\r\n",
+    "name not ASCII": b"HTTP/1.1 200 OK\r\nN\xc3\xa4me: v\r\n\r\n",
+    "name not UTF-8": b"HTTP/1.1 200 OK\r\nN\xe4me: v\r\n\r\n",
+    "no name": b"HTTP/1.1 200 OK\r\n: v\r\n\r\n",
+    "bare CR": b"HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n",
+    "bare CR in the reason": b"HTTP/1.1 200 O\rK\r\n\r\n",
+    "NUL in the reason": b"HTTP/1.1 200 O\0K\r\n\r\n",
+    "folded at once": b"HTTP/1.1 200 OK\r\n X: a\r\n\r\n",
+    "two blanks": b"HTTP/1.1  200  Connection established\r\n\r\n",
+    "no blank": b"HTTP/1.1 200Connection established\r\n\r\n",
+    "CR CR LF": b"HTTP/1.1 200 OK\r\r\nVia: 1.1 x\r\r\n\r\r\n",
+    "CR CR LF, then CR LF": b"HTTP/1.1 200 OK\r\r\nVia: 1.1 x\r\r\n\r\n",
+    "broken length": b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\nContent-Length: -1\r\n\r\n",
 }
 TUNNELLED = b"\x16\x03HTTP/1.1 407 No\r\n\r\n\n"  # nothing of it may be taken for HTTP
 
@@ -212,6 +229,43 @@ async def test_refusal(status: int, reason: str, kind: type[ProxyRejected], reme
     assert (error.proxy, error.hop, error.stage) == ("http://proxy.test:3128", 2, "connect")
 
 
+ODD_LINES = [
+    b"Proxy-Agent : x",
+    b"A B: v",
+    b"N\xc3\xa4me: v",
+    b"X: a\rb",
+    b"nonsense",
+    b"X: \0",
+    b"Content-Length: 2\r\nContent-Length: 3",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip",
+]
+
+
+@pytest.mark.parametrize("line", ODD_LINES)
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r\r\n"])
+@pytest.mark.parametrize("blanks", [b" ", b"  "])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(407, ProxyAuthenticationError), (403, ProxyRejected)]
+)
+async def test_refusal_with_an_odd_line(
+    line: bytes, end: bytes, blanks: bytes, status: int, kind: type[ProxyRejected]
+) -> None:
+    """A refusal comes out as what it is, whatever else its head has, with what can be read of it."""
+    lines = [
+        b"HTTP/1.1%b%d No" % (blanks, status),
+        b"Proxy-Authenticate: Basic",
+        line,
+        b"",
+        b"page",
+    ]
+    with pytest.raises(ProxyRejected) as caught:
+        await tunnel(Peer(end.join(lines)))
+    assert type(caught.value) is kind
+    assert (caught.value.status_code, caught.value.body) == (status, b"page")
+    assert (b"proxy-authenticate", b"Basic") in caught.value.headers
+    assert ("it offers Basic" in str(caught.value)) is (status == 407)
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -220,7 +274,7 @@ async def test_refusal(status: int, reason: str, kind: type[ProxyRejected], reme
             "403 ?[31mNo?2J to CONNECT",
         ),
         (b"HTTP/1.1 403 " + b"x" * 9000 + b"\r\nContent-Length: 0\r\n\r\n", "xxx… to CONNECT"),
-        (b"HTTP/1.1 403 No\r\nSet-Cookie : s3cret\r\n\r\n", "broken HTTP: illegal header line"),
+        (b"HTTP/1.1 101 s3cret\r\nSet-Cookie : s3cret\r\n\r\n", "broken HTTP: it switches to"),
     ],
 )
 async def test_message_shows_no_more_than_is_good(answer: bytes, says: str) -> None:
@@ -308,9 +362,8 @@ NOT_HTTP = {
     "HTTP/2": (b"HTTP/2 200\r\n\r\n", "broken HTTP: the status line b'HTTP/2 200'"),
     "no status": (b"HTTP/1.1 OK\r\n\r\n", "broken HTTP: the status line b'HTTP/1.1 OK'"),
     "short status": (b"HTTP/1.1 20\r\n\r\n", "broken HTTP"),
-    "no header": (b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", "broken HTTP"),
-    "NUL in a header": (b"HTTP/1.1 200 OK\r\nX: \0\r\n\r\n", "broken HTTP"),
-    "no header of a refusal": (b"HTTP/1.1 403 No\r\nnonsense\r\n\r\n", "broken HTTP"),
+    "a fourth digit": (b"HTTP/1.1 2000 OK\r\n\r\n", "broken HTTP"),
+    "HTTP/2 with a reason": (b"HTTP/2.0 200 OK\r\n\r\n", "broken HTTP"),
     "another protocol": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "broken HTTP"),
 }
 

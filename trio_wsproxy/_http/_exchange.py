@@ -6,8 +6,8 @@ the WebSocket's first, or a refusal's body. In this order:
 
 1. :meth:`Exchange.ask` sends, and finds the final head. Nothing in it is judged but the status,
    for a 101 is wsproto's to judge.
-2. :meth:`Exchange.read` lets h11 read that head.
-3. :meth:`Exchange.body` reads what explains a refusal, within one bound and one patience.
+2. :meth:`Exchange.read` reads that head, and leaves out what HTTP does not allow in one.
+3. :meth:`Exchange.body` lets h11 read what explains a refusal, within one bound and one patience.
 
 Who is at the other end, and what its failures are called, the callers know. To them goes a
 :class:`Problem`, a value: so they raise outside of any ``except`` block, and what h11 says, which
@@ -25,10 +25,10 @@ from typing import NamedTuple
 import h11
 import trio
 
-from trio_wsproxy._redaction import LoggedHead, shown_problem
+from trio_wsproxy._redaction import LoggedHead
 
-from ._head import MAX_HEAD, Head, NotHTTP, status_code, without_framing
-from ._headers import FRAMING, HeaderPairs
+from ._head import Head, NotHTTP, read_fields, status_code
+from ._headers import HeaderPairs
 
 logger = logging.getLogger("trio_wsproxy")
 
@@ -127,7 +127,7 @@ class Exchange:
     def __init__(self, stream: trio.abc.Stream, peer: object) -> None:
         self._stream = stream
         self._peer = peer
-        self._http = h11.Connection(h11.CLIENT)
+        self._framed_by = b""
         self.rest = b""
 
     async def ask(self, request: bytes, *, secret: Iterable[bytes] = ()) -> FinalHead | Problem:
@@ -176,28 +176,24 @@ class Exchange:
     def read(self, final: FinalHead) -> Answer | Problem:
         """Read the head of an answer that opens a tunnel, or of a refusal.
 
-        Where a head contradicts itself about the body behind it, that body ends with the stream;
-        a 2xx to CONNECT has none, whatever the head says (RFC 9110 section 9.3.6).
+        Header lines that HTTP does not allow are left out: a status says what it says, whatever
+        else is in the head. Where that contradicts itself about the body behind it, the body ends
+        with the stream; a 2xx to CONNECT has none (RFC 9110 section 9.3.6).
 
         Args:
           final: The head that :meth:`ask` found.
 
         """
-        candidates = [final.head, without_framing(final.head)]
-        problem = ""
-        for head in candidates[200 <= final.status < 300 :]:
-            self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-            try:
-                self._http.receive_data(head)
-                event = self._http.next_event()
-            except h11.RemoteProtocolError as exc:
-                problem = problem or shown_problem(exc)
-                continue
-            assert isinstance(event, h11.Response)  # a final head makes no other
-            pairs = tuple((bytes(name), bytes(value)) for name, value in event.headers)
-            stays = _promises_to_stay(event.status_code, event.http_version, pairs)
-            return Answer(event.status_code, bytes(event.reason), pairs, stays)
-        return Problem(ProblemKind.BROKEN_HEAD, problem, received=final.head)
+        status = final.status
+        if status == 101:
+            problem = "it switches to another protocol, for which nobody asked"
+            return Problem(ProblemKind.BROKEN_HEAD, problem, received=final.head)
+        fields = read_fields(final.head)
+        # What h11 is to read the body by.
+        self._framed_by = b"HTTP/1.1 %d \r\n%b\r\n" % (status, fields.framing)
+        framed = bool(fields.framing) or status in (204, 304)
+        stays = framed and _promises_to_stay(fields.version, fields.headers)
+        return Answer(status, fields.reason, fields.headers, stays)
 
     async def body(self, limit: int = MAX_BODY) -> Body:
         """Read what explains a refusal; whatever goes wrong, the refusal itself matters more.
@@ -208,38 +204,37 @@ class Exchange:
         """
         body = bytearray()
         ended = False
+        http = h11.Connection(h11.CLIENT)
+        http.receive_data(self._framed_by)
+        http.next_event()
         with (
             trio.move_on_after(BODY_PATIENCE),
             suppress(h11.RemoteProtocolError, trio.BrokenResourceError),
         ):
             if self.rest:
-                self._http.receive_data(self.rest)
+                http.receive_data(self.rest)
             while len(body) < limit:
-                event = self._http.next_event()
+                event = http.next_event()
                 if event is h11.NEED_DATA:
-                    self._http.receive_data(bytes(await self._stream.receive_some(RECEIVE_SIZE)))
+                    http.receive_data(bytes(await self._stream.receive_some(RECEIVE_SIZE)))
                 elif isinstance(event, h11.Data):
                     body += event.data
                 else:
                     # What follows unasked is no answer to a request that was not sent yet.
-                    trailing, _ = self._http.trailing_data
+                    trailing, _ = http.trailing_data
                     ended = isinstance(event, h11.EndOfMessage) and not trailing
                     break
         return Body(bytes(body[:MAX_BODY]), ended)
 
 
-def _promises_to_stay(status: int, version: bytes, headers: HeaderPairs) -> bool:
-    """Tell whether a peer keeps the connection (RFC 9112 section 9.3).
+def _promises_to_stay(version: int, headers: HeaderPairs) -> bool:
+    """Tell whether a peer says that it keeps the connection (RFC 9112 section 9.3).
 
     ``Proxy-Connection`` is in no RFC but to be warned of; older proxies say there what they
     mean. A body that ends with the connection is the third way to say no.
     """
     options: set[bytes] = set()
-    framed = status in (204, 304)
     for name, value in headers:
         if name in (b"connection", b"proxy-connection"):
             options |= {item.strip().lower() for item in value.split(b",")}
-        framed = framed or name in FRAMING
-    if b"close" in options or not framed:
-        return False
-    return version >= b"1.1" or b"keep-alive" in options
+    return b"close" not in options and (version >= 1 or b"keep-alive" in options)

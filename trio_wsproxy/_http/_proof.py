@@ -20,6 +20,7 @@ _TITLE = lazy_pattern(rb"<title(?:\s[^>]{0,200})?>([^<]{0,1000})</title", re.IGN
 # Host, port and path.
 _PLACE = lazy_pattern(r"(\[[^\]]*\]|[^/?:]*)(?::(\d+))?/?([^?]*)(?:\?.*)?")
 _MAX_TITLE = 80  # characters; it stands in an error message
+_TITLE_WITHIN = 16 * 1024  # bytes of a page; what looks for it must not cost more than it tells
 
 # What servers say to plain HTTP on a TLS port: nginx, Apache, Go, and others after them.
 _WANTS_TLS = lazy_pattern(
@@ -44,7 +45,7 @@ _SQUID = {
 
 def page_title(body: bytes) -> str | None:
     """Find the title of an HTML page, fit for a message."""
-    match = _TITLE.search(body)
+    match = _TITLE.search(body, 0, _TITLE_WITHIN)
     if match is None:
         return None
     import html  # its table of entities is for error pages alone

@@ -229,7 +229,9 @@ def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
     try:
         ws.receive_data(head)
         event = next(ws.events())
-    except (ProtocolError, h11.ProtocolError, UnicodeDecodeError, StopIteration) as exc:
+    except StopIteration:
+        return "CR CR LF ends its lines"  # what else ends a head here, ends it for h11, too
+    except (ProtocolError, h11.ProtocolError, UnicodeDecodeError) as exc:
         return shown_problem(exc)
     assert isinstance(event, AcceptConnection)  # a 101 makes no other
     return event
