@@ -28,6 +28,7 @@ from ._reader import Reader, chunks, holds, pump
 
 DEFLATE, LIMIT, FORGETS = 1, 2, 4  # the bits of an input's first byte
 TOO_BIG = 200  # bytes; the limit, if there is one
+BAD_GATEWAY = 1014  # a close code that wsproto does not know
 # What the limits of our own refuse, and wsproto does not know.
 OUR_LIMITS = {1008, 1009}
 
@@ -106,6 +107,8 @@ def read_frames(data: bytes) -> None:
     flags, size, wire = data[0], data[1], data[2:]
     pieces = chunks(wire, size)
     fast = _of_lane(pieces, flags, fast_lane=True)
+    if fast and isinstance(fast[-1], CloseReceived) and fast[-1].code == BAD_GATEWAY:
+        fast[-1] = 1002
     slow = _of_lane(pieces, flags, fast_lane=False)
     # An error of a frame that is not whole may be told sooner or later; of several either first.
     one, other = _without_error(fast), _without_error(slow)

@@ -48,6 +48,7 @@ from trio_wsproxy._exceptions import (
     DisconnectionTimeout,
 )
 from trio_wsproxy._websocket import WebSocketConnection
+from trio_wsproxy._websocket._deflate import Deflate
 from trio_wsproxy._websocket._inbox import READ_AHEAD, SLOT, Inbox
 from trio_wsproxy._websocket._outbox import HIGH_WATER, MAX_PONGS
 from trio_wsproxy._websocket._protocol import Protocol
@@ -740,6 +741,27 @@ async def test_the_peer_hangs_up_behind_its_close_frame(nursery: trio.Nursery) -
     peer.hang_up()
     await ws._attendant.wait_finished()
     assert peer.heard() == [closes(1000)]
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [(1012, "SERVICE_RESTART"), (1013, "TRY_AGAIN_LATER"), (1014, "BAD_GATEWAY")],
+)
+async def test_codes_of_gateways(nursery: trio.Nursery, code: int, name: str) -> None:
+    """Codes that stand in IANA's registry alone are told with name and reason, and answered."""
+    ws, peer = connect(nursery, compression=Deflate())
+    await wait_all_tasks_blocked()
+    peer.say_bytes(frame(CLOSE, close_payload(code, "back in a minute")))
+    with pytest.raises(ConnectionLost, match=rf"{code}.*back in a minute") as caught:
+        await ws.receive()
+    await ws._attendant.wait_finished()
+    reason = caught.value.reason
+    assert reason is not None
+    assert (reason.code, reason.name, reason.reason) == (code, name, "back in a minute")
+    written = b"".join(peer.stream.writes)
+    assert written[0] == 0x80 | CLOSE
+    key, payload = written[2:6], written[6:8]
+    assert bytes(a ^ b for a, b in zip(payload, key, strict=False)) == close_payload(code)
 
 
 async def test_writing_fails_and_nothing_can_be_read(

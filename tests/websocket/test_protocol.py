@@ -181,6 +181,49 @@ def test_broken_frames(name: str, cut: str) -> None:
     assert "behind" not in events
 
 
+# RFC 6455 section 7.4 and IANA's registry: what may be in a close frame, and what never is.
+CODES = [1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 3003, 3999, 4000, 4999]
+NO_CODES = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 0xFFFF]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("reason", ["", "bad gateway: grüß"])
+@pytest.mark.parametrize("code", CODES)
+def test_close_codes(code: int, reason: str, compressed: bool) -> None:
+    """Each code that may be on the wire is told with its reason, with compression and without."""
+    for within in (b"", frame(TEXT, b"half", fin=False)):
+        data = within + frame(CLOSE, close_payload(code, reason))
+        for chunks in ([data], one_by_one(data)):
+            events = received(Protocol(deflate() if compressed else (), None), *chunks)
+            assert events[-1] == CloseReceived(code, reason)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("code", NO_CODES)
+def test_close_codes_that_are_none(code: int, compressed: bool) -> None:
+    """Each other one is an error of the peer's, which is told 1002."""
+    protocol = Protocol(deflate() if compressed else (), None)
+    (event,) = received(protocol, frame(CLOSE, close_payload(code, "x")))
+    assert isinstance(event, PeerBrokeProtocol)
+    assert event.code == 1002
+
+
+@pytest.mark.parametrize("code", [1000, 1014, 4000])
+@pytest.mark.parametrize("reason", [b"\xff", b"\xc3", b"\xed\xa0\x80"])
+def test_close_reasons_that_are_not_utf_8(code: int, reason: bytes) -> None:
+    """A reason that is not UTF-8 is an error of its own, whatever the code is (section 8.1)."""
+    (event,) = received(Protocol((), None), frame(CLOSE, close_payload(code) + reason))
+    assert isinstance(event, PeerBrokeProtocol)
+    assert event.code == 1007
+
+
+def deflate() -> list[PerMessageDeflate]:
+    """Compression, as agreed on."""
+    extension = PerMessageDeflate(Deflate(), None)
+    extension.finalize("permessage-deflate")
+    return [extension]
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_peer_is_told(name: str) -> None:
     """The close frame for a peer that broke the protocol can be built, and it understands it."""

@@ -21,6 +21,11 @@ class ShownCloseReason(CloseReason):
         return f"CloseReason<code={self.code}, name={self.name}, reason={self._shown}>"
 
     @property
+    def name(self) -> str:
+        """The name of the code; trio-websocket has none for the latest of IANA's registry."""
+        return "BAD_GATEWAY" if self.code == 1014 else str(super().name)
+
+    @property
     def _shown(self) -> str:
         # What a peer says is escaped, not cut: it is short, and meant to be read.
         return escaped(str(self.reason))

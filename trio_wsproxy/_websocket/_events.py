@@ -11,7 +11,9 @@ from ._frames import FIN, measure
 NO_CODE = 1005  # RFC 6455 section 7.1.5; never on the wire
 MAX_CONTROL_PAYLOAD = 125  # bytes, RFC 6455 section 5.5
 
-_USUAL_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, *range(3000, 5000)))
+# What may be on the wire: IANA's registry (RFC 6455 section 11.7), of which wsproto lacks 1014, and what
+# libraries and programs have for themselves (section 7.4.2). 1004 to 1006 and 1015 never are.
+_USUAL_CODES = frozenset((*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)))
 
 
 class PingReceived(Record):
@@ -115,16 +117,16 @@ def describe_event(event: Event) -> Described:
     return Described("close" if isinstance(event, CloseReceived) else name, f" {event.code}", name)
 
 
-def usual_close(payload: bytes) -> CloseReceived | None:
-    """Read a close frame that is beyond doubt (RFC 6455 section 5.5.1), and no other."""
+def usual_close(payload: bytes) -> CloseReceived | PeerBrokeProtocol | None:
+    """Read a close frame whose code may be on the wire (RFC 6455 section 5.5.1), and no other."""
     if len(payload) > MAX_CONTROL_PAYLOAD:
         return None
     if not payload:
         return CloseReceived(NO_CODE, "")
     code = int.from_bytes(payload[:2], "big")
-    if code not in _USUAL_CODES:
+    if len(payload) == 1 or code not in _USUAL_CODES:
         return None
     try:
         return CloseReceived(code, str(payload[2:], "utf-8"))
-    except UnicodeDecodeError:
-        return None
+    except UnicodeDecodeError as exc:
+        return PeerBrokeProtocol(1007, f"a close reason that is not UTF-8: {exc.reason}")
