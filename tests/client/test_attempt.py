@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import ssl
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from trio.testing import MockClock
 from trio_wsproxy import (
     ConnectionRejected,
     ConnectionTimeout,
+    DisconnectionTimeout,
     HandshakeError,
     ServerRejected,
     connect_websocket_url,
@@ -25,6 +27,8 @@ from trio_wsproxy import (
     wrap_client_stream,
 )
 from trio_wsproxy._client import _attempt
+from trio_wsproxy._exceptions import failure_of
+from trio_wsproxy._failures import Kind
 
 URL = "ws://example.org/chat"
 
@@ -276,3 +280,22 @@ def test_ctrl_c_behind_dialing(network: Network) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_attempt, "dial", dial)
         run(main)
+
+
+@pytest.mark.parametrize("proxy", [None, "http://ada:s3cret@proxy.test:3128"])
+async def test_silence_at_the_end_names_the_server(
+    proxy: str | None, network: Network, autojump_clock: MockClock
+) -> None:
+    """A server that does not answer the close is named, not the proxy that TCP ends at."""
+    with pytest.raises(DisconnectionTimeout) as caught:
+        async with open_websocket_url(f"{URL}?token=s3cret", proxy=proxy, disconnect_timeout=7):
+            pass
+    through = ", reached through http://ada:***@proxy.test:3128," if proxy else ""
+    assert str(caught.value) == (
+        f"the server {URL}?…{through} did not finish the closing handshake within 7 s; is it gone, or "
+        "is disconnect_timeout too short?"
+    )
+    failure = failure_of(caught.value)
+    assert failure is not None
+    assert (failure.kind, failure.stage) == (Kind.TIMED_OUT, "close")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

@@ -382,7 +382,11 @@ async def test_fifo_that_nobody_serves(
                 pass
         nursery.cancel_scope.cancel()
     assert turns > 1
-    assert "was waiting for the certificates that this machine trusts" in str(caught.value)
+    assert str(caught.value) == (
+        "no connection to wss://localhost:1/ within 0.2 s; was waiting for the certificates that this "
+        f"machine trusts to be read ({variable}={fifo}); does that file lie on a server that is down, "
+        "or is it a pipe that nobody serves?"
+    )
     os.close(os.open(fifo, os.O_RDWR | os.O_NONBLOCK))  # lets the thread go
 
 

@@ -6,6 +6,7 @@ virtual, so "after 1 second" means exactly that.
 
 from __future__ import annotations
 
+import copy
 import gc
 import itertools
 import math
@@ -46,7 +47,9 @@ from trio_wsproxy._exceptions import (
     ConnectionEnded,
     ConnectionLost,
     DisconnectionTimeout,
+    failure_of,
 )
+from trio_wsproxy._failures import Kind
 from trio_wsproxy._websocket import WebSocketConnection
 from trio_wsproxy._websocket._deflate import Deflate
 from trio_wsproxy._websocket._inbox import READ_AHEAD, SLOT, Inbox
@@ -285,6 +288,22 @@ async def test_max_message_size(nursery: trio.Nursery, frames: bytes) -> None:
     with pytest.raises(ConnectionLost, match="1009 MESSAGE_TOO_BIG"):
         await ws.receive()
     assert await peer.next() == closes(1009, "a message of more than 100 bytes")
+    with pytest.raises(ConnectionLost) as caught:
+        await ws.receive()
+    for error in (caught.value, copy.copy(caught.value)):
+        assert str(error) == (
+            "the connection is lost (1009 MESSAGE_TOO_BIG: a message of more than 100 bytes); "
+            "max_message_size is the limit here: raise it if the peer may send so much"
+        )
+
+
+async def test_limit_of_the_peer(nursery: trio.Nursery) -> None:
+    """Where it is the peer that finds a message too big, no limit of ours is named."""
+    ws, peer = connect(nursery, max_message_size=100)
+    peer.say(closes(1009, "a message of more than 100 bytes"))
+    with pytest.raises(ConnectionLost, match="1009 MESSAGE_TOO_BIG") as caught:
+        await ws.receive()
+    assert "max_message_size" not in str(caught.value)
 
 
 async def test_no_max_message_size(nursery: trio.Nursery) -> None:
@@ -993,8 +1012,11 @@ async def test_no_answer(
 ) -> None:
     """A peer that never answers costs disconnect_timeout and an error; everything is closed."""
     ws, peer = connect(nursery, disconnect_timeout=60, **settings)
-    with pytest.raises(DisconnectionTimeout, match=r"the peer did not finish .* within 60 s"):
+    with pytest.raises(DisconnectionTimeout, match=r"did not finish .* within 60 s") as caught:
         await ws.aclose()
+    failure = failure_of(caught.value)
+    assert failure is not None
+    assert (failure.kind, failure.stage) == (Kind.TIMED_OUT, "close")
     assert trio.current_time() == 60
     assert peer.stream.closed
     await ws.aclose()  # the second time there is nothing left to wait for

@@ -30,6 +30,8 @@ OPTIONS: Vocabulary = {
     Topic.BY_SUBPROTOCOLS: "--subprotocol",
     Topic.OR_PROXY_HEADERS: "",
     Topic.CONNECT_TIMEOUT: "--connect-timeout",
+    Topic.DISCONNECT_TIMEOUT: "the time for that",
+    Topic.MAX_MESSAGE_SIZE: "--max-size",
     Topic.SSL_CONTEXT: "--cacert",
     Topic.PROXY_SSL_CONTEXT: "--proxy-cacert",
     Topic.TRUST_SERVER: "name the authority's file with --cacert or in SSL_CERT_FILE",

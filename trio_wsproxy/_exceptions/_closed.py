@@ -51,9 +51,11 @@ def words_of_loss(error: ConnectionLost) -> Words:
     reason, unsent = error.reason, _unsent(error.unsent_messages, error.unsent_bytes)
     if reason is not None and reason.code == ABNORMAL_CLOSURE and not reason.reason:
         return words("the connection is lost {end}{unsent}", end=Topic.LOST, unsent=unsent)
-    return words(
+    what = words(
         "the connection is lost ({reason}){unsent}", reason=_describe(reason), unsent=unsent
     )
+    remedy = error._remedy  # noqa: SLF001 - its own file
+    return what if remedy is None else words("{what}; {remedy}", what=what, remedy=remedy)
 
 
 def _unsent(messages: int, size: int) -> str:
@@ -115,6 +117,8 @@ class ConnectionLost(ConnectionClosed, trio.BrokenResourceError):
         super().__init__(shown_reason(reason))
         self.unsent_messages = unsent_messages
         self.unsent_bytes = unsent_bytes
+
+    _remedy: Words | None = None  # what to try, where somebody knows
 
     __repr__ = _shown
 

@@ -39,6 +39,8 @@ class Topic(Enum):
     BY_SUBPROTOCOLS = "… behind a verb, too"
     OR_PROXY_HEADERS = "the other way to send a header to proxies, if there is one"
     CONNECT_TIMEOUT = "the option for the longest wait"
+    DISCONNECT_TIMEOUT = "the option for the longest wait for the peer's part of closing"
+    MAX_MESSAGE_SIZE = "the option for the longest message"
     SSL_CONTEXT = "the option for TLS with the server"
     PROXY_SSL_CONTEXT = "the option for TLS with the proxy"
     TRUST_SERVER = "how to trust an authority that signs for servers"
@@ -71,6 +73,8 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.BY_SUBPROTOCOLS: "subprotocols=",
         Topic.OR_PROXY_HEADERS: ", or use proxy_headers=",
         Topic.CONNECT_TIMEOUT: "connect_timeout",
+        Topic.DISCONNECT_TIMEOUT: "disconnect_timeout",
+        Topic.MAX_MESSAGE_SIZE: "max_message_size",
         Topic.SSL_CONTEXT: "ssl_context",
         Topic.PROXY_SSL_CONTEXT: "proxy_ssl_context",
         Topic.TRUST_SERVER: _TRUST,

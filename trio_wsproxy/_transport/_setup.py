@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from trio_wsproxy._failures import Kind, words
+from trio_wsproxy._redaction import shown_text
+from trio_wsproxy._routing import tls_settings
 from trio_wsproxy._threads import Workers
 
 from ._exhausted import exhaustion, is_exhausted
@@ -20,7 +22,7 @@ from ._trust import HTTP_1_1, TrustProblem, kept_context, made_context
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from trio_wsproxy._failures import Value
+    from trio_wsproxy._failures import Value, Words
     from trio_wsproxy._report import StageLog
 
     from ._hop import Hop, Server, Stop
@@ -72,7 +74,7 @@ async def set_up(
 
 
 async def _default_context(stop: Stop, log: StageLog, alpn: tuple[str, ...]) -> ssl.SSLContext:
-    waiting_for = words("the certificates that this machine trusts to be read")
+    waiting_for = _reading()
     log.waiting_for = waiting_for
     with _blamed_on(stop, waiting_for):
         context = await kept_context(alpn)
@@ -80,6 +82,17 @@ async def _default_context(stop: Stop, log: StageLog, alpn: tuple[str, ...]) -> 
             with log.stage("setup", stop.number, "trust store", waiting_for):
                 context = await made_context(alpn)
         return context
+
+
+def _reading() -> Words:
+    """Say what is waited for, with what the environment says about it."""
+    settings = tls_settings()
+    named = {"SSL_CERT_FILE": settings.cert_file, "SSLKEYLOGFILE": settings.key_log}
+    places = ", ".join(f"{name}={value}" for name, value in named.items() if value)
+    return words(
+        "the certificates that this machine trusts to be read{places}",
+        places=f" ({shown_text(places)})" if places else "",
+    )
 
 
 async def _import_socks(hop: Hop, log: StageLog) -> None:

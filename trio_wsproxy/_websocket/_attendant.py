@@ -31,7 +31,10 @@ import trio
 from trio_wsproxy._exceptions import (
     ConnectionClosedLocally,
     DisconnectionTimeout,
+    failed,
 )
+from trio_wsproxy._failures import Failure, Topic, words
+from trio_wsproxy._failures import Kind as FailureKind
 from trio_wsproxy._redaction import shown_text
 
 from ._core import DELAY, LEAVE_ON_ERROR, LINGER, Core
@@ -269,14 +272,27 @@ class Attendant(Core):
         finally:
             await self._abort()
         if not in_time:
-            error = DisconnectionTimeout(
-                f"{self.info.remote_endpoint} did not finish the closing handshake "
-                f"within {timeout} s"
-            )
-            error.dial_report = self.info.dial_report
             self.life.told = True
-            raise error
+            raise self._never_finished()
         self._tell_unsent()
+
+    def _never_finished(self) -> DisconnectionTimeout:
+        """Make the error for a server that is silent; the other end of TCP may be a proxy's."""
+        route = self.info.route
+        what = words(
+            "the server {url}{through} did not finish the closing handshake within {timeout:g} s",
+            url=self.info.dial_report.url,
+            through=f", reached through {route.hops[-1].url}," if route and route.hops else "",
+            timeout=self._settings.disconnect_timeout,
+        )
+        remedy = words(
+            "is it gone, or is {disconnect_timeout} too short?",
+            disconnect_timeout=Topic.DISCONNECT_TIMEOUT,
+        )
+        failure = Failure(FailureKind.TIMED_OUT, "close", what, remedy)
+        error = failed(DisconnectionTimeout, failure)
+        error.dial_report = self.info.dial_report
+        return error
 
     def _tell_unsent(self) -> None:
         """Raise what was accepted and never sent, once.

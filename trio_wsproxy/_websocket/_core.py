@@ -43,7 +43,7 @@ import logging
 
 import trio
 
-from trio_wsproxy._exceptions import ConnectionClosedLocally, ConnectionLost
+from trio_wsproxy._exceptions import ConnectionClosedLocally
 
 from ._events import (
     CloseReceived,
@@ -191,7 +191,7 @@ class Core:
 
     def _lose(self, cause: Cause, code: int, reason: str, exc: BaseException | None = None) -> None:
         """End the connection because of the peer or the network."""
-        self.life.record(ConnectionLost, code, reason, exc)
+        self.life.lose(code, reason, exc)
         if cause is Cause.PEER_BROKE_PROTOCOL:
             self.outbox.put_close(code, reason)
             self.leave_now()

@@ -29,11 +29,17 @@ from trio_wsproxy._exceptions import (
     ConnectionLost,
     shown_reason,
 )
+from trio_wsproxy._failures import Topic, words
 
 from ._events import NO_CODE, CloseReceived
 
 NORMAL_CODES = (1000, 1001, NO_CODE)  # the peer is done or going away: no error
+TOO_BIG = 1009  # RFC 6455 section 7.4.1; this side sends it for max_message_size alone
 ABNORMAL = 1006  # RFC 6455 section 7.1.5: the connection ended without a close frame
+
+_RAISE_IT = words(
+    "{limit} is the limit here: raise it if the peer may send so much", limit=Topic.MAX_MESSAGE_SIZE
+)
 
 
 class State(enum.Enum):
@@ -139,6 +145,13 @@ class Life:
             cause.__traceback__ = cause.__traceback__.tb_next
         self.end.__cause__ = cause
 
+    def lose(self, code: int, reason: str, cause: BaseException | None) -> None:
+        """Record that this side gave the connection up; a limit of ours can be raised."""
+        known = self.end is not None
+        self.record(ConnectionLost, code, reason, cause)
+        if not known and code == TOO_BIG and isinstance(self.end, ConnectionLost):
+            self.end._remedy = _RAISE_IT  # noqa: SLF001 - hidden from users, not from us
+
     def record_close_of_peer(self, event: CloseReceived) -> None:
         """Record what the peer says; it explains a failure to write."""
         if self.write_error is not None:
@@ -179,6 +192,8 @@ class Life:
         self.told = self.told or messages > 0  # more may turn out to be lost later
         error = ConnectionLost(self.reason, unsent_messages=messages, unsent_bytes=size)
         error.__cause__ = self.end.__cause__ if self.end is not None else None
+        if isinstance(self.end, ConnectionLost):
+            error._remedy = self.end._remedy  # noqa: SLF001 - likewise
         return error
 
     def exhausted(self) -> bool:
