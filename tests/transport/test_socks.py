@@ -138,6 +138,15 @@ OPENING = {
     "5, bound name": Conversation("socks5h://p", (CHOOSES_NONE, GRANTED5_NAME)),
     "5, bound empty name": Conversation("socks5h://p", (CHOOSES_NONE, GRANTED5_NO_NAME)),
     "5, bound name not UTF-8": Conversation("socks5h://p", (CHOOSES_NONE, GRANTED5_NOT_UTF8)),
+    # What curl has nothing against: versions and reserved bytes that mean nothing.
+    "5, login's version 5": Conversation("socks5h://u:p@p", (CHOOSES_LOGIN, b"\x05\0", GRANTED5)),
+    "5, login's version 0": Conversation("socks5h://u:p@p", (CHOOSES_LOGIN, b"\0\0", GRANTED5)),
+    "5, login's version 255": Conversation("socks5h://u:p@p", (CHOOSES_LOGIN, b"\xff\0", GRANTED5)),
+    "5, reserved byte": Conversation("socks5h://p", (CHOOSES_NONE, b"\x05\0\xff" + GRANTED5[3:])),
+    "5, reserved byte, name": Conversation(
+        "socks5h://u:p@p", (CHOOSES_LOGIN, b"\x05\0", b"\x05\0\x01" + GRANTED5_NAME[3:])
+    ),
+    "4, version 4": Conversation("socks4a://p", (b"\x04" + GRANTED4[1:],)),
     "4": Conversation("socks4a://p", (GRANTED4,)),
     "4, zeros": Conversation("socks4a://p", (GRANTED4_ZEROS,)),
 }
@@ -207,9 +216,10 @@ async def test_socks5_reply_codes(code: int, user: str) -> None:
 
 
 @pytest.mark.parametrize("code", [91, 92, 93])
-async def test_socks4_reply_codes(code: int) -> None:
+@pytest.mark.parametrize("version", [0, 4])
+async def test_socks4_reply_codes(code: int, version: int) -> None:
     """SOCKS4 has three codes for "no"; they count as soon as they are there, too."""
-    refusal = bytes([0, code]) + GRANTED4[2:]
+    refusal = bytes([version, code]) + GRANTED4[2:]
     for pieces, then in ends_of(refusal, needed=2):
         with pytest.raises(ProxyRejected, match=REPLIES[code]) as caught:
             await tunnel(Peer(pieces, then=then), "socks4a://ada@proxy.test")
@@ -220,14 +230,28 @@ async def test_socks4_reply_codes(code: int) -> None:
 AUTHENTICATION = {
     # What the proxy answers, with and without credentials in the URL, and what is told.
     "no method": ("", [b"\x05\xff"], "none of the authentication methods offered; it wants"),
-    "no method for me": ("u:s3cret@", [b"\x05\xff"], "methods offered; check user name"),
-    "a login, unasked": ("", [b"\x05\x02"], "wants authentication method 2, which was not"),
-    "GSSAPI": ("u:s3cret@", [b"\x05\x01"], "wants authentication method 1, which was not"),
-    "a private method": ("u:s3cret@", [b"\x05\x80"], "wants authentication method 128"),
+    "no method for me": ("u:s3cret@", [b"\x05\xff"], "methods offered; no password was sent"),
+    "a login, unasked": (
+        "",
+        [b"\x05\x02"],
+        r"wants authentication method 2, user name and password, which was not offered; it wants cr",
+    ),
+    "GSSAPI": (
+        "u:s3cret@",
+        [b"\x05\x01"],
+        r"method 1, GSSAPI \(Kerberos\), which was not offered; no password was sent: here",
+    ),
+    "GSSAPI, no login": ("", [b"\x05\x01"], r"method 1, GSSAPI \(Kerberos\), .*; no password was"),
+    "CHAP": ("u:s3cret@", [b"\x05\x03"], "authentication method 3, CHAP, which was not offered"),
+    "an odd method": ("u:s3cret@", [b"\x05\x09"], "method 9, which is little known"),
+    "a private method": ("u:s3cret@", [b"\x05\x80"], "method 128, one of its own, which was not"),
     "no": ("u:s3cret@", [CHOOSES_LOGIN, b"\x01\x01"], "refuses these credentials; check"),
     "no, loudly": ("u:s3cret@", [CHOOSES_LOGIN, b"\x01\xff"], "refuses these credentials"),
     # RFC 1929 says version 1, but some proxies write SOCKS's.
     "no, version 5": ("u:s3cret@", [CHOOSES_LOGIN, b"\x05\x01"], "refuses these credentials"),
+    "no, version 0": ("u:s3cret@", [CHOOSES_LOGIN, b"\x00\x01"], "refuses these credentials; ch"),
+    "no, of whatever version": ("u:s3cret@", [CHOOSES_LOGIN, b"\x07\xff"], "refuses these"),
+    "no, without a password": ("u@", [CHOOSES_LOGIN, b"\x01\x01"], r"URL \(the password is em"),
 }
 
 
@@ -238,7 +262,7 @@ async def test_authentication_fails(user: str, answers: list[bytes], text: str, 
     peer = Peer(*map(one_by_one, answers), then=then)
     with pytest.raises(ProxyAuthenticationError, match=text) as caught:
         await tunnel(peer, f"socks5h://{user}proxy.test")
-    masked = "u:***@" if user else ""
+    masked = {"": "", "u@": "***@"}.get(user, "u:***@")
     check_attributes(caught.value, None, f"socks5h://{masked}proxy.test:1080")
     assert "s3cret" not in all_texts(caught.value)
     assert len(peer.heard) == len(answers)
@@ -269,7 +293,6 @@ NOT_SOCKS = {
     "5: reply of version 4": (FIVE, [CHOOSES_NONE, GRANTED4], "is not SOCKS5"),
     "5: reply of version 1": (FIVE, [CHOOSES_NONE, b"\x01\x01\x00"], "is not SOCKS5"),
     "5: unknown address type": (FIVE, [CHOOSES_NONE, b"\x05\x00\x00\x02\x00"], "is not SOCKS5"),
-    "5: login of version 0": (LOGIN, [CHOOSES_LOGIN, b"\x00\x00"], "is not SOCKS5"),
     "4: HTTP": (FOUR, [b"HTTP/1.1 400 Bad Request\r\n\r\n"], "HTTP; use http:// for its scheme"),
     "4: TLS": (FOUR, [b"\x15\x03\x01\x00\x02\x02\x16\x00"], "a TLS alert"),
     "4: version 5": (FOUR, [b"\x05\xff" + bytes(6)], "is not SOCKS4"),

@@ -5,13 +5,16 @@ outcome in our errors. python-socks takes the stream from an object given as ``f
 uses its ``write``, ``read_exactly`` and ``close``, and would close it on failure; but a
 stream has one owner, the dialer, so ``close`` does nothing here.
 
-Four things python-socks does that would hurt are met at this boundary:
+Five things python-socks does that would hurt are met at this boundary:
 
 * it encodes credentials as ASCII and drops a user name without a password: it never gets them,
   and :class:`_Borrowed` writes them where they belong;
 * it waits for the rest of a refusal, which some proxies never send: :class:`_Borrowed` reads
   the code as soon as it is there;
 * it decodes the bound name, which nobody needs, as UTF-8 and fails on others;
+* it insists on bytes that mean nothing: the version in the answer to a login (tinyproxy-like servers
+  write SOCKS's 5, others 0), the reserved byte of a reply, the version in a reply of SOCKS4. As curl,
+  :class:`_Borrowed` does not look at them, and hands on what should stand there;
 * its ``timeout`` has a default; the only deadline is our caller's.
 """
 
@@ -51,6 +54,8 @@ REPLIES = {
     92: "request rejected: it cannot reach identd on this machine",
     93: "request rejected: identd reports another user id",
 }
+# Of RFC 1928 section 3, and of IANA's list.
+METHODS = {0: "no login", 1: "GSSAPI (Kerberos)", 2: "user name and password", 3: "CHAP"}
 _REMEDIES = {
     2: words("ask for this host and port to be allowed there"),
     4: words("is that server's name known there, and the server up?"),
@@ -172,7 +177,7 @@ class _Borrowed:
         while True:
             self._check_refusal()
             if len(self.answer) >= self._taken:
-                return bytes(self.answer[start : self._taken])
+                return self._expected(start, self.answer[start : self._taken])
             # What is there is taken at once: python-socks asks for a reply in three pieces.
             data = await self._stream.receive_some(RECEIVE_SIZE)
             if not data:
@@ -185,6 +190,16 @@ class _Borrowed:
                 hop = self._hop
                 raise hop.broke_protocol("socks", what, hop.right_protocol, Kind.CUT_OFF)
             self.answer += data
+
+    def _expected(self, start: int, data: bytearray) -> bytes:
+        """Put what python-socks insists on where it means nothing; no refusal comes here."""
+        if start == 0 and self.socks4 and data[:2] == b"\x04\x5a":
+            data[0] = 0
+        elif start == 0 and self._asked == "login":
+            data[0] = 1
+        elif start == 0 and self._asked == "request" and data[0] == 5:
+            data[2] = 0
+        return bytes(data)
 
     @property
     def rest(self) -> bytes:
@@ -202,21 +217,16 @@ class _Borrowed:
         version, code = self.answer[:2]
         hop = self._hop
         if self.socks4:
-            if version == 0 and code in (91, 92, 93):
+            if version in (0, 4) and code in (91, 92, 93):
                 raise _rejected(hop, self._authority, code)
         elif self._asked == "login":
-            # Some proxies write their 5 where RFC 1929 has its 1.
-            if version in (1, 5) and code != 0:
-                raise _unauthenticated(hop, words("refuses these credentials"))
+            if code != 0:  # whatever stands where RFC 1929 has its version
+                raise _unauthenticated(hop, words("refuses these credentials"), _check(hop))
         elif version == 5 and code != 0:
             if self._asked == "request":
                 raise _rejected(hop, self._authority, code)
-            if code == 0xFF:
-                what = words("accepts none of the authentication methods offered")
-                raise _unauthenticated(hop, what)
             if code != 2 or hop.proxy.username is None:
-                what = words("wants authentication method {code}, which was not offered", code=code)
-                raise _unauthenticated(hop, what)
+                raise _wants_another_method(hop, code)
 
 
 def _guess(answer: bytes, version: str) -> str:
@@ -237,9 +247,34 @@ def _rejected(hop: Hop, authority: str, code: int) -> ProxyRejected:
     return hop.rejected("socks", what, _REMEDIES.get(code), reply_code=code)
 
 
-def _unauthenticated(hop: Hop, what: Words) -> ProxyAuthenticationError:
-    if hop.proxy.username is None:
+def _wants_another_method(hop: Hop, code: int) -> ProxyAuthenticationError:
+    """Say what a proxy wants that has taken none of what was offered: no password was sent."""
+    if code == 0xFF:
+        what = words("accepts none of the authentication methods offered")
+    else:
+        what = words(
+            "wants authentication method {code}, {name}, which was not offered",
+            code=code,
+            name=METHODS.get(code, "one of its own" if code >= 0x80 else "which is little known"),
+        )
+    if hop.proxy.username is None and code in (2, 0xFF):
         remedy = words("it wants credentials: put user:password@ into the proxy URL")
     else:
-        remedy = words("check user name and password in the proxy URL")
+        remedy = words(
+            "no password was sent: here {none} and {login} are spoken; is there another port or proxy "
+            "that takes one of them, or is this machine not allowed there?",
+            none=METHODS[0],
+            login=METHODS[2],
+        )
+    return _unauthenticated(hop, what, remedy)
+
+
+def _check(hop: Hop) -> Words:
+    return words(
+        "check user name and password in the proxy URL{empty}",
+        empty=" (the password is empty)" if not hop.proxy.password else "",
+    )
+
+
+def _unauthenticated(hop: Hop, what: Words, remedy: Words) -> ProxyAuthenticationError:
     return hop.unauthenticated("socks", what, remedy)
