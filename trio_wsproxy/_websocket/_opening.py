@@ -34,6 +34,8 @@ from trio_wsproxy._records import Record
 from trio_wsproxy._redaction import shown_problem
 from trio_wsproxy._report import HTTPAnswer, Running
 
+from ._answer import tidied
+
 # RFC 6455 section 4.1 gives these values to the handshake itself.
 _OWNED = frozenset(
     (
@@ -226,8 +228,11 @@ async def _refusal(
 
 def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
     """Let wsproto judge a 101; where it is not content, say what is wrong."""
+    answer = tidied(head)
+    if isinstance(answer, str):
+        return answer
     try:
-        ws.receive_data(head)
+        ws.receive_data(answer)
         event = next(ws.events())
     except StopIteration:
         return "CR CR LF ends its lines"  # what else ends a head here, ends it for h11, too
