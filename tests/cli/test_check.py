@@ -117,8 +117,11 @@ async def test_json(certificates: Certificates, cafile: str) -> None:
     assert done.returncode == 0
     assert known.keys() == {
         *("ok", "url", "source", "hops", "looks", "duration", "error", "stages", "latencies"),
-        *("subprotocol", "extensions", "certificates", "closed"),
+        *("subprotocol", "extensions", "certificates", "looked_again", "closed"),
     }
+    assert known["looked_again"] is True
+    assert known["certificates"][0]["names"] == ["localhost"]
+    assert known["certificates"][0]["begins"].endswith("+00:00")
     assert (known["ok"], known["error"], len(known["latencies"])) == (True, None, 2)
     assert known["certificates"][0]["subject"]
     assert known["certificates"][0]["expires"].endswith("+00:00")
@@ -159,8 +162,36 @@ async def test_certificates_of_a_refused_server(certificates: Certificates, cafi
     others = Certificates()
     async with open_echo_server(ssl_context=others.server_context("localhost")) as echo:
         done = await check("--no-proxy", "--cacert", cafile, echo.url_for("localhost"))
+        assert echo.connections == 2
     assert done.returncode == 1
     assert "\ncertificate  " in done.stdout
+    assert "\n             for localhost\n" in done.stdout
+    assert "\n             (looked at over another connection, made for that)\n" in done.stdout
+
+
+async def test_certificate_of_a_refused_proxy(certificates: Certificates, cafile: str) -> None:
+    """Where it is a proxy's certificate that was refused, that one is shown; nothing is asked for."""
+    others = Certificates()
+    async with open_http_proxy(ssl_context=others.server_context("localhost")) as proxy:
+        url = proxy.url_for("https", host="localhost")
+        done = await check("--proxy", url, "--proxy-cacert", cafile, "wss://e.test/")
+        assert (proxy.connections, proxy.requests) == (2, [])
+    assert done.returncode == 1
+    assert "\n! proxy_tls 1" in done.stdout
+    assert "\n             for localhost\n" in done.stdout
+
+
+async def test_key_log_that_cannot_be_written(cafile: str, tmp_path: Path) -> None:
+    """A bad SSLKEYLOGFILE is named, not the file of certificates that was given; no traceback."""
+    keys = str(tmp_path / "none" / "keys")
+    for arguments in ((), ("--cacert", cafile)):
+        url = "wss://localhost:1/"
+        done = await check("--no-proxy", *arguments, url, SSLKEYLOGFILE=keys)
+        assert done.returncode in (1, 2)
+        told = " ".join((done.stdout + done.stderr).split())
+        assert "SSLKEYLOGFILE names" in told
+        assert "Traceback" not in told
+        assert "cannot read" not in told
 
 
 async def test_one_ping() -> None:

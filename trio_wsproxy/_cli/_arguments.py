@@ -129,6 +129,11 @@ def _trusting(path: str) -> ssl.SSLContext:
     except ssl.SSLError:
         raise argparse.ArgumentTypeError(f"{path!r} has no certificates in PEM format") from None
     except OSError as exc:
+        if exc.filename not in (None, path):  # the ssl module's, out of SSLKEYLOGFILE
+            raise argparse.ArgumentTypeError(
+                f"SSLKEYLOGFILE names {exc.filename!r}, to which the keys of TLS cannot be written: "
+                f"{exc.strerror}"
+            ) from None
         raise argparse.ArgumentTypeError(f"cannot read {path!r}: {exc.strerror}") from None
     context.set_alpn_protocols(["http/1.1"])  # as the client's own context does
     return context

@@ -1,8 +1,8 @@
 """``check URL``: connect, ping, close, and tell everything about it; made for support tickets.
 
 What is shown is the dial report, which masks what it shows, and what only an open connection
-knows. The chain of a ``wss://`` server's certificates is looked at over a connection of its
-own, for it is of interest also, and most, where the handshake failed because of it.
+knows. The chain of a ``wss://`` server's certificates, or of a proxy's that were refused, is looked at
+over a connection of its own, and the output says so, for it is of interest also, and most, where the handshake failed because of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trio_wsproxy._redaction import escaped
 from trio_wsproxy._report import Certificate, DialReport, Stage, draw
 from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import presented_certificates
-from trio_wsproxy._urls import parse_target
+from trio_wsproxy._urls import Proxy, Target, parse_target
 
 from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console
@@ -34,6 +34,7 @@ PINGS = 3
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
 CURIOSITY = 5  # seconds to look at the certificates; all else is known then
 NARROWEST, WIDEST = 40, 100  # columns of the waterfall
+NAMES_WIDTH = 60  # columns for the names that a certificate is for
 SOON = 14  # days before its end from which on a certificate is worth a warning
 
 _ERRORS = (OSError, HandshakeError, trio.BrokenResourceError, ValueError)
@@ -167,17 +168,21 @@ async def _look_at_certificates(
     arguments: argparse.Namespace, options: dict[str, Any], findings: Findings
 ) -> None:
     report = findings.report
-    if report is None or not any(stage.name == "server_tls" for stage in report.stages):
+    if report is None or report.route is None or not report.stages:
         return
-    target = parse_target(arguments.url)
+    last, hops = report.stages[-1], report.route.hops
+    whose: Target | Proxy = parse_target(arguments.url)
+    if last.name == "proxy_tls" and last.hop is not None:
+        whose, hops = hops[last.hop - 1], hops[: last.hop - 1]
+    elif not any(stage.name == "server_tls" for stage in report.stages):
+        return
+    inside_tls = any(hop.scheme == "https" for hop in hops)  # else the context is refused
+    context = options["proxy_ssl_context"] if inside_tls else None
     with trio.move_on_after(CURIOSITY), suppress(*_ERRORS):
         stream = await open_tcp_stream(
-            target.host,
-            target.port,
-            proxy=report.route.hops if report.route else None,
-            proxy_ssl_context=options["proxy_ssl_context"],
+            whose.host, whose.port, proxy=hops or None, proxy_ssl_context=context
         )
-        findings.certificates = await presented_certificates(stream, target.host)
+        findings.certificates = await presented_certificates(stream, whose.host)
 
 
 # --- for programs ------------------------------------------------------------------------
@@ -201,9 +206,12 @@ def _as_json(findings: Findings) -> dict[str, Any]:
                 "subject": x.subject,
                 "issuer": x.issuer,
                 "expires": x.expires.isoformat(),
+                "begins": x.begins.isoformat(),
+                "names": list(x.names),
             }
             for x in findings.certificates
         ],
+        "looked_again": bool(findings.certificates),
         "closed": findings.closed,
     }
 
@@ -246,6 +254,11 @@ def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
         yield "extensions", escaped(findings.extensions or "none")
     for number, certificate in enumerate(findings.certificates):
         yield "" if number else "certificate", _validity(certificate)
+        if certificate.names:
+            names = f"for {', '.join(map(escaped, certificate.names))}"
+            yield "", textwrap.shorten(names, NAMES_WIDTH, placeholder=" …")
+    if findings.certificates:
+        yield "", "(looked at over another connection, made for that)"
     if findings.closed is not None:
         yield "closed", escaped(findings.closed)
 
