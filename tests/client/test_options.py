@@ -35,12 +35,14 @@ from trio_wsproxy._websocket import ConnectionSettings
 
 URL = "ws://example.org/chat"
 
+REDIRECTS = ("max_redirects", "redirect_policy")
+
 # In the order of the design, topic by topic.
 TOPICS = {
     "target": ["subprotocols", "extra_headers"],
     "proxy": ["proxy", "proxy_ssl_context", "proxy_auth", "proxy_headers"],
     "transport": ["local_address", "happy_eyeballs_delay", "trace"],
-    "WebSocket": ["compression", "max_redirects"],
+    "WebSocket": ["compression", "max_redirects", "redirect_policy"],
     "keepalive": ["ping_interval", "ping_timeout"],
     "timeouts": ["connect_timeout", "disconnect_timeout"],
     "limits": ["max_message_size", "message_queue_size", "receive_buffer_size"],
@@ -128,7 +130,7 @@ def test_documented_as_declared(name: str) -> None:
 
 def test_subset_for_streams() -> None:
     """A stream that was given takes all that does not concern the way, and says what that is."""
-    way = [*TOPICS["proxy"], "local_address", "happy_eyeballs_delay", "max_redirects"]
+    way = [*TOPICS["proxy"], "local_address", "happy_eyeballs_delay", *REDIRECTS]
     assert list(FOR_STREAMS) == [name for name in ALL if name not in way]
     said = documented(wrap_client_stream)["options"].partition("the way:")[2]
     assert re.findall(r"``(\w+)``", said) == list(FOR_STREAMS)
@@ -140,7 +142,7 @@ def test_subset_for_streams() -> None:
 @pytest.mark.parametrize("kind", [ConnectionSettings, DialOptions])
 def test_settings(kind: Any) -> None:
     """The rooms below know each setting by its option's name, and a default of none but None."""
-    translated = {"omitted_headers", "make_headers"}  # parts of proxy_headers
+    translated = {"omitted_headers", "make_headers", "check_addresses"}  # parts of proxy_headers
     names = set(kind._fields) - translated
     assert names <= set(ALL)
     assert {kind._field_defaults[name] for name in names & kind._field_defaults.keys()} <= {
@@ -188,12 +190,16 @@ async def test_no_such_option_for_a_stream(nursery: Any) -> None:
 # --- bad values -----------------------------------------------------------------------------
 
 
+async def be_asked(*_: object) -> None:
+    """Be a function that must be awaited."""
+
+
 BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"ssl_context": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}, ValueError, "wss://"),
     ({"proxy": "ftp://user:secret@proxy"}, ProxyConfigError, "'ftp'"),
     ({"proxy": "http://user:secret@proxy:99999"}, ProxyConfigError, "port is out of range"),
     ({"proxy": "socks4://user:secret@proxy"}, ProxyConfigError, "SOCKS4"),
-    ({"proxy": ["http://proxy", "gopher://proxy"]}, ProxyConfigError, "'gopher'"),
+    ({"proxy": ["http://proxy", "gopher://proxy"]}, ProxyConfigError, "hop 2: proxy URL scheme"),
     ({"proxy": False}, TypeError, "None"),
     (
         {"proxy": "http://proxy", "proxy_ssl_context": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)},
@@ -222,6 +228,8 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"receive_buffer_size": 0}, ValueError, "receive_buffer_size"),
     ({"compression": "gzip"}, ValueError, "compression"),
     ({"proxy_auth": "secret"}, TypeError, "proxy_auth"),
+    ({"redirect_policy": True}, TypeError, "redirect_policy is a function or None, not bool"),
+    ({"redirect_policy": be_asked}, TypeError, "redirect_policy is called and not awaited"),
 ]
 
 

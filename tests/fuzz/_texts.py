@@ -22,7 +22,7 @@ from trio_wsproxy._auth import (
     parse_challenges,
 )
 from trio_wsproxy._auth._challenges import parse_parameters
-from trio_wsproxy._client._redirects import redirect_target
+from trio_wsproxy._client._redirects import read_redirect
 from trio_wsproxy._http import refused_by_proxy, refused_by_server
 from trio_wsproxy._redaction import (
     shown_bytes,
@@ -164,15 +164,15 @@ def read_redirects(data: bytes) -> None:
     target = parse_target(f"{scheme}://ada:{SECRET}@a.test/b/c?d")
     refusal = ServerRejected(302, ((b"location", data[1:]),), b"", url=target.url)
     try:
-        new = redirect_target(target, refusal)
+        redirect = read_redirect(target, refusal)
     except HandshakeError as exc:
         shown(told(exc))
         return
-    if new is None:
+    if redirect is None:
         return
+    new = redirect.target
     holds(new.secure or not secure, "a redirect leaves TLS")
-    same = (new.scheme, new.host, new.port) == (target.scheme, target.host, target.port)
-    holds(same or new.password != SECRET, "another origin gets the password")
+    holds(redirect.same_origin or new.password != SECRET, "another origin gets the password")
     holds(_is_host(new.host), f"a host {new.host!r}")
 
 

@@ -36,8 +36,8 @@ from trio_wsproxy._auth import parse_challenges
 from trio_wsproxy._auth._challenges import parse_parameters
 from trio_wsproxy._cli._json import pretty
 from trio_wsproxy._cli._rivals import compare
-from trio_wsproxy._client._reconnect import _retry_after
-from trio_wsproxy._client._redirects import redirect_target
+from trio_wsproxy._client._redirects import read_redirect
+from trio_wsproxy._client._retry_after import retry_after
 from trio_wsproxy._http._exchange import Exchange, FinalHead
 from trio_wsproxy._http._head import MAX_HEAD, Head, NotHTTP, status_code
 from trio_wsproxy._http._proof import page_title, refused_by_proxy, refused_by_server
@@ -259,11 +259,11 @@ READERS = {
     ),
     "redirect": Reader(
         "/:@?#%[].;\\",
-        lambda text: redirect_target(parse_target("ws://e.test/a/b?c"), rejected(location=text)),
+        lambda text: read_redirect(parse_target("ws://e.test/a/b?c"), rejected(location=text)),
         ("", "//", "ws://", "http://a:", "/", "../", "?"),
     ),
     "Retry-After": Reader(
-        ", :+-1aG", lambda text: _retry_after(rejected(retry_after=text)), ("", "Mon, ", "1")
+        ", :+-1aG", lambda text: retry_after(rejected(retry_after=text).headers), ("", "Mon, ", "1")
     ),
     "JSON": Reader('[]{},:"\\ ', pretty, ("", "[", "{", '{"a":', '["')),
     "close reason": Reader(

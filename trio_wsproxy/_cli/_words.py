@@ -39,6 +39,11 @@ OPTIONS: Vocabulary = {
     Topic.CLIENT_CERTIFICATE: "only programs can give one, with a context's load_cert_chain",
     Topic.GIVE_CREDENTIALS: "only programs can give them, with proxy_auth=",
     Topic.OTHER_CREDENTIALS: "only programs can give others, with proxy_auth=",
+    Topic.MAX_REDIRECTS: "the limit",
+    Topic.FOLLOW_REDIRECT: "give that URL to go there",
+    Topic.REDIRECT_POLICY: "the program's policy",
+    Topic.GRANT_PRIVATE: "a program allows it",
+    Topic.GRANT_CONTEXT: "only programs can say which one is used there",
     Topic.SEE_ANSWER: "trio-wsproxy check shows the headers of its answer",
     Topic.LOST: "(1006): it ended without a close; the server or a proxy has gone",
 }

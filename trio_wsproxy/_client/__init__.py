@@ -3,7 +3,7 @@
 ``_options`` declares each option once, and ``_checks`` says what is wrong with a value;
 ``_open`` has the public functions, ``_attempt`` does what they ask for, ``_hosting`` gives the
 connection a nursery. ``_reconnect`` makes attempt after attempt, ``_redirects`` has the rules
-for following a server elsewhere, and ``_streams`` opens streams for other protocols.
+for following a server elsewhere (``_spaces`` tells where that is), and ``_streams`` opens streams for other protocols.
 """
 
 from ._open import (
@@ -15,6 +15,7 @@ from ._open import (
 )
 from ._options import CONNECT_TIMEOUT, MAX_MESSAGE_SIZE, Options, StreamOptions
 from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
+from ._redirects import Redirect, RedirectGrant, RedirectPolicy
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
 
 __all__ = [
@@ -22,6 +23,9 @@ __all__ = [
     "MAX_MESSAGE_SIZE",
     "Options",
     "Reconnections",
+    "Redirect",
+    "RedirectGrant",
+    "RedirectPolicy",
     "StreamOptions",
     "connect_websocket",
     "connect_websocket_url",

@@ -1,6 +1,7 @@
 """One attempt to connect: deadline, route, dial, upgrade, redirects.
 
-What a call asks for is checked and frozen in a :class:`Plan` first; nothing has been sent then.
+What a call asks for is checked and frozen in a :class:`Plan` first (``_plan.py``); nothing has been
+sent then.
 :func:`connect` carries it out: it resolves the route, has it dialed, shakes hands, and makes
 the connection, everything in the caller's task and under one deadline. Only then is a nursery
 needed: the caller's, for the ``connect_…`` functions, or one of our own (:class:`opened`), for
@@ -9,7 +10,7 @@ the ``open_…`` context managers. Whoever fails while holding the stream closes
 
 from __future__ import annotations
 
-import ssl
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, TypeAlias
@@ -23,15 +24,15 @@ from trio_wsproxy._exceptions import (
     ServerRejected,
     ServerUnreachable,
     failed,
+    failure_of,
 )
 from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import shown_text
-from trio_wsproxy._report import StageLog, Trace, reporting
-from trio_wsproxy._routing import ProxyArgument, resolve_target
+from trio_wsproxy._report import StageLog, reporting
+from trio_wsproxy._routing import resolve_target
 from trio_wsproxy._transport import (
     HTTP_1_1,
-    DialOptions,
     dial,
     failure_behind_handshake,
     socket_of,
@@ -53,14 +54,12 @@ from trio_wsproxy._websocket import (
 from ._hosting import Leave, entered_already, hosted
 from ._options import (
     FOR_STREAMS,
-    Options,
     StreamOptions,
     check_proxy_ssl_context,
     checked,
     connection_settings,
-    dial_options,
 )
-from ._redirects import headers_for, redirect_target
+from ._plan import Plan, redirected, without_context
 
 StartSoon: TypeAlias = Callable[..., object]  # a nursery's
 
@@ -76,45 +75,6 @@ class Start(NamedTuple):
 
     soon: StartSoon | None
     shielded: bool
-
-
-class Plan(NamedTuple):
-    """A checked call of one of the public functions."""
-
-    target: Target
-    ssl_context: ssl.SSLContext | None
-    subprotocols: tuple[str, ...]
-    headers: HeaderPairs
-    deflate: Deflate | None
-    max_redirects: int
-    trace: Trace | None
-    proxy: ProxyArgument
-    dial_options: DialOptions
-    connect_timeout: float
-    settings: ConnectionSettings
-
-
-def make_plan(target: Target, ssl_context: ssl.SSLContext | None, options: Options) -> Plan:
-    """Check all arguments; nothing has been sent yet."""
-    if ssl_context is not None and not target.secure:
-        option = Topic.SSL_CONTEXT
-        raise ValueError(
-            words("{option} needs a wss:// URL, but this is {url}", option=option, url=target.url)
-        )
-    values = checked(options)
-    return Plan(
-        target=target,
-        ssl_context=ssl_context,
-        subprotocols=values["subprotocols"],
-        headers=values["extra_headers"],
-        deflate=values["compression"],
-        max_redirects=values["max_redirects"],
-        trace=values["trace"],
-        proxy=values["proxy"],
-        dial_options=dial_options(values),
-        connect_timeout=values["connect_timeout"],
-        settings=connection_settings(values),
-    )
 
 
 class opened(hosted[WebSocketConnection]):  # noqa: N801  # used like a function
@@ -158,16 +118,19 @@ async def connect(
     start = Start(start_soon, shielded or start_soon is None)
     with reporting(plan.target.url, StageLog(plan.trace)) as report:
         with trio.move_on_after(plan.connect_timeout):
-            for _ in range(plan.max_redirects):
+            for followed in itertools.count():
                 try:
                     return await _attempt(plan, report, start)
                 except ServerRejected as exc:
-                    target = redirect_target(plan.target, exc)
-                    if target is None:
+                    if followed == plan.max_redirects:
+                        exc.was_last(followed)
                         raise
-                    headers = headers_for(plan.headers, plan.target, target)
-                    plan = plan._replace(target=target, headers=headers)
-            return await _attempt(plan, report, start)
+                    plan = redirected(plan, exc, report.log.stages)
+                except HandshakeError as exc:
+                    failure = failure_of(exc)
+                    if not plan.withheld or failure is None or failure.stage != "server_tls":
+                        raise
+                    raise failed(type(exc), without_context(failure)) from exc.__cause__
         raise _timed_out(plan.target.url, plan.connect_timeout, report.log)
 
 

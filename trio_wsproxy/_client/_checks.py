@@ -6,9 +6,10 @@ rooms below want: pairs of bytes for headers, a tuple for an iterable, and so on
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeAlias, TypeVar
 
 from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
 from trio_wsproxy._failures import Topic, words
@@ -95,6 +96,18 @@ def count(name: str, value: int) -> int:
     """Refuse a number below 0."""
     if value < 0:
         raise ValueError(f"{name} cannot be negative, but is {value}")
+    return value
+
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
+
+
+def plain_function(name: str, value: FunctionT | None) -> FunctionT | None:
+    """Refuse what cannot be called, and what would have to be awaited; ``None`` may be."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} is a function or None, not {type(value).__name__}")
+    if inspect.iscoroutinefunction(value):
+        raise TypeError(f"{name} is called and not awaited: make it 'def', not 'async def'")
     return value
 
 

@@ -22,7 +22,7 @@ from trio_wsproxy._transport import MakeProxyHeaders
 from trio_wsproxy._urls import Target, make_target, parse_target
 from trio_wsproxy._websocket import Deflate, WebSocketConnection
 
-from ._attempt import connect, make_plan, opened, wrap
+from ._attempt import connect, opened, wrap
 from ._options import (
     CONNECT_TIMEOUT,
     DISCONNECT_TIMEOUT,
@@ -32,6 +32,8 @@ from ._options import (
     Options,
     StreamOptions,
 )
+from ._plan import make_plan
+from ._redirects import RedirectPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
@@ -52,6 +54,7 @@ def open_websocket_url(
     trace: Trace | None = None,
     compression: Literal["deflate"] | Deflate | None = None,
     max_redirects: int = 0,
+    redirect_policy: RedirectPolicy | None = None,
     ping_interval: float | None = PING_INTERVAL,
     ping_timeout: float | None = PING_TIMEOUT,
     connect_timeout: float = CONNECT_TIMEOUT,
@@ -99,9 +102,13 @@ def open_websocket_url(
         its is logged. None by default.
       compression: ``"deflate"`` or a :class:`Deflate` offers permessage-deflate (RFC 7692);
         ``None`` (default) does not compress.
-      max_redirects: Redirects (301, 302, 303, 307, 308) to follow, 0 by default. Credentials
-        and cookies go to the same origin only, ``wss://`` never becomes ``ws://``, and the
-        proxy is resolved anew for each target.
+      max_redirects: Redirects (301, 302, 303, 307, 308) to follow, 0 by default. Credentials,
+        ``extra_headers``, ``subprotocols`` and ``ssl_context`` are for the same origin only,
+        ``wss://`` never becomes ``ws://``, no redirect leads from a public host to a private,
+        link-local or loopback address, and the proxy is resolved anew for each target.
+      redirect_policy: Called with each :class:`Redirect` before it is followed; returns
+        ``False`` to refuse it, a :class:`RedirectGrant` to let more go along or let it lead to a
+        private address, ``True`` or ``None`` for the usual. ``None`` by default.
       ping_interval: Seconds of silence after which a ping is sent, 20 by default; ``None``
         sends none.
       ping_timeout: Seconds of silence after a ping after which the connection is lost, 20 by
@@ -144,6 +151,7 @@ def open_websocket_url(
         trace=trace,
         compression=compression,
         max_redirects=max_redirects,
+        redirect_policy=redirect_policy,
         ping_interval=ping_interval,
         ping_timeout=ping_timeout,
         connect_timeout=connect_timeout,

@@ -37,10 +37,12 @@ from ._checks import (
     delay,
     headers,
     not_below_zero,
+    plain_function,
     proxy_headers,
     schemes,
     tokens,
 )
+from ._redirects import RedirectPolicy
 
 CONNECT_TIMEOUT = 60  # seconds; trio-websocket's
 DISCONNECT_TIMEOUT = 60  # seconds; trio-websocket's
@@ -149,6 +151,10 @@ class RedirectOptions(TypedDict, total=False):
     max_redirects: Annotated[
         int,
         Option("Redirects (301, 302, 303, 307, 308) to follow, 0 by default.", 0, count),
+    ]
+    redirect_policy: Annotated[
+        RedirectPolicy | None,
+        Option("Called with each :class:`Redirect` before it is followed;", check=plain_function),
     ]
 
 

@@ -32,9 +32,10 @@ from trio_wsproxy._redaction import escaped
 from trio_wsproxy._urls import parse_target
 from trio_wsproxy._websocket import WebSocketConnection, attendant_of
 
-from ._attempt import Plan, connect, make_plan
+from ._attempt import connect
 from ._hosting import Leave, hosted
 from ._options import Options
+from ._plan import Plan, make_plan
 from ._retry_after import retry_after
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from trio_wsproxy._failures import (
     Words,
     words,
 )
-from trio_wsproxy._http import refused_by_server
-from trio_wsproxy._redaction import shown_url
+from trio_wsproxy._http import redirected, refused_by_server
 
 from ._closed import ConnectionLost, words_of_loss
 
@@ -155,6 +154,11 @@ class ServerRejected(ConnectionRejected):
         super().__init__(status_code, headers, body)
         self.args = (status_code,)  # headers and body hold secrets, and repr() shows args
         self._url = url
+        self._followed: int | None = None
+
+    def was_last(self, followed: int) -> None:
+        """Let the message say that no more redirects are followed than these, before it."""
+        self._followed = followed
 
     def __str__(self) -> str:
         return str(self._failure.words)
@@ -183,12 +187,11 @@ class ServerRejected(ConnectionRejected):
     def _remedy(self) -> Words | None:
         status = self.status_code
         hint = refused_by_server(self._url, status, self.headers or (), self.body or b"")
+        redirect = redirected(status, self.headers or (), self._followed)
         if hint is not None:
-            return hint
+            return words("{hint}; or {more}", hint=hint, more=redirect) if redirect else hint
         if 300 <= status < 400:
-            location = dict(self.headers).get(b"location", b"").decode("latin-1")
-            location = shown_url(location)
-            return words("it redirects to {location}", location=location) if location else None
+            return redirect
         if status == 401:
             use = Topic.BY_EXTRA_HEADERS
             return words("it wants an Authorization header: use {headers}", headers=use)

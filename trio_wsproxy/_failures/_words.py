@@ -48,6 +48,11 @@ class Topic(Enum):
     CLIENT_CERTIFICATE = "how to give a certificate of one's own"
     GIVE_CREDENTIALS = "how to give credentials that a URL cannot carry"
     OTHER_CREDENTIALS = "how to give others"
+    MAX_REDIRECTS = "the option for how many redirects to follow"
+    FOLLOW_REDIRECT = "how to follow one, where none is followed"
+    REDIRECT_POLICY = "the function that decides on redirects"
+    GRANT_PRIVATE = "how to let a redirect lead to a private address"
+    GRANT_CONTEXT = "how to use a context at another origin"
     SEE_ANSWER = "where to see all of an answer"
     LOST = "an end without a close frame: the code, and what that means"
 
@@ -82,6 +87,11 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.CLIENT_CERTIFICATE: "load one into the context (load_cert_chain)",
         Topic.GIVE_CREDENTIALS: "give them with proxy_auth=",
         Topic.OTHER_CREDENTIALS: "see proxy_auth=",
+        Topic.MAX_REDIRECTS: "max_redirects",
+        Topic.FOLLOW_REDIRECT: "max_redirects=1 follows it (the default is 0)",
+        Topic.REDIRECT_POLICY: "redirect_policy",
+        Topic.GRANT_PRIVATE: "redirect_policy gives RedirectGrant(private=True)",
+        Topic.GRANT_CONTEXT: "redirect_policy can give RedirectGrant(ssl_context=…)",
         Topic.SEE_ANSWER: "see the error's .headers and .body for what it says",
         Topic.LOST: "(1006 ABNORMAL_CLOSURE)",
     }

@@ -16,7 +16,7 @@ from ._headers import (
     header_pairs,
     proxy_header_pairs,
 )
-from ._proof import page_title, refused_by_proxy, refused_by_server
+from ._proof import page_title, redirected, refused_by_proxy, refused_by_server
 
 __all__ = [
     "FRAMING",
@@ -33,6 +33,7 @@ __all__ = [
     "header_pairs",
     "page_title",
     "proxy_header_pairs",
+    "redirected",
     "refused_by_proxy",
     "refused_by_server",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._lazy import lazy_pattern
-from trio_wsproxy._redaction import shown_page
+from trio_wsproxy._redaction import shown_page, shown_url
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -166,6 +166,32 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> W
             portal=portal,
         )
     return None
+
+
+def redirected(status: int, headers: Headers, followed: int | None) -> Words | None:
+    """Say where a redirect leads that is not followed, and how it would be.
+
+    Args:
+      status: Of the answer.
+      headers: Of the answer.
+      followed: How many redirects before it were followed, all that are allowed; ``None`` where
+        following them is not offered.
+
+    """
+    location = header(headers, b"location").decode("latin-1")
+    if not (300 <= status < 400 and location):
+        return None
+    where = words("it redirects to {location}", location=shown_url(location))
+    if followed is None:
+        return where
+    if followed == 0:
+        return words("{where}; {follow}", where=where, follow=Topic.FOLLOW_REDIRECT)
+    return words(
+        "{where}, and {count} before it were followed, all that {max_redirects} allows",
+        where=where,
+        count=followed,
+        max_redirects=Topic.MAX_REDIRECTS,
+    )
 
 
 def _port_with_tls(url: str, location: bytes) -> str | None:

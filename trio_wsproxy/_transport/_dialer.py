@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
@@ -70,6 +70,8 @@ class DialOptions(NamedTuple):
       local_address: The address to bind the TCP connection to; ``None`` lets the system choose.
       happy_eyeballs_delay: Seconds to wait for one address before the next is tried as well
         (RFC 8305); ``None`` is 0.25.
+      check_addresses: Is called with the addresses that this machine has found for the target's
+        name, before any is connected to; raises to refuse them.
 
     """
 
@@ -80,6 +82,7 @@ class DialOptions(NamedTuple):
     proxy_auth: CheckedProxyAuth = ()
     local_address: str | None = None
     happy_eyeballs_delay: float | None = None
+    check_addresses: Callable[[Collection[str]], None] | None = None
 
     def __repr__(self) -> str:
         """Show nothing of what is sent to proxies."""
@@ -372,7 +375,10 @@ class _Dial:
                 )
                 remedy = self._right_name(resolver)
                 raise owner.unreachable(Kind.NAME_UNKNOWN, "resolve", why, remedy, None) from exc
-            stage.evidence = Addresses(tuple(dict.fromkeys(str(info[4][0]) for info in infos)))
+            found = tuple(dict.fromkeys(str(info[4][0]) for info in infos))
+            stage.evidence = Addresses(found)
+            if self._options.check_addresses is not None and owner is self.server:
+                self._options.check_addresses(found)
         return infos
 
     def _right_name(self, resolver: Hop | None) -> Words:
