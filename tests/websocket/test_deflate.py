@@ -102,10 +102,15 @@ def compressed(data: bytes) -> bytes:
             "client_max_window_bits; server_no_context_takeover",
         ),
         ({"memory_level": 1, "level": 0}, "client_max_window_bits"),
+        ({"client_max_window_bits": None}, True),
+        (
+            {"client_max_window_bits": None, "server_no_context_takeover": True},
+            "server_no_context_takeover",
+        ),
         ({"memory_level": 9, "level": 9}, "client_max_window_bits"),
     ],
 )
-def test_offer(options: dict[str, Any], offer: str) -> None:
+def test_offer(options: dict[str, Any], offer: str | bool) -> None:
     """The offer has what was asked for, and leaves the rest to the server."""
     assert PerMessageDeflate(Deflate(**options), None).offer() == offer
 
@@ -143,6 +148,15 @@ ACCEPTED: list[tuple[dict[str, Any], str, tuple[int, int, bool, bool]]] = [
     ({}, ";client_max_window_bits=10", (10, 15, False, False)),
     ({}, '; client_max_window_bits="10"', (10, 15, False, False)),
     ({}, "  ;  client_max_window_bits = 10  ", (10, 15, False, False)),
+    # zlib's 9 is compressed with where the server has room for 8.
+    ({}, "; client_max_window_bits=8", (9, 15, False, False)),
+    ({"client_max_window_bits": 9}, '; client_max_window_bits="8"', (9, 15, False, False)),
+    ({"client_max_window_bits": None}, "", (15, 15, False, False)),
+    (
+        {"client_max_window_bits": None},
+        "; server_max_window_bits=9; client_no_context_takeover",
+        (15, 9, True, False),
+    ),
     # What a server may add without being asked (7.1.1.1, 7.1.1.2, 7.1.2.1).
     ({}, "; server_max_window_bits=15", (15, 15, False, False)),
     ({}, "; server_max_window_bits=8", (15, 8, False, False)),
@@ -191,6 +205,33 @@ def test_accepted(
     assert f"client {outcome[0]} bits, server {outcome[1]}" in repr(extension)
 
 
+@pytest.mark.parametrize("level", range(-1, 10))
+@pytest.mark.parametrize("memory_level", [1, 8, 9])
+def test_a_window_of_8_bits(level: int, memory_level: int) -> None:
+    """What is compressed for a server with a window of 8 bits can be inflated with one, always."""
+    options = Deflate(level=level, memory_level=memory_level)
+    extension = agreed(f"{NAME}; client_max_window_bits=8", options)
+    inflater = zlib.decompressobj(-8)
+    block = bytes(i * i % 251 for i in range(300))
+    for distance in (1, 200, 249, 250, 251, 256, 257, 300, 511, 512):
+        message = (block[:distance] * 20)[:5000]
+        payload = extension.compress(message, last=True)
+        assert inflater.decompress(payload + TAIL) == message
+
+
+@pytest.mark.parametrize("bits", [None, 15, 9])
+async def test_the_offer_on_the_wire(bits: int | None) -> None:
+    """Without any parameter the offer is the bare name, which even the oldest servers know."""
+    wire = Wire()
+    wire.put(b"")
+    request = OpeningRequest(url="ws://example.org/", host="example.org", resource="/")
+    extension = PerMessageDeflate(Deflate(client_max_window_bits=bits), None)
+    with pytest.raises(HandshakeError):
+        await shake_hands(wire, request, [extension])
+    parameter = {None: "", 15: "; client_max_window_bits", 9: "; client_max_window_bits=9"}[bits]
+    assert f"\r\nSec-WebSocket-Extensions: {NAME}{parameter}\r\n".encode() in wire.writes[0]
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     # Unknown, or written in another way.
     ({}, "; x"),
@@ -232,7 +273,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({}, '; server_max_window_bits="9 "'),
     ({}, "; client_max_window_bits=16"),
     # zlib cannot compress with such a window.
-    ({}, "; client_max_window_bits=8"),
+    # A bare offer does not say that the window may be limited (7.1.2.2).
+    ({"client_max_window_bits": None}, "; client_max_window_bits=15"),
+    ({"client_max_window_bits": None}, "; client_max_window_bits=8"),
+    ({}, "; client_max_window_bits=7"),
     # More than was offered.
     ({"client_max_window_bits": 10}, "; client_max_window_bits=11"),
     ({"server_max_window_bits": 10}, "; server_max_window_bits=11"),

@@ -24,6 +24,7 @@ TAIL = b"\x00\x00\xff\xff"  # an empty block, left out on the wire (section 7.2.
 # Final blocks in one piece of a message. No compressor ends its stream within a message; each end
 # costs a copy of what is left.
 MAX_STREAMS = 64
+LEAST_BITS, MOST_BITS = 9, 15  # of a window that zlib compresses with
 RSV1 = RsvBits(rsv1=True, rsv2=False, rsv3=False)  # "this message is compressed" (section 6)
 
 # extension-param = token [ "=" (token | quoted-string) ] (RFC 6455 section 9.1)
@@ -35,11 +36,14 @@ class Deflate:
     """How to compress; give it as ``compression=``.
 
     ``compression="deflate"`` stands for ``Deflate()``, which suits most: the server may lower
-    the window of what this side sends, and both sides keep their windows between messages.
+    the window of what this side sends, and both sides keep their windows between messages. A
+    server that refuses parameters that it does not know is offered none of them by
+    ``Deflate(client_max_window_bits=None)``.
 
     Attributes:
       client_max_window_bits: Base-two logarithm of the window in bytes that this side
-        compresses with, 9 to 15, 15 by default; smaller needs less memory at the server.
+        compresses with, 9 to 15, 15 by default; smaller needs less memory at the server. ``None``
+        is 15 too, but does not offer the server to lower it.
       server_max_window_bits: The same for the server, or ``None`` (default) to leave it to it.
       client_no_context_takeover: Whether this side forgets its window after each message:
         less memory, less compression; ``False`` by default.
@@ -53,7 +57,7 @@ class Deflate:
 
     """
 
-    client_max_window_bits: int = 15
+    client_max_window_bits: int | None = 15
     server_max_window_bits: int | None = None
     client_no_context_takeover: bool = False
     server_no_context_takeover: bool = False
@@ -62,9 +66,10 @@ class Deflate:
 
     def __post_init__(self) -> None:
         # zlib cannot compress with a window of 8 bits, which RFC 7692 allows.
-        _check("client_max_window_bits", self.client_max_window_bits, 9, 15)
+        if self.client_max_window_bits is not None:
+            _check("client_max_window_bits", self.client_max_window_bits, LEAST_BITS, MOST_BITS)
         if self.server_max_window_bits is not None:
-            _check("server_max_window_bits", self.server_max_window_bits, 9, 15)
+            _check("server_max_window_bits", self.server_max_window_bits, LEAST_BITS, MOST_BITS)
         _check("memory_level", self.memory_level, 1, 9)
         _check("level", self.level, -1, 9)
 
@@ -89,8 +94,8 @@ class PerMessageDeflate(Extension):
         self._options = options
         self._limit = max_message_size
         self._agreed = False
-        self._client_bits = options.client_max_window_bits
-        self._server_bits = 15
+        self._client_bits = options.client_max_window_bits or MOST_BITS
+        self._server_bits = MOST_BITS
         self._client_forgets = options.client_no_context_takeover
         self._server_forgets = False
         self._deflater: Any = None  # zlib's types have no public names
@@ -103,19 +108,21 @@ class PerMessageDeflate(Extension):
 
     # -- negotiation (section 7.1) ------------------------------------------------------
 
-    def offer(self) -> str:
-        """Write the parameters of the offer."""
+    def offer(self) -> str | bool:
+        """Write the parameters of the offer; ``True`` is one without any."""
         options = self._options
         bits = options.client_max_window_bits
+        words = []
         # Without a value: "you may limit my window"; with one: "and I will not exceed this".
-        words = ["client_max_window_bits" + (f"={bits}" if bits < 15 else "")]
+        if bits is not None:
+            words.append("client_max_window_bits" + (f"={bits}" if bits < MOST_BITS else ""))
         if options.server_max_window_bits is not None:
             words.append(f"server_max_window_bits={options.server_max_window_bits}")
         if options.client_no_context_takeover:
             words.append("client_no_context_takeover")
         if options.server_no_context_takeover:
             words.append("server_no_context_takeover")
-        return "; ".join(words)
+        return "; ".join(words) or True
 
     def finalize(self, offer: str) -> None:
         """Hold the server's answer against the offer.
@@ -129,9 +136,14 @@ class PerMessageDeflate(Extension):
             raise RemoteProtocolError("permessage-deflate is accepted twice")
         parameters = _parse(offer)
         options = self._options
-        self._client_bits = _bits(parameters, "client_max_window_bits", self._client_bits)
+        if options.client_max_window_bits is None and "client_max_window_bits" in parameters:
+            raise RemoteProtocolError("permessage-deflate: client_max_window_bits was not offered")
+        bits = _bits(parameters, "client_max_window_bits", self._client_bits)
+        # zlib has no window of 8 bits, but with 9 it refers to 250 bytes before at most, which one of
+        # 8 holds: a match and what is looked ahead for it have to fit into the window, too.
+        self._client_bits = max(bits, LEAST_BITS)
         self._server_bits = _bits(
-            parameters, "server_max_window_bits", options.server_max_window_bits or 15
+            parameters, "server_max_window_bits", options.server_max_window_bits or MOST_BITS
         )
         if options.server_max_window_bits and "server_max_window_bits" not in parameters:
             raise RemoteProtocolError("the server does not limit its window as it was asked to")
@@ -139,8 +151,6 @@ class PerMessageDeflate(Extension):
         self._server_forgets = "server_no_context_takeover" in parameters
         if options.server_no_context_takeover and not self._server_forgets:
             raise RemoteProtocolError("the server keeps its window, which it was asked not to")
-        if self._client_bits < 9:
-            raise RemoteProtocolError("a window of 8 bits, which zlib cannot compress with")
         self._agreed = True
 
     def enabled(self) -> bool:
