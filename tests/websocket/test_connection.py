@@ -48,8 +48,9 @@ from trio_wsproxy._exceptions import (
     ConnectionLost,
     DisconnectionTimeout,
     failure_of,
+    told,
 )
-from trio_wsproxy._failures import Kind
+from trio_wsproxy._failures import PARAMETERS, Kind
 from trio_wsproxy._websocket import WebSocketConnection
 from trio_wsproxy._websocket._deflate import Deflate
 from trio_wsproxy._websocket._inbox import READ_AHEAD, SLOT, Inbox
@@ -69,15 +70,23 @@ RECEIVING: dict[str, Callable[[WebSocketConnection], Awaitable[object]]] = {
     "get_message": lambda ws: ws.get_message(),
 }
 OPERATIONS = {**SENDING, **RECEIVING}
+# Trio-websocket's names, which raise its own error, for programs that catch trio's around them.
+PLAIN = [OPERATIONS[name] for name in ("send_message", "ping", "pong", "get_message")]
 
 
 async def error_of(
     operation: Callable[[WebSocketConnection], Awaitable[object]], ws: WebSocketConnection
 ) -> ConnectionClosed:
-    """What an operation on a closed connection raises."""
+    """What an operation on a closed connection raises, or what its trio-websocket's error stands for."""
     with pytest.raises(ConnectionClosed) as caught:
         await operation(ws)
-    return caught.value
+    error = caught.value
+    if operation not in PLAIN:
+        return error
+    assert type(error) is ConnectionClosed
+    assert isinstance(error.__cause__, ConnectionClosed)
+    assert error.reason is error.__cause__.reason
+    return error.__cause__
 
 
 def closes(code: int, reason: str | None = None) -> CloseConnection:
@@ -739,16 +748,18 @@ async def test_a_ping_hears_why_while_writing_fails(
         peer.hang_up()
 
     nursery.start_soon(say_why)
-    with pytest.raises(ConnectionLost, match="4000"):
+    with pytest.raises(ConnectionClosed, match="4000") as caught:
         await ws.ping()
+    assert isinstance(caught.value.__cause__, ConnectionLost)
 
 
 async def test_a_ping_is_not_kept_waiting(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """Where the peer says nothing more, a ping fails after a second."""
     ws, peer = connect(nursery)
     peer.stream.write_error = trio.BrokenResourceError("EPIPE")
-    with pytest.raises(ConnectionLost, match="1006"):
+    with pytest.raises(ConnectionClosed, match="1006") as caught:
         await ws.ping()
+    assert isinstance(caught.value.__cause__, ConnectionLost)
     assert trio.current_time() == 1
 
 
@@ -893,24 +904,81 @@ async def test_aclose_frames(nursery: trio.Nursery) -> None:
         (0, None),
         (999, None),
         (1004, None),
-        (1005, None),
-        (1006, None),
-        (1015, None),
         (1016, None),
         (2999, None),
         (5000, None),
-        (1000, "x" * 124),
-        (1000, "ü" * 62),
     ],
 )
 async def test_aclose_refuses(nursery: trio.Nursery, code: int, reason: str | None) -> None:
-    """A code or a reason that cannot be sent is refused, and the connection goes on."""
+    """A number that is no close code is refused, and the connection goes on."""
     ws, peer = connect(nursery)
-    with pytest.raises(ValueError, match=r"close code|close reason"):
+    with pytest.raises(ValueError, match="close code"):
         await ws.aclose(code, reason)
     await ws.send("still here")
     assert await peer.next() == TextMessage(data="still here")
     assert ws.closed is None
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "sent"),
+    [
+        (1005, None, (1000, None)),
+        (1006, "lost", (1000, "lost")),
+        (1015, "x", (1000, "x")),
+        (1000, "x" * 123, (1000, "x" * 123)),
+        (1000, "x" * 124, (1000, "x" * 123)),
+        (4000, "ü" * 62, (4000, "ü" * 61)),
+        (4000, "x" + "ü" * 61, (4000, "x" + "ü" * 61)),
+        (1011, "€" * 100, (1011, "€" * 41)),
+        (1011, "👩" * 100, (1011, "👩" * 30)),
+        (1011, "a\ud800b", (1011, "a?b")),
+        (1011, "", (1011, None)),
+    ],
+)
+async def test_aclose_never_fails_for_its_words(
+    nursery: trio.Nursery, code: int, reason: str | None, sent: tuple[int, str | None]
+) -> None:
+    """What no frame can carry is sent as trio-websocket sends it: who closes is often in trouble."""
+    ws, peer = connect(nursery)
+    nursery.start_soon(ws.aclose, code, reason)
+    frame = await peer.next()
+    assert isinstance(frame, CloseConnection)
+    assert (frame.code, frame.reason or None) == sent
+    assert ws.closed is not None
+    assert (ws.closed.code, ws.closed.reason) == sent
+    peer.say(closes(frame.code))
+    peer.hang_up()
+
+
+async def test_the_loss_gets_through_to_who_waits_for_it(nursery: trio.Nursery) -> None:
+    """An ``except`` for somebody else's stream does not swallow the end of the connection."""
+    ws, peer = connect(nursery)
+    peer.hang_up()
+    await wait_all_tasks_blocked()
+    for operation in PLAIN:
+        caught: Exception | None = None
+        try:
+            await operation(ws)
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel):
+            pytest.fail("it is not theirs")
+        except ConnectionClosed as error:
+            caught = error
+        assert caught is not None
+        full = await error_of(RECEIVING["receive"], ws)
+        assert told(caught, PARAMETERS) == told(full, PARAMETERS) == str(full)
+
+
+async def test_attributes_of_others(nursery: trio.Nursery) -> None:
+    """Programs may note something on a connection; those that do not pay 8 bytes for it."""
+    ws, peer = connect(nursery)
+    slots = [name for name in WebSocketConnection.__slots__ if name != "__dict__"]
+    bare = type("Bare", (), {"__slots__": slots})()
+    assert sys.getsizeof(ws) <= sys.getsizeof(bare) + 16  # a pointer, and what 3.11 counts for it
+    ws.room = "lobby"  # type: ignore[attr-defined]
+    assert vars(ws) == {"room": "lobby"}
+    with pytest.raises(AttributeError):
+        ws.closed = None  # type: ignore[misc]
+    peer.hang_up()
 
 
 async def test_everything_is_over_after_aclose(nursery: trio.Nursery) -> None:

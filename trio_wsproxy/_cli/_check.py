@@ -142,7 +142,9 @@ async def _check(arguments: argparse.Namespace, findings: Findings) -> None:
         raise
     except (HandshakeError, ConnectionClosed) as exc:
         findings.report = getattr(exc, "dial_report", None) or findings.report
-        findings.error = f"{type(exc).__name__}: {message(exc)}"
+        # ping() raises trio-websocket's own error, from the one that says it in a sentence.
+        told = exc.__cause__ if isinstance(exc.__cause__, ConnectionClosed) else exc
+        findings.error = f"{type(told).__name__}: {message(told)}"
     if findings.report is not None and findings.report.route is not None:
         findings.route = route_as_typed(findings.report.route, arguments)
     await _look_at_certificates(arguments, options, findings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio_websocket
+from trio_websocket import ConnectionClosed
 
 from trio_wsproxy._failures import (
     Failure,
@@ -105,6 +106,8 @@ def told(error: BaseException, vocabulary: Vocabulary) -> str:
     An error that knows no words of ours, says what ``str()`` does.
     """
     known = _words_of(error)
+    if type(error) is ConnectionClosed and error.__cause__ is not None:
+        error = error.__cause__  # which says it in a sentence
     return str(error) if known is None else known.render(vocabulary)
 
 
@@ -112,8 +115,9 @@ def _words_of(error: BaseException) -> Words | None:
     failure = failure_of(error)
     if failure is not None:
         return failure.words
-    if isinstance(error, ConnectionLost):
-        return words_of_loss(error)
+    cause = error.__cause__ if type(error) is ConnectionClosed else error
+    if isinstance(cause, ConnectionLost):
+        return words_of_loss(cause)
     first = error.args[0] if error.args else None
     return first if isinstance(first, Words) else None
 

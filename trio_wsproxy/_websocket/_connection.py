@@ -18,12 +18,13 @@ there. Ctrl-C is kept off the steps of each method that belong together.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import trio
 from trio_websocket import CloseReason, Endpoint
 
-from trio_wsproxy._exceptions import Headers
+from trio_wsproxy._exceptions import ConnectionClosed, Headers
 from trio_wsproxy._redaction import shown_text
 
 from ._attendant import Attendant
@@ -37,25 +38,29 @@ if TYPE_CHECKING:
     from trio_wsproxy._report import DialReport
     from trio_wsproxy._routing import Route
 
+_NEVER_SENT = (1005, 1006, 1015)
 _WHOLE = (str, bytes, bytearray, memoryview)  # a message that is not an iterable of parts
 
 
-def check_close(code: int, reason: str | None) -> None:
-    """Refuse what a close frame cannot carry (RFC 6455 sections 5.5 and 7.4).
+def as_sent(code: int, reason: str | None) -> tuple[int, str]:
+    """Make a close frame's code and text of what somebody wants to say, often in an ``except``.
+
+    The codes that stand for the lack of a frame, and so are never sent (RFC 6455 section 7.4.1), become
+    1000, as with trio-websocket; a reason is cut between two characters where a frame has no
+    room for more (section 5.5), and what UTF-8 cannot encode becomes ``?``.
 
     Raises:
-      ValueError: The code must not be sent, or the reason is too long.
+      ValueError: The code is no close code.
 
     """
+    if code in _NEVER_SENT:
+        code = 1000
     if not (code in range(1000, 1004) or code in range(1007, 1015) or code in range(3000, 5000)):
         raise ValueError(
             f"close code {code} cannot be sent; use 1000 to 1003, 1007 to 1014, or 3000 to 4999"
         )
-    if reason is not None and len(reason.encode()) > MAX_CONTROL_PAYLOAD - 2:
-        raise ValueError(
-            f"a close reason has {MAX_CONTROL_PAYLOAD - 2} bytes of UTF-8 at most, "
-            f"not {len(reason.encode())}"
-        )
+    data = (reason or "").encode("utf-8", "replace")
+    return code, data[: MAX_CONTROL_PAYLOAD - 2].decode("utf-8", "ignore")
 
 
 def _checked(value: Message | bytearray | memoryview, kind: type[Message] | None = None) -> Message:
@@ -74,6 +79,30 @@ def _checked(value: Message | bytearray | memoryview, kind: type[Message] | None
     return value
 
 
+class _Plainly:
+    """Within its block an end of the connection is trio-websocket's error, which is none of trio's.
+
+    A class, for a generator would cost each message ten times as much.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, ConnectionClosed):
+            raise ConnectionClosed(error.reason) from error
+
+
+_PLAINLY = _Plainly()
+
+
 class WebSocketConnection(trio.abc.Channel[Message]):
     """An open WebSocket connection: a :class:`trio.abc.Channel` of ``str`` and ``bytes``.
 
@@ -81,7 +110,17 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     number of tasks at the same time.
     """
 
-    __slots__ = ("__weakref__", "_attendant", "_inbox", "_life", "_outbox", "_pings", "_protocol")
+    # "__dict__", for programs that set attributes of their own; there is none until one does.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_attendant",
+        "_inbox",
+        "_life",
+        "_outbox",
+        "_pings",
+        "_protocol",
+    )
 
     def __init__(self, attendant: Attendant) -> None:
         self._attendant = attendant
@@ -322,13 +361,14 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           message: ``str`` is sent as text, ``bytes`` as binary.
 
         Raises:
-          ConnectionClosed: As for :meth:`send`.
+          ConnectionClosed: As for :meth:`get_message`.
           ValueError: ``message`` is of another type, as trio-websocket has it.
 
         """
         if not isinstance(message, (str, bytes, bytearray, memoryview)):
             raise ValueError(f"a message is str or bytes, not {type(message).__name__}")  # noqa: TRY004
-        await self.send(message)
+        with _PLAINLY:
+            await self.send(message)
 
     @trio.lowlevel.enable_ki_protection
     async def drain(self) -> None:
@@ -441,10 +481,13 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           ``str`` for a text message, ``bytes`` for a binary one.
 
         Raises:
-          ConnectionClosed: As for :meth:`receive`.
+          ConnectionClosed: The connection is over: trio-websocket's own class and none below it, for
+            programs that know these names have ``except trio.BrokenResourceError`` for streams of
+            their own. What :meth:`receive` raises is its ``__cause__``.
 
         """
-        return await self.receive()
+        with _PLAINLY:
+            return await self.receive()
 
     # -- pings --------------------------------------------------------------------------
 
@@ -460,7 +503,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           The round-trip time in seconds.
 
         Raises:
-          ConnectionClosed: The connection is closed, or ended while waiting.
+          ConnectionClosed: As for :meth:`get_message`, also where the connection ended while waiting.
           ValueError: ``payload`` is too long, or on its way already.
 
         A cancelled call leaves nothing behind; a late pong is ignored.
@@ -473,17 +516,18 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             raise ValueError(f"a ping carries {MAX_CONTROL_PAYLOAD} bytes at most")
         if payload in self._pings.in_flight:
             raise ValueError(f"a ping with the payload {payload!r} is already in flight")
-        if self._life.write_error is not None:
-            await self._tell_not_sent()  # that is looked for, for a second at most
-        ping = self._attendant.put_ping(payload)
-        try:
-            await self._attendant.send_queued()
-            await self._attendant.wait_for_pong(ping)
-        finally:
-            self._pings.forget(payload, ping)
-        if ping.round_trip is None:
-            raise self._life.error()
-        return ping.round_trip
+        with _PLAINLY:
+            if self._life.write_error is not None:
+                await self._tell_not_sent()  # that is looked for, for a second at most
+            ping = self._attendant.put_ping(payload)
+            try:
+                await self._attendant.send_queued()
+                await self._attendant.wait_for_pong(ping)
+            finally:
+                self._pings.forget(payload, ping)
+            if ping.round_trip is None:
+                raise self._life.error()
+            return ping.round_trip
 
     @trio.lowlevel.enable_ki_protection
     async def pong(self, payload: bytes | None = None) -> None:
@@ -493,7 +537,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
           payload: At most 125 bytes; none by default.
 
         Raises:
-          ConnectionClosed: The connection is closed or closing.
+          ConnectionClosed: As for :meth:`get_message`.
           ValueError: ``payload`` is too long.
 
         A cancelled call has sent nothing.
@@ -503,10 +547,11 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         payload = payload or b""
         if len(payload) > MAX_CONTROL_PAYLOAD:
             raise ValueError(f"a pong carries {MAX_CONTROL_PAYLOAD} bytes at most")
-        if not self._life.is_open:
-            raise self._life.error()
-        self._outbox.put(self._protocol.pong(payload))
-        await self._attendant.send_queued()
+        with _PLAINLY:
+            if not self._life.is_open:
+                raise self._life.error()
+            self._outbox.put(self._protocol.pong(payload))
+            await self._attendant.send_queued()
 
     # -- closing ------------------------------------------------------------------------
 
@@ -519,11 +564,12 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         leaves.
 
         Args:
-          code: The close code to send: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
-          reason: Text for the peer, at most 123 bytes of UTF-8.
+          code: The close code to send: 1000 to 1003, 1007 to 1014, or 3000 to 4999. 1005, 1006 and
+            1015 never stand in a frame; 1000 is sent for them.
+          reason: Text for the peer; it is cut at 123 bytes of UTF-8, between two characters.
 
         Raises:
-          ValueError: ``code`` or ``reason`` cannot be sent; nothing was.
+          ValueError: ``code`` is another number; nothing was sent.
           DisconnectionTimeout: The peer did not finish the closing handshake within
             ``disconnect_timeout`` seconds. The connection is closed all the same.
           ConnectionLost: The connection ended before everything that was sent was handed to the
@@ -532,8 +578,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         A cancelled call has closed the connection at once, without waiting for the peer.
 
         """
-        check_close(code, reason)
-        await self._attendant.aclose(code, reason or "")
+        code, reason = as_sent(code, reason)
+        await self._attendant.aclose(code, reason)
 
 
 def attendant_of(connection: WebSocketConnection) -> Attendant:
