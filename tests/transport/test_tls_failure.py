@@ -578,12 +578,12 @@ def test_what_was_presented(code: int, chain: list[Certificate], text: str) -> N
     assert text in f"{failure.what}; {failure.remedy}"
 
 
-def test_machine_that_knows_nobody() -> None:
-    """Where a context has no certificate at all, that is what is wrong."""
+def test_empty_context_of_the_caller() -> None:
+    """A context of the caller's may find its certificates in a directory: nothing is said of it."""
     empty = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     failure = explain_tls_failure(refusal(20), Topic.TRUST_SERVER, None, empty)
-    assert str(failure.what).endswith("a reason; this machine knows no authority at all")
-    assert str(failure.remedy).startswith("install the system's package ca-certificates, or trust")
+    assert str(failure.what).endswith("a reason")
+    assert str(failure.remedy).startswith("if that is your company's")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 import threading
@@ -229,13 +230,21 @@ async def test_no_descriptor_for_the_platform_s_file(
 
 
 async def test_a_platform_without_certificates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a platform has neither file nor directory, the context is made and not kept."""
     nowhere = _trust._Platform(str(tmp_path / "none.pem"), str(tmp_path / "none"))
     monkeypatch.setattr(_trust, "_platform", lambda: nowhere)
     assert (await made_context(())).cert_store_stats()["x509"] == 0
     assert await kept_context(()) is None
+    async with open_tcp_server(echo, ssl_context=certificates.server_context()) as server:
+        with pytest.raises(ServerUnreachable) as caught:
+            await open_ssl_over_tcp_stream("localhost", server.port, proxy=None)
+    assert (
+        f"; this machine knows no authority, for there is nothing in {nowhere.file} and "
+        f"{nowhere.directory}; "
+    ) in str(caught.value)
+    assert "; install the system's package ca-certificates, or trust what the" in str(caught.value)
     (tmp_path / "none.pem").write_bytes(Certificates().ca_pem)
     assert (await made_context(())).cert_store_stats()["x509"] == 1
     assert await kept_context(()) is not None
@@ -341,6 +350,27 @@ async def test_unusable_key_log(
         f"the server localhost:1 cannot be reached: SSLKEYLOGFILE names '{file}', to which the keys "
         f"of TLS cannot be written ({text}); correct that variable of the environment, or unset it"
     )
+    assert not is_transient(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])
+async def test_file_of_another_user(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that this user may not touch is told as that."""
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setenv(variable, str(file))
+    monkeypatch.setattr(ssl, "create_default_context", refuse)
+    monkeypatch.setattr(_trust, "open", refuse, raising=False)
+    with pytest.raises(ServerUnreachable) as caught:
+        await open_ssl_over_tcp_stream("localhost", 1, proxy=None)
+    assert f"{variable} names '{file}', " in str(caught.value)
+    assert "(Permission denied); correct that variable" in str(caught.value)
     assert not is_transient(caught.value)
 
 

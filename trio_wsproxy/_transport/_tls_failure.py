@@ -20,6 +20,7 @@ from trio_wsproxy._redaction import shown_page
 from trio_wsproxy._report import Certificate
 
 from ._tls import Seen, tls_failure
+from ._trust import why_nobody_is_trusted
 
 MAX_NAMES = 5  # of those that a certificate is for; a message has room for as many
 
@@ -242,15 +243,11 @@ def _unknown_issuer(
         remedy = words(
             "if that is your company's own authority (TLS inspection), {trust}", trust=trust
         )
-    if context is not None and _trusts_nobody(context):
-        what = words("{what}; this machine knows no authority at all", what=what)
+    why = why_nobody_is_trusted(context) if context is not None else None
+    if why is not None:
+        what = words("{what}; {why}", what=what, why=why)
         remedy = words("install the system's package ca-certificates, or {trust}", trust=trust)
     return TLSFailure(Kind.UNKNOWN_ISSUER, _with_issuer(what, chain), remedy)
-
-
-def _trusts_nobody(context: ssl.SSLContext) -> bool:
-    """Tell whether a context has no certificate; OpenSSL's directories it would have looked into."""
-    return not context.cert_store_stats()["x509"]
 
 
 def _with_issuer(what: Words, chain: Sequence[Certificate]) -> Words:

@@ -24,6 +24,7 @@ import os
 import ssl
 import stat
 import sys
+import weakref
 from typing import NamedTuple, TypeAlias
 
 from trio_wsproxy._failures import Kind, Words, words
@@ -55,6 +56,8 @@ class _Kept(NamedTuple):
 
 
 _kept: dict[tuple[str, ...], _Kept] = {}
+# Contexts that trust nobody, and why; whoever was given one cannot succeed with it.
+_hopeless: weakref.WeakKeyDictionary[ssl.SSLContext, Words] = weakref.WeakKeyDictionary()
 
 
 class TrustProblem(Exception):
@@ -101,6 +104,11 @@ async def made_context(alpn: tuple[str, ...]) -> ssl.SSLContext:
     return await _FILES.run(lambda: _kept_or_made(alpn))
 
 
+def why_nobody_is_trusted(context: ssl.SSLContext) -> Words | None:
+    """Say why a default context trusts nobody; ``None`` of one that does, and of others."""
+    return _hopeless.get(context)
+
+
 def forget_contexts() -> None:
     """Forget all that was made."""
     _kept.clear()
@@ -118,6 +126,12 @@ def _kept_or_made(alpn: tuple[str, ...]) -> ssl.SSLContext:
         context.set_alpn_protocols(list(alpn))
     if _trusts_anybody(context, settings):
         _kept[alpn] = _Kept(state, context)
+    else:
+        _hopeless[context] = words(
+            "this machine knows no authority, for there is nothing in {file} and {directory}",
+            file=shown_text(_platform().file),
+            directory=shown_text(_directory(settings)),
+        )
     return context
 
 
@@ -139,8 +153,7 @@ def _made(settings: TLSSettings) -> ssl.SSLContext:
         _check_key_log(settings.key_log)
     if not _reads_files():
         return ssl.create_default_context()
-    platform = _platform()
-    directory = settings.cert_dir or platform.directory
+    platform, directory = _platform(), _directory(settings)
     if settings.cert_file is None:
         try:
             return ssl.create_default_context(cafile=platform.file, capath=directory)
@@ -166,7 +179,7 @@ def _trusts_anybody(context: ssl.SSLContext, settings: TLSSettings) -> bool:
     """Tell whether a context is worth keeping; OpenSSL reads its directories when it needs them."""
     if not _reads_files() or context.cert_store_stats()["x509"]:
         return True
-    for directory in (settings.cert_dir or _platform().directory).split(os.pathsep):
+    for directory in _directory(settings).split(os.pathsep):
         try:
             with os.scandir(directory) as entries:
                 if any(entries):
@@ -175,6 +188,11 @@ def _trusts_anybody(context: ssl.SSLContext, settings: TLSSettings) -> bool:
             if is_exhausted(exc):
                 raise _exhausted(f"the certificates in {directory}", exc) from exc
     return False
+
+
+def _directory(settings: TLSSettings) -> str:
+    """Name the directory, or directories, that OpenSSL looks into."""
+    return settings.cert_dir or _platform().directory
 
 
 class _Platform(NamedTuple):
