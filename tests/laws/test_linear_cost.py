@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import Request
 
@@ -55,7 +56,10 @@ from trio_wsproxy._redaction import (
 )
 from trio_wsproxy._report import HTTPAnswer, Stage, draw, read_certificate
 from trio_wsproxy._routing import netrc_credentials, parse_bypass
+from trio_wsproxy._routing._bypass import PatternRule
 from trio_wsproxy._urls import make_target, parse_proxy, parse_target, parse_tcp_target
+from trio_wsproxy._urls._hosts import percent_decode
+from trio_wsproxy._urls._slips import shown_proxy
 from trio_wsproxy._websocket._opening import _accepted
 
 SIZE = 64 * 1024  # characters
@@ -142,16 +146,19 @@ def read_target(text: str) -> object:
     return str(parse_target(text))
 
 
-def read_bypass(text: str) -> object:
-    """Read a list, and ask it."""
+def read_bypass(text: str, *, system: bool = False) -> object:
+    """Read a list in which no entry is like another, and ask it."""
     target = parse_target("wss://www.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.org")
-    return parse_bypass(text).find(target), parse_bypass(text, system=True).find(target)
+    entries = (f"{entry}{number:04}" for number, entry in enumerate(text.split(",")))
+    parse_bypass.cache_clear()
+    bypass = parse_bypass(",".join(entries), system=system)
+    return bypass.oddities, bypass.find(target), bypass.find(make_target("ws", "10.1.2.3", 80))
 
 
 def read_netrc(text: str) -> object:
     """Read the file that NETRC names."""
     Path(NETRC[0]).write_bytes(encoded(text))
-    return netrc_credentials("proxy.test")
+    return trio.run(netrc_credentials, "proxy.test")
 
 
 NETRC: list[str] = []  # the path, once there is one
@@ -161,6 +168,7 @@ def resolve(name: str) -> Callable[[str], object]:
     """Put a text into a variable, and explain the route."""
 
     def read(text: str) -> object:
+        parse_bypass.cache_clear()
         environ = {"https_proxy": "http://p.test", name: text}
         return resolve_proxy("wss://a.b.example.org", environ=environ).explain()
 
@@ -248,6 +256,14 @@ READERS = {
     "proxy": Reader("/:@?#%[].", lambda text: parse_proxy(text, source="x"), URLS),
     "Proxy()": Reader("/:@?#%[].", Proxy, URLS),
     "no_proxy": Reader(",* .:/[]-", read_bypass, ("", "*", "[", "10.", "a*", "*.*.*.*.*.")),
+    "the system's list": Reader(
+        ",;* .:/[]-\\",
+        lambda text: read_bypass(text, system=True),
+        ("", "*", "[", "10.", "http://", "*.*.*.*.*."),
+    ),
+    "pattern": Reader("*.", lambda text: PatternRule(text).covers("a." * 126 + "a"), ("", "*a*")),
+    "malformed proxy": Reader("/:@?#%[].=;", shown_proxy, URLS),
+    "percent": Reader("%aAfF0", percent_decode),
     "no_proxy, explained": Reader(",* .:/[]@", resolve("no_proxy"), ("", "*", "http://")),
     "all_proxy, explained": Reader("/:@?#%[].", resolve("all_proxy"), URLS),
     "wss_proxy, explained": Reader("/:@?#%[].=; ", resolve("wss_proxy"), URLS),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_wsproxy._routing._bypass import (
+    MAX_ENTRIES,
     MAX_LIST,
     AddressRule,
     AllRule,
@@ -466,10 +467,13 @@ def test_many_odd_entries() -> None:
     assert told.endswith(", and 1,002 more: ignored")
 
 
-def test_a_list_has_an_end() -> None:
+@pytest.mark.parametrize("size", [9, 20])
+def test_a_list_has_an_end(size: int) -> None:
     """What is behind the longest list is not read, nor is half an entry; that is told."""
-    bypass = parse_bypass("abc.test," * (MAX_LIST // 9) + "x" * 100 + ",y")
-    assert len(bypass.entries) == MAX_LIST // 9
+    texts = [f"{n:0{size - 6}}.test" for n in range(MAX_LIST // size + 1)]
+    bypass = parse_bypass(",".join(texts) + "x" * 100 + ",y")
+    assert len(bypass.entries) == min(MAX_ENTRIES, MAX_LIST // size)
+    assert [entry.text for entry in bypass.entries] == texts[: len(bypass.entries)]
     assert [entry.text for entry in bypass.odd] == ["…"]
 
 

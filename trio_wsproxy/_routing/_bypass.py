@@ -15,8 +15,8 @@ and ``.example.org`` only what is below, as ``*.example.org`` does in both.
 A list is shared by all programs of a machine, and not all of them read it alike. So an entry that makes
 no sense here covers nothing and stops nothing: it is odd, which whoever looks for a reason is told.
 
-A list is read in linear time, up to :data:`MAX_LIST` characters, and once for each value; a host is
-compared with all entries at each dial, which takes time that is linear in both.
+A list is read in linear time, up to :data:`MAX_LIST` characters and :data:`MAX_ENTRIES` entries, and once
+for each value; a host is compared with all entries at each dial, in time that is linear in both.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ _PLAIN = lazy_pattern(r"\.?((?:[a-z0-9_\-]{1,63}\.)*[a-z][a-z0-9_\-]{0,62})")
 _STARS = lazy_pattern(r"\*+")
 _SHORT_BASE = lazy_pattern(r"[0-9]+(?:\.[0-9]+){0,2}")
 
-MAX_LIST = 2**18  # characters; twice what Linux allows for all of a variable
+MAX_LIST = 2**17  # characters; what Linux allows for all of a variable
+MAX_ENTRIES = 10_000  # of which 4,000 have been seen
 MAX_PATTERN = 512  # characters; a name has 253, and half of a pattern may be stars
 MAX_TOLD = 10  # odd entries that are named; more of them are counted
 MAX_ENTRY = 60  # characters of an odd entry that are shown
@@ -221,7 +222,8 @@ class BypassList(NamedTuple):
       entries: The entries in their order.
       proxies_loopback: Whether the list has ``<-loopback>``, which switches off the rule that
         loopback hosts are never proxied.
-      odd: The entries that make no sense, and cover nothing.
+      odd: The first :data:`MAX_TOLD` entries that make no sense, and cover nothing.
+      more_odd: How many others make none.
       shown: The list as it stood there, fit to be shown.
       secret: Whether there seems to be a password in the list, so that no entry may be shown.
 
@@ -230,6 +232,7 @@ class BypassList(NamedTuple):
     entries: tuple[BypassEntry, ...] = ()
     proxies_loopback: bool = False
     odd: tuple[OddEntry, ...] = ()
+    more_odd: int = 0
     shown: str = ""
     secret: bool = False
 
@@ -244,11 +247,10 @@ class BypassList(NamedTuple):
     @property
     def oddities(self) -> str:
         """Name the odd entries and what is wrong with them; empty if there are none."""
-        told = [f"{odd.text!r} ({odd.problem})" for odd in self.odd[:MAX_TOLD]]
-        more = len(self.odd) - len(told)
+        told = [f"{odd.text!r} ({odd.problem})" for odd in self.odd]
         if not told:
             return ""
-        said = ", ".join([*told, f"and {more:,} more"] if more else told)
+        said = ", ".join([*told, f"and {self.more_odd:,} more"] if self.more_odd else told)
         return f"no sense can be made of {said}: ignored"
 
 
@@ -270,19 +272,26 @@ def parse_bypass(value: str, *, system: bool = False) -> BypassList:
     odd: list[OddEntry] = []
     # With a password in the list, no entry can be told from a piece of it.
     secret = holds_secret(value)
-    proxies_loopback = False
+    proxies_loopback, more_odd = False, 0
     if len(value) > MAX_LIST:
         texts.pop()  # half an entry may cover more than a whole one
-        odd.append(OddEntry("…", f"of a list, {MAX_LIST:,} characters are read"))
-    for text in filter(None, texts):
+    different = list(dict.fromkeys(filter(None, texts)))
+    if len(value) > MAX_LIST or len(different) > MAX_ENTRIES:
+        limits = f"{MAX_LIST:,} characters and {MAX_ENTRIES:,} entries"
+        odd.append(OddEntry("…", f"of a list, {limits} are read"))
+    for text in different[:MAX_ENTRIES]:
         if text.lower() == "<-loopback>":
             proxies_loopback = True
             continue
         try:
             entries.append(_parse_entry(text, system=system))
         except Malformed as exc:
-            odd.append(OddEntry(HIDDEN if secret else _shown(text), _problem(text, exc)))
-    return BypassList(tuple(entries), proxies_loopback, tuple(odd), shown_setting(value), secret)
+            if len(odd) < MAX_TOLD:
+                odd.append(OddEntry(HIDDEN if secret else _shown(text), _problem(text, exc)))
+            else:
+                more_odd += 1
+    shown = shown_setting(value)
+    return BypassList(tuple(entries), proxies_loopback, tuple(odd), more_odd, shown, secret)
 
 
 def _shown(text: str) -> str:
@@ -312,10 +321,10 @@ def _parse_entry(text: str, *, system: bool) -> BypassEntry:
         return BypassEntry(text, DomainRule(normalise_host(plain[1])))
     if entry == "<local>":
         return BypassEntry(text, DotlessRule())
-    if system:
-        entry = _URL_SCHEME.sub("", entry, count=1)  # Windows lets one write http://host
     if len(entry) > MAX_PATTERN:
         raise Malformed("it is longer than any name")
+    if system and (scheme := _URL_SCHEME.match(entry)):
+        entry = entry[scheme.end() :]  # Windows lets one write http://host
     if "/" in entry:
         return BypassEntry(text, NetworkRule(_parse_network(entry)))
     # IPv6 without brackets has no port.
