@@ -41,32 +41,20 @@ class Trickle(ImmediateWire):
         return taken > 0
 
 
-class Sealed(AnyStream):
-    """Stands in for TLS; what it makes of data is longer by two marks, and takes a turn."""
+class Sealed(Trickle):
+    """Stands in for TLS; what it makes of data is longer by two marks."""
 
     def __init__(self, bottom: Trickle) -> None:
         super().__init__()
         self.transport_stream = bottom
-        self.sealing = 0
-        self.go_on: trio.Event | None = None
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        self.sealing += 1
-        assert self.sealing == 1, "two tasks seal at the same time"
-        await trio.lowlevel.checkpoint()
-        if self.go_on is not None:
-            await self.go_on.wait()
+    def take(self, data: bytes | memoryview) -> None:
         self.transport_stream.take(b"<" + bytes(data) + b">")
-        self.sealing -= 1
 
 
 def make(stream: trio.abc.Stream) -> Outbox:
     """Make an outbox above it."""
-    wire = Wire(stream)
-    if isinstance(stream, Sealed):
-        wire = Wire(stream.transport_stream)
-        wire.kind, wire.stream, wire.plain, wire.layers = Kind.TLS, stream, None, 1
-    return Outbox(wire, Protocol((), None), Bell(), None)
+    return Outbox(Wire(stream), Protocol((), None), Bell(), None)
 
 
 def pongs(outbox: Outbox) -> int:
@@ -175,27 +163,19 @@ async def test_no_pong_behind_the_close_frame() -> None:
     assert outbox.backlog == 0
 
 
-async def test_sealed_one_at_a_time(nursery: trio.Nursery) -> None:
-    """One task encrypts; what others queue meanwhile leaves behind it, by who is called."""
+def test_sealed_in_one_step() -> None:
+    """What is queued leaves through a layer in one piece, in the step in which it is let go."""
     bottom = Trickle()
     bottom.room = 1000
-    stream = Sealed(bottom)
-    stream.go_on = trio.Event()
-    outbox = make(stream)
-    assert outbox._wire.kind is Kind.TLS
+    outbox = make(Sealed(bottom))
+    assert outbox._wire.kind is Kind.PLAIN
     outbox.put(b"one", message=True)
-    nursery.start_soon(outbox.seal)
-    await wait_all_tasks_blocked()
     outbox.put(b"two", message=True)
-    assert not outbox.queued  # somebody is at it
-    assert outbox.unsent == Unsent(2, 6)
-    await outbox.seal()
-    stream.go_on.set()
-    await wait_all_tasks_blocked()
-    assert bottom.got == b"<one>"
     assert outbox.queued
-    await outbox.seal()
-    assert bottom.got == b"<one><two>"
+    assert outbox.unsent == Unsent(2, 6)
+    outbox.leave()
+    assert bottom.got == b"<onetwo>"
+    assert not outbox.queued
     assert outbox.unsent == Unsent(0, 0)
 
 
@@ -207,7 +187,7 @@ async def test_sealing_cannot_be_cancelled() -> None:
     outbox.put(b"x", message=True)
     with trio.CancelScope() as scope:
         scope.cancel()
-        await outbox.seal()
+        outbox.leave()
     assert bottom.got == b"<x>"
 
 
@@ -217,43 +197,38 @@ async def test_sealed_messages_are_counted() -> None:
     outbox = make(Sealed(bottom))
     for data in (b"one", b"two"):
         outbox.put(data, message=True)
-        await outbox.seal()
+        outbox.leave()
     for taken in range(11):
         assert outbox.unsent == Unsent((taken < 5) + (taken < 10), 10 - taken)
         bottom.room = 1
         outbox.flush()
 
 
-async def test_what_is_being_sealed_is_not_counted_twice() -> None:
-    """Of a large message that is encrypted slice by slice, each byte is counted once, at most."""
+async def test_messages_that_are_sealed_together_are_sent_together() -> None:
+    """Where one of them ends within a record, nobody knows; none counts as sent too early."""
     bottom = Trickle()
-    counts: list[int] = []
     outbox = make(Sealed(bottom))
-
-    def take(data: bytes) -> None:
-        Trickle.take(bottom, data)
-        counts.append(outbox.backlog)
-
-    bottom.take = take  # type: ignore[method-assign]
-    outbox.put(b"x" * 2**21, message=True)
-    await outbox.seal()
-    counts.append(outbox.backlog)
-    assert len(counts) > 5
-    assert max(counts) <= 2**21 + 2 * 2**18 + 100  # what is in hand is not yet taken off
-    assert counts[-1] == 2**21 + 16
+    outbox.put(b"one", message=True)
+    outbox.put(b"two", message=True)
+    outbox.leave()
+    for taken in range(9):
+        assert outbox.unsent == Unsent(2 if taken < 8 else 0, 8 - taken)
+        bottom.room = 1
+        outbox.flush()
 
 
-async def test_an_interrupt_while_sealing_is_the_end() -> None:
-    """Ctrl-C within a record passes, and nothing more is sent."""
+def test_a_layer_that_takes_nothing_more_is_the_end() -> None:
+    """What it was given counts as not sent."""
 
-    class Interrupted(Sealed):
-        async def send_all(self, _: bytes | bytearray | memoryview) -> None:
-            raise KeyboardInterrupt
+    class Broken(Sealed):
+        def take(self, data: bytes | memoryview) -> None:
+            bottom.error = trio.BrokenResourceError("no more")
+            bottom.take(bytes(data))
 
-    outbox = make(Interrupted(Trickle()))
+    bottom = Trickle()
+    outbox = make(Broken(bottom))
     outbox.put(b"x", message=True)
-    with pytest.raises(KeyboardInterrupt):
-        await outbox.seal()
+    outbox.leave()
     assert isinstance(outbox.error, trio.BrokenResourceError)
     assert outbox.unsent == Unsent(1, 1)
 

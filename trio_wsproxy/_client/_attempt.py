@@ -36,6 +36,7 @@ from trio_wsproxy._transport import (
     dial,
     failure_behind_handshake,
     socket_of,
+    speaks_tls,
 )
 from trio_wsproxy._urls import Target
 from trio_wsproxy._websocket import (
@@ -294,7 +295,7 @@ def _address(stream: trio.abc.Stream, *, local: bool) -> Address:
         address, port, *_ = socket.getsockname() if local else socket.getpeername()
     except (OSError, ValueError):  # reset already; or a Unix socket, which has neither
         return repr(stream)
-    return address, port, isinstance(stream, trio.SSLStream)
+    return address, port, speaks_tls(stream)
 
 
 def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:

@@ -20,8 +20,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
-import trio
-
 from trio_wsproxy._records import Record
 from trio_wsproxy._redaction import shown_head_lines
 
@@ -110,8 +108,8 @@ class TLS(NamedTuple):
     certificate: bytes | None
 
     @classmethod
-    def of(cls, stream: trio.SSLStream[Any]) -> TLS:
-        """Take what a stream knows."""
+    def of(cls, stream: Any) -> TLS:
+        """Take what a stream knows, one of trio's or one that answers like it."""
         cipher = stream.cipher()
         return cls(
             stream.version(),

@@ -1,7 +1,7 @@
 """From a route to a stream: TCP, tunnels through proxies, TLS."""
 
 from ._dialer import DialOptions, MakeProxyHeaders, dial
-from ._tcp import socket_of
+from ._tcp import socket_of, speaks_tls
 from ._tls import presented_certificates
 from ._tls_failure import failure_behind_handshake
 from ._trust import HTTP_1_1
@@ -14,4 +14,5 @@ __all__ = [
     "failure_behind_handshake",
     "presented_certificates",
     "socket_of",
+    "speaks_tls",
 ]

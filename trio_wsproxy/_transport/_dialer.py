@@ -52,6 +52,7 @@ from ._tcp import connect_tcp
 from ._tcp_stream import CAN_READ_AND_WRITE, TCPStream
 from ._tls import Seen, add_tls, check_client_context
 from ._tls_failure import explain_tls_failure
+from ._tls_stream import TLSStream
 
 # Called with the proxy and the authority that it is going to be asked for.
 MakeProxyHeaders: TypeAlias = Callable[[Proxy, str], Awaitable[ProxyHeadersArgument | None]]
@@ -110,7 +111,8 @@ async def dial(
       alpn: What the default context offers to the target.
       https_compatible: For TLS with the target, as in :class:`trio.SSLStream`.
       immediate: Whether the stream at the bottom is to take and give without waiting, where that
-        is possible: a :class:`TCPStream` in place of a :class:`trio.SocketStream`.
+        is possible: a :class:`TCPStream` in place of a :class:`trio.SocketStream`, with
+        :class:`TLSStream` above it where there is TLS.
 
     Returns:
       A stream to the target; a :class:`trio.SocketStream` where the route is direct and
@@ -291,7 +293,7 @@ class _Dial:
         context: ssl.SSLContext,
         *,
         https_compatible: bool = True,
-    ) -> trio.SSLStream[trio.abc.Stream]:
+    ) -> trio.SSLStream[trio.abc.Stream] | TLSStream:
         """Put TLS with a stop on a stream; this call owns it until it returns."""
         waiting_for = words("the TLS handshake with {stop}", stop=stop.name)
         try:

@@ -26,6 +26,7 @@ from ._exhausted import is_exhausted
 from ._names import AddressInfo, look_up, numeric_address
 from ._prefixed_stream import PrefixedStream
 from ._tcp_stream import TCPStream
+from ._tls_stream import TLSStream
 
 HEAD_START = 0.25  # seconds; RFC 8305 section 5 recommends it, and it is trio's default
 
@@ -196,9 +197,14 @@ async def _bind(sock: trio.socket.SocketType, local_address: str, address: Any) 
         ) from None
 
 
+def speaks_tls(stream: trio.abc.Stream) -> bool:
+    """Tell whether TLS is spoken with the other end of a stream."""
+    return isinstance(stream, (trio.SSLStream, TLSStream))
+
+
 def socket_of(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
     """Find the TCP socket below any number of TLS layers, or ``None``."""
-    while isinstance(stream, (trio.SSLStream, PrefixedStream)):
+    while isinstance(stream, (trio.SSLStream, TLSStream, PrefixedStream)):
         stream = stream.transport_stream
     if isinstance(stream, TCPStream):
         stream = stream.socket_stream

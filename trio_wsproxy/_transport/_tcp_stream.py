@@ -18,12 +18,8 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
 import trio
-
-if TYPE_CHECKING:
-    pass
 
 CAN_READ_AND_WRITE = os.name == "posix"  # there a socket is a file descriptor like any other
 WANTED = 64 * 1024  # bytes to read at once; what trio asks a socket for
@@ -60,7 +56,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
         self._fd = socket_stream.socket.fileno()
         self._buffers: deque[memoryview] | None = None  # made when it is needed: it is large
         self._never_blocks = False
-        self._emptied = False  # by the last read: another one would be futile
+        # By the last read, or nobody has spoken yet: another one would be futile.
+        self._emptied = True
         self.accepted = 0
         self.pending = 0
         self.error: Exception | None = None
@@ -159,11 +156,20 @@ class TCPStream(trio.abc.HalfCloseableStream):
     # -- as any stream ------------------------------------------------------------------
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all; see :meth:`never_block`, after which this is no checkpoint."""
+        """Send all; a checkpoint only where the kernel does not take it at once.
+
+        After :meth:`never_block` it never waits. A call that is cancelled has sent a part.
+        """
         if self._never_blocks:
             self.take(bytes(data))
-        else:
-            await self.socket_stream.send_all(data)
+            return
+        view = memoryview(data)
+        sent = self._write(view)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        if sent < len(view):
+            await self.socket_stream.send_all(view[sent:])
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel takes bytes again."""
@@ -171,8 +177,6 @@ class TCPStream(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive what has arrived, at least something."""
-        if not self._never_blocks:
-            return await self.socket_stream.receive_some(max_bytes)
         while True:
             await self.wait_gives()
             data = self.give(max_bytes or WANTED)

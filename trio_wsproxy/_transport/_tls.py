@@ -15,6 +15,9 @@ import trio
 
 from trio_wsproxy._report import Certificate, read_certificate
 
+from ._tcp_stream import TCPStream
+from ._tls_stream import TLSStream
+
 MAX_PAGE = 16 * 1024  # bytes of a page in place of TLS, to find its title in
 PAGE_PATIENCE = 1  # seconds for them; the failure is known already
 MAX_CHAIN = 10  # certificates of a peer that are read; there are three as a rule
@@ -45,7 +48,7 @@ async def add_tls(
     *,
     https_compatible: bool = True,
     seen: Seen | None = None,
-) -> trio.SSLStream[trio.abc.Stream]:
+) -> trio.SSLStream[trio.abc.Stream] | TLSStream:
     """Put TLS on a stream and finish its handshake.
 
     The stream is closed at once when the handshake fails or is cancelled, for half a
@@ -60,19 +63,24 @@ async def add_tls(
         lost by not insisting on it.
       seen: Gets what a failed handshake has seen of the peer.
 
+    Returns:
+      A :class:`TLSStream` over a stream that takes and gives without waiting, else one of trio's.
+
     Raises:
       trio.BrokenResourceError: The handshake failed; :func:`tls_failure` names the reason.
       ValueError: ``host`` cannot be a TLS server name.
 
     """
     witness, watched = _Witness(stream), _Watched(context)
+    tls: trio.SSLStream[trio.abc.Stream] | TLSStream
     try:
-        tls: trio.SSLStream[trio.abc.Stream] = trio.SSLStream(
-            witness,
-            cast("ssl.SSLContext", watched),
-            server_hostname=host,
-            https_compatible=https_compatible,
-        )
+        context = cast("ssl.SSLContext", watched)
+        if https_compatible and isinstance(stream, (TCPStream, TLSStream)):
+            tls = TLSStream(cast("TCPStream", witness), context, host)
+        else:
+            tls = trio.SSLStream(
+                witness, context, server_hostname=host, https_compatible=https_compatible
+            )
         await tls.do_handshake()
     except BaseException as exc:
         try:
@@ -82,7 +90,7 @@ async def add_tls(
         finally:
             await trio.aclose_forcefully(stream)
         raise
-    tls.transport_stream = stream
+    tls.transport_stream = cast("TCPStream", stream)
     return tls
 
 

@@ -20,6 +20,7 @@ from trio_wsproxy._redaction import shown_page
 from trio_wsproxy._report import Certificate
 
 from ._tls import Seen, tls_failure
+from ._tls_stream import TLSStream
 from ._trust import why_nobody_is_trusted
 
 MAX_NAMES = 5  # of those that a certificate is for; a message has room for as many
@@ -111,7 +112,7 @@ def failure_behind_handshake(
       Words that go behind the name of the peer; ``None`` where TLS has nothing to do with it.
 
     """
-    if not isinstance(stream, trio.SSLStream):
+    if not isinstance(stream, (trio.SSLStream, TLSStream)):
         return None
     alert = alert_behind_handshake(exc)
     if alert is not None:

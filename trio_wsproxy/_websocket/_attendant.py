@@ -97,7 +97,7 @@ class Attendant(Core):
                 return
             until = self._watch(now)
             if outbox.queued:
-                await self._let_leave()
+                self.leave_now()
             elif self._wire.pending and outbox.error is None and not self._flushing:
                 await self._attend_and_flush()
             elif self._should_read(now):

@@ -251,11 +251,8 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         ):
             # The shortest way, which nearly every message takes.
             outbox.put(self._protocol.message(value), message=True)
-            if outbox.leaves_at_once:
-                outbox.leave()
-                await trio.lowlevel.cancel_shielded_checkpoint()
-            else:
-                await outbox.seal(shielded=False)
+            outbox.leave()
+            await trio.lowlevel.cancel_shielded_checkpoint()
             if outbox.idle:
                 return
             self._attendant.check_sent()

@@ -220,16 +220,8 @@ class Core:
 
     async def send_queued(self) -> None:
         """Let what is queued leave, in this step if possible; a checkpoint, not to be cancelled."""
-        await self._let_leave()
-        if self._wire.kind is not Kind.TLS:  # where it is one
-            await trio.lowlevel.cancel_shielded_checkpoint()
-
-    async def _let_leave(self) -> None:
-        if self._wire.kind is Kind.TLS:
-            await self.outbox.seal()
-            self.check_sent()
-        else:
-            self.leave_now()
+        self.leave_now()
+        await trio.lowlevel.cancel_shielded_checkpoint()
 
     # -- receiving ----------------------------------------------------------------------
 
@@ -283,13 +275,13 @@ class Core:
             return None
         message = self._work(whole=whole)
         if self.outbox.queued:
-            await self._let_leave()
+            self.leave_now()
         return message
 
     async def _receive(self) -> bool:
         """Feed the protocol with what arrives; tell whether something has."""
         if self.outbox.queued:
-            await self._let_leave()
+            self.leave_now()
         interrupts = self._interrupts
         wire = self._wire
         try:

@@ -7,10 +7,9 @@ A frame is put here in one step, so that a cancellation finds either all of it h
 then on it leaves whole, whatever becomes of the task that has put it.
 
 How it leaves depends on the :class:`Wire`. Where that is *plain* and nothing is queued, the frame goes
-to the kernel in the same step; what the kernel does not take stays below, ``pending``, and the
-attendant hands it over as there is room. Where it is *TLS*, the sender encrypts all that is queued,
-shielded, since below it nothing waits (:meth:`Outbox.seal`): one task at a time, and what others queue
-meanwhile is sealed by the attendant. Any *other* stream is written to by a task of the attendant's.
+to the kernel in the same step, through TLS if there is some; what the kernel does not take stays below,
+``pending``, and the attendant hands it over as there is room. Any *other* stream is written to by a
+task of the attendant's.
 
 A burst (``send_nowait``) writes its first frame and queues the rest until somebody of this connection
 waits or the attendant has its turn, so that it leaves in one write.
@@ -34,13 +33,13 @@ from ._events import describe_frame
 from ._protocol import Protocol
 from ._state import Unsent
 from ._waiting import Bell, Bench
-from ._wire import Kind, Wire
+from ._wire import Wire
 
 HIGH_WATER = 64 * 1024  # bytes queued or pending, above which send() waits
 # Bytes of pongs queued; past that only the latest ping is answered (RFC 6455 section 5.5.3). It is more
 # than the pings make that are worked on in one go: a peer that reads gets an answer to each.
 MAX_PONGS = 64 * 1024
-SLICE = 256 * 1024  # bytes that are encrypted, or written by a task, in one go
+SLICE = 256 * 1024  # bytes that are written by a task in one go
 
 
 class Outbox:
@@ -53,7 +52,6 @@ class Outbox:
 
     Attributes:
       closed (bool): The close frame is here, or has left.
-      leaves_at_once (bool): Whether :meth:`leave` can let a frame leave.
       within_message (bool): Some fragments of a message are sent, not yet its last.
       filled (Bell): Called where somebody else has to see to it that something leaves.
       progressed (float): When the kernel last took something that had had to wait.
@@ -73,7 +71,6 @@ class Outbox:
         "_marks",
         "_pongs",
         "_protocol",
-        "_sealing",
         "_senders",
         "_settling",
         "_size",
@@ -82,7 +79,6 @@ class Outbox:
         "closed",
         "error",
         "filled",
-        "leaves_at_once",
         "progressed",
         "within_message",
     )
@@ -101,14 +97,12 @@ class Outbox:
         self._frames: list[bytes] = []
         self._size = 0  # bytes of them
         self._ends: list[int] = []  # of the messages among them: bytes up to there
-        self._in_flight = self._in_flight_messages = 0  # being sealed, or written by a task
+        self._in_flight = self._in_flight_messages = 0  # being written by a task
         self._marks: deque[int] | None = None  # where messages end among the bytes that pend
         self._pongs = 0  # bytes of pongs that were put here and have not left
         self._late_pong: bytes | None = None  # payload; see MAX_PONGS
-        self._sealing = False
         self._senders = Bench()
         self._settling = Bench()
-        self.leaves_at_once = wire.kind is Kind.PLAIN
         self._draining = Bench()
         self.bursting = False  # a frame of a burst has left; the others wait
         self.closed = False
@@ -207,7 +201,7 @@ class Outbox:
     @property
     def queued(self) -> bool:
         """Whether frames wait for somebody to let them leave."""
-        return bool(self._frames) and not self._sealing and self.error is None
+        return bool(self._frames) and self.error is None
 
     def call(self) -> None:
         """Call who lets leave what is queued, when it has its turn."""
@@ -221,65 +215,22 @@ class Outbox:
         self.bursting = False
         if not self._frames or self.error is not None:
             return
-        if self._wire.kind is not Kind.PLAIN:
+        wire = self._wire
+        if wire.plain is None:
             self.filled.call()
             return
         bottom = self._bottom
         assert bottom is not None
         start = bottom.accepted
         data, ends = self._take()
-        bottom.take(data)
+        wire.plain.take(data)
         if bottom.pending:
-            self._mark(start + end for end in ends)
+            if wire.plain is bottom:
+                self._mark(start + end for end in ends)
+            else:  # where each of them ends in what TLS has made of it, nobody knows
+                self._mark([bottom.accepted] * len(ends))
         else:
             self._pongs = 0
-
-    async def seal(self, *, shielded: bool = True) -> None:
-        """Let what is queued leave through TLS; at least a checkpoint that cannot be cancelled.
-
-        Nothing below waits, so this is bounded work, and shielded: half a record would be the end.
-
-        Args:
-          shielded: ``False`` where the caller knows that it is not cancelled now. With one layer of
-            TLS that is enough, for the one point where a cancellation counts stands at its begin.
-
-        """
-        self.bursting = False
-        if not self.queued:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return
-        bottom = self._bottom
-        assert bottom is not None
-        self._sealing = True
-        data, ends = self._take()
-        self._in_flight, self._in_flight_messages = len(data), len(ends)
-        try:
-            if len(data) <= SLICE and not shielded and self._wire.layers == 1:
-                await self._wire.stream.send_all(data)
-            else:
-                await self._seal_shielded(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
-            self.error = exc.with_traceback(None)  # which leads here: a cycle
-        except BaseException:  # Ctrl-C, which no shield stops
-            self.error = trio.BrokenResourceError("interrupted while a record was written")
-            raise
-        else:
-            self._in_flight = self._in_flight_messages = 0
-            if bottom.pending:
-                self._mark([bottom.accepted] * len(ends))
-            else:
-                self._pongs = 0
-        finally:
-            self._sealing = False
-        if self._frames:
-            self.filled.call()
-        self.wake_if_below()
-
-    async def _seal_shielded(self, data: bytes) -> None:
-        with trio.CancelScope(shield=True):
-            for start in range(0, len(data), SLICE):
-                await self._wire.stream.send_all(data[start : start + SLICE])
-                self._in_flight = max(0, len(data) - start - SLICE)  # the rest pends below
 
     async def write(self) -> None:
         """Let what is queued leave through any other stream; the attendant's alone."""
