@@ -344,6 +344,16 @@ async def test_http11_out_of_h2_and_http11(certificates: Certificates) -> None:
     assert "ALPN" not in str(caught.value)
 
 
+def test_nothing_but_http2() -> None:
+    """A peer that speaks HTTP/2 alone refuses what is offered: that is told, by OpenSSL's name."""
+    error = ssl.SSLError(1, "[SSL] tlsv1 alert no application protocol (_ssl.c:1006)")
+    failure = explain_tls_failure(error, Topic.TRUST_SERVER)
+    assert str(failure.what).endswith("(OpenSSL: TLSV1_ALERT_NO_APPLICATION_PROTOCOL)")
+    assert "speaks no HTTP/1.1, which is what was offered (ALPN)" in str(failure.remedy)
+    error = ssl.SSLError(1, "[SSL] something else")
+    assert "[SSL] something else" in str(explain_tls_failure(error, Topic.TRUST_SERVER).what)
+
+
 # --- certificates ------------------------------------------------------------------------
 
 

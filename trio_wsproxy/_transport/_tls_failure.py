@@ -16,6 +16,7 @@ import trio
 
 from trio_wsproxy._failures import Kind, Topic, Words, words
 from trio_wsproxy._http import page_title
+from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_page
 from trio_wsproxy._report import Certificate
 
@@ -69,7 +70,7 @@ def explain_tls_failure(
     if isinstance(error, ssl.SSLEOFError):
         what = words("it closed the connection during the TLS handshake")
         return TLSFailure(Kind.CUT_OFF, what)
-    reason = (error.reason or str(error)) if error else ""
+    reason = _reason(error) if error else ""
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         what = words("it does not speak TLS on that port (OpenSSL: {reason})", reason=reason)
         return TLSFailure(Kind.NO_TLS, what)
@@ -81,6 +82,19 @@ def explain_tls_failure(
         what = words("its name cannot be used with TLS ({problem})", problem=str(exc))
         return TLSFailure(Kind.MISCONFIGURED, what)
     return TLSFailure(Kind.CUT_OFF, words("it broke the connection during the TLS handshake"))
+
+
+_UNNAMED = lazy_pattern(r"\[SSL\] ([a-z0-9 ]{1,80}) \(_ssl\.c:\d+\)")
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """Give OpenSSL's name of a reason; where Python has none, make it as OpenSSL does, of its text."""
+    reason: str | None = getattr(error, "reason", None)
+    if reason:
+        return reason
+    text = str(error)
+    unnamed = _UNNAMED.fullmatch(text)
+    return unnamed[1].upper().replace(" ", "_") if unnamed else text
 
 
 # --- behind the handshake ----------------------------------------------------------------
@@ -180,6 +194,9 @@ _REMEDIES = {
     "CA_MD_TOO_WEAK": _WEAK,
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": words(
         "a context with options |= ssl.OP_LEGACY_SERVER_CONNECT takes it as it is"
+    ),
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": words(
+        "it speaks no HTTP/1.1, which is what was offered (ALPN), and HTTP/2 is not spoken here"
     ),
     "TLSV1_UNRECOGNIZED_NAME": words("it does not know that name: is it right?"),
 }
