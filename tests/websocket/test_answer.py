@@ -18,8 +18,6 @@ from trio_wsproxy._websocket._opening import OpeningAnswer
 
 from .test_opening import REQUEST, accept, shake
 
-REST = b"HTTP/1.1 101 \r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
-
 
 def usual(*lines: bytes) -> bytes:
     """The usual answer with other lines behind it, without an accept token."""
@@ -28,26 +26,36 @@ def usual(*lines: bytes) -> bytes:
 
 
 # What stands in the answer beside the usual lines, and what becomes of it.
-TIDIED: list[tuple[list[bytes], bytes]] = [
-    ([b"Server: x", b"X:  y \t"], b"server: x\r\nx: y\r\n\r\n"),
-    ([b"Set-Cookie: a", b"Set-Cookie: b"], b"set-cookie: a\r\nset-cookie: b\r\n\r\n"),
-    ([b"X: a", b" folded", b"\tagain"], b"x: a folded again\r\n\r\n"),
-    ([b"Sec-WebSocket-Extensions: a; b", b"sec-websocket-extensions: c"],
-     b"sec-websocket-extensions: a; b, c\r\n\r\n"),
-    ([b"Sec-WebSocket-Extensions:"], b"\r\n"),
-    ([b"Sec-WebSocket-Extensions: ,a,,", b"Sec-WebSocket-Extensions: "],
-     b"sec-websocket-extensions: a\r\n\r\n"),
-    ([b"Content-Length: -1", b"Transfer-Encoding: identity", b"CONTENT-LENGTH: x"], b"\r\n"),
-    ([b"A B: v", b"X : v", b"\xe4: v", b": v", b"X: a\rb", b"X: a\x01b", b"Y: \xe4"], b"y: \xe4\r\n\r\n"),
-]  # fmt: skip
+TIDIED: list[tuple[list[bytes], list[bytes]]] = [
+    ([b"Server: x", b"X:  y \t"], [b"server: x", b"x: y"]),
+    ([b"Set-Cookie: a", b"Set-Cookie: b"], [b"set-cookie: a", b"set-cookie: b"]),
+    ([b"X: a", b" folded", b"\tagain"], [b"x: a folded again"]),
+    (
+        [b"Sec-WebSocket-Extensions: a; b", b"sec-websocket-extensions : c"],
+        [b"sec-websocket-extensions: a; b, c"],
+    ),
+    ([b"Sec-WebSocket-Extensions:"], []),
+    (
+        [b"Sec-WebSocket-Extensions: ,a,,", b"Sec-WebSocket-Extensions: "],
+        [b"sec-websocket-extensions: a"],
+    ),
+    ([b"Content-Length: -1", b"Transfer-Encoding: identity", b"CONTENT-LENGTH: x"], []),
+    (
+        [b"A B: v", b"\xe4: v", b": v", b"X: a\rb", b"X: a\x01b", b"Y : \xe4"],
+        [b"y: \xe4"],
+    ),
+]
 
 
 @pytest.mark.parametrize(("lines", "rest"), TIDIED)
-def test_tidied(lines: list[bytes], rest: bytes) -> None:
+def test_tidied(lines: list[bytes], rest: list[bytes]) -> None:
     """Lines of the handshake are one for each name, illegal lines and framing are gone, others stay."""
-    assert tidied(usual(*lines)) == REST + rest
-    assert tidied(usual(*lines).replace(b"\r\n", b"\n")) == REST + rest
-    assert tidied(usual(*lines).replace(b"\r\n", b"\r\r\n")) == REST + rest
+    expected = sorted([b"HTTP/1.1 101 ", b"upgrade: websocket", b"connection: Upgrade", *rest])
+    for newline in (b"\r\n", b"\n", b"\r\r\n"):
+        said = tidied(usual(*lines).replace(b"\r\n", newline))
+        assert isinstance(said, bytes)
+        assert said.endswith(b"\r\n\r\n")
+        assert sorted(said[:-4].split(b"\r\n")) == expected
 
 
 @pytest.mark.parametrize(
@@ -55,10 +63,6 @@ def test_tidied(lines: list[bytes], rest: bytes) -> None:
     [
         ([b"no colon: s3cret".replace(b":", b"")], "the header line 'no…'"),
         ([b"X: s3cret\0"], "the header line 'X…'"),
-        ([b"Upgrade : websocket"], "the header line 'Upgrade…'"),
-        ([b"Sec-WebSocket-Protocol : s3cret"], "the header line 'Sec-WebSocket-Protocol…'"),
-        ([b"Sec-WebSocket-Extensions: s3cret\x01"], "the header line 'Sec-WebSocket-Extensions…'"),
-        ([b"Sec-WebSocket-Accept: s3cret\rX: y"], "the header line 'Sec-WebSocket-Accept…'"),
         ([b"Upgrade: h2c"], "Upgrade is 'websocket, h2c', not 'websocket'"),
         ([b"Upgrade: websocket"], "Upgrade is 'websocket, websocket', not 'websocket'"),
         ([b"Sec-WebSocket-Accept: s3cret", b"Sec-WebSocket-Accept: b"],

@@ -7,7 +7,7 @@ about who sent it is read in ``_proof``.
 """
 
 from ._exchange import MAX_BODY, Answer, Exchange, FinalHead, Problem, ProblemKind
-from ._head import MAX_HEAD
+from ._head import MAX_HEAD, read_fields
 from ._headers import (
     FRAMING,
     HeaderPairs,
@@ -33,6 +33,7 @@ __all__ = [
     "header_pairs",
     "page_title",
     "proxy_header_pairs",
+    "read_fields",
     "redirected",
     "refused_by_proxy",
     "refused_by_server",
