@@ -22,7 +22,11 @@ from trio_wsproxy._urls import (
 @pytest.mark.parametrize(
     ("text", "host"),
     [
-        ("EXAMPLE.org.", "example.org"),
+        ("EXAMPLE.org.", "example.org."),
+        ("bücher.example。", "xn--bcher-kva.example."),
+        ("127.0.0.1.", "127.0.0.1"),
+        ("localhost.", "localhost."),
+        ("a" * 63 + ".", "a" * 63 + "."),
         ("bücher.example", "xn--bcher-kva.example"),
         ("[2001:DB8:0::1]", "2001:db8::1"),
         ("2001:db8::1", "2001:db8::1"),
@@ -38,7 +42,22 @@ def test_one_spelling(text: str, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".", "a..b", "127.1", "0x7f.1", "010.0.0.1", "[::1", "::g", "a" * 64, "é" * 254]
+    "text",
+    [
+        "",
+        ".",
+        "..",
+        "a..",
+        "a..b",
+        "127.1.",
+        "127.1",
+        "0x7f.1",
+        "010.0.0.1",
+        "[::1",
+        "::g",
+        "a" * 64,
+        "é" * 254,
+    ],
 )
 def test_no_host(text: str) -> None:
     """What is no host is told by a problem, which does not quote it."""

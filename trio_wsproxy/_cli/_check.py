@@ -23,7 +23,7 @@ from trio_wsproxy._redaction import escaped
 from trio_wsproxy._report import Certificate, DialReport, Stage, draw
 from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import presented_certificates
-from trio_wsproxy._urls import Proxy, Target, parse_target
+from trio_wsproxy._urls import Proxy, Target, bare_host, parse_target
 
 from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console
@@ -184,7 +184,7 @@ async def _look_at_certificates(
         stream = await open_tcp_stream(
             whose.host, whose.port, proxy=hops or None, proxy_ssl_context=context
         )
-        findings.certificates = await presented_certificates(stream, whose.host)
+        findings.certificates = await presented_certificates(stream, bare_host(whose.host))
 
 
 # --- for programs ------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Precedence has one place, ``_resolve``; the environment and the operating system
 reader, ``_system``; what exempts a host from proxies is ``_bypass``.
 """
 
-from ._bypass import BypassEntry, parse_bypass
+from ._bypass import BypassEntry, is_loopback, parse_bypass
 from ._netrc import netrc_credentials
 from ._resolve import ProxyArgument, resolve_proxy, resolve_target
 from ._route import Look, Route, decider, spoken
@@ -18,6 +18,7 @@ __all__ = [
     "TLSSettings",
     "decider",
     "environment",
+    "is_loopback",
     "netrc_credentials",
     "parse_bypass",
     "resolve_proxy",

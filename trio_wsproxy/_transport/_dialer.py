@@ -40,8 +40,8 @@ from trio_wsproxy._exceptions import (
 from trio_wsproxy._failures import Kind, Place, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, StageLog
-from trio_wsproxy._routing import Route, decider, netrc_credentials
-from trio_wsproxy._urls import Proxy, Target
+from trio_wsproxy._routing import Route, decider, is_loopback, netrc_credentials
+from trio_wsproxy._urls import Proxy, Target, bare_host
 
 from ._exhausted import exhaustion, is_exhausted
 from ._hop import Hop, Stop, stops
@@ -237,7 +237,9 @@ class _Dial:
         schemes = await self._schemes(hop)
         headers, omitted = await self._headers(hop, authority)
         proxy = hop.proxy
-        request = ProxyAuthRequest("CONNECT", authority, proxy.host, proxy.port, proxy.scheme)
+        request = ProxyAuthRequest(
+            "CONNECT", authority, bare_host(proxy.host), proxy.port, proxy.scheme
+        )
         authentication = Authentication(schemes, request)
         waiting_for = words(
             "the answer to CONNECT of {hop} for {authority}", hop=hop.name, authority=authority
@@ -303,7 +305,7 @@ class _Dial:
                     tls = await add_tls(
                         stream,
                         context,
-                        _without_zone(stop.host),
+                        bare_host(stop.host),
                         https_compatible=https_compatible,
                         seen=seen,
                     )
@@ -366,7 +368,8 @@ class _Dial:
     ) -> list[AddressInfo]:
         with self._log.stage("resolve", owner.number, host, f"the address of {host}") as stage:
             try:
-                infos = await look_up(host, port, family)
+                # Files of hosts have localhost without a dot (and RFC 6761 no search domains).
+                infos = await look_up(bare_host(host) if is_loopback(host) else host, port, family)
             except OSError as exc:
                 if is_exhausted(exc):
                     raise self.exhausted(exc) from exc

@@ -41,6 +41,7 @@ from trio_wsproxy._http import (
 )
 from trio_wsproxy._redaction import shown_page
 from trio_wsproxy._report import HTTPAnswer, Running
+from trio_wsproxy._urls import bare_host
 from trio_wsproxy._version import VERSION
 
 from ._hop import Hop
@@ -102,7 +103,9 @@ async def open_connect_tunnel(
     if authentication is None:
         proxy = hop.proxy
         schemes = () if proxy.username is None else from_url(proxy.username, proxy.password or "")
-        request = ProxyAuthRequest("CONNECT", authority, proxy.host, proxy.port, proxy.scheme)
+        request = ProxyAuthRequest(
+            "CONNECT", authority, bare_host(proxy.host), proxy.port, proxy.scheme
+        )
         authentication = Authentication(schemes, request)
     pairs = _headers(hop, authority, headers, omitted)
     return await _Conversation(stream, hop, authority, pairs, authentication, stage).open()

@@ -1,7 +1,10 @@
 """Hosts and ports: texts in, one spelling out.
 
-A host leaves this file in lower case, as A-labels (RFC 5890), without trailing dot and brackets,
-IP literals as :mod:`ipaddress` writes them. So names compare with ``==``.
+A host leaves this file in lower case, as A-labels (RFC 5890), without brackets, IP literals as
+:mod:`ipaddress` writes them. So names compare with ``==``; but for the dot at the end of one, which
+says that the name is whole, and that no search domain is to be tried behind it. Who looks a name up,
+here or at a proxy, gets it as it was written; certificates, TLS, ``no_proxy`` and whoever else knows
+names by themselves get :func:`bare_host`.
 
 Whatever is malformed is told with :class:`Malformed`, by readers that do not know where the text
 stood. Checks of others that end in an exception (``ipaddress``, ``idna``, UTF-8) are wrapped in small
@@ -22,6 +25,7 @@ from trio_wsproxy._failures import Words
 _LABEL = re.compile(r"[a-z0-9_\-]{1,63}")  # Docker's service names have underscores
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")  # what inet_aton(3) reads as a part of an address
 _ZONE = re.compile(r"[A-Za-z0-9._~\-]+")  # RFC 6874: unreserved characters
+_DOTS = 3  # in an IPv4 address
 _MAX_NAME = 253  # RFC 1035 section 2.3.4: 255 octets on the wire
 
 
@@ -52,6 +56,8 @@ def ip_literal(host: str) -> IPv4Address | IPv6Address | None:
       The address, or ``None`` if the host is a name.
 
     """
+    if ":" not in host and host.count(".") != _DOTS:
+        return None  # as nearly always, and an exception costs more than all the rest
     try:
         return ip_address(host)
     except ValueError:
@@ -115,8 +121,8 @@ def normalise_host(text: str) -> str:
         non-ASCII.
 
     Returns:
-      The host in lower case, as A-labels, without brackets and trailing dot; an IPv6 zone is
-      kept.
+      The host in lower case, as A-labels, without brackets; an IPv6 zone is kept, and so is
+      the trailing dot of a name.
 
     Raises:
       Malformed: It is no host.
@@ -129,7 +135,8 @@ def normalise_host(text: str) -> str:
     name = _to_ascii(text)
     if name is None:
         raise Malformed("the host is not a valid name (IDNA refuses it)")
-    name = name.lower().removesuffix(".")
+    written = name.lower()
+    name = bare_host(written)
     address = ip_literal(name)
     if address is not None:
         return str(address)
@@ -143,7 +150,7 @@ def normalise_host(text: str) -> str:
             "the host is not a valid name; its labels have 1 to 63 letters, digits, hyphens or "
             "underscores, 253 characters in all"
         )
-    return name
+    return written
 
 
 def _normalise_ipv6(text: str) -> str:
@@ -202,8 +209,8 @@ def authority_of(host: str, port: int) -> str:
 
 
 def bare_host(host: str) -> str:
-    """Write a name without the dot that says that it is whole, for who compares names."""
-    return host.removesuffix(".")
+    """Write a host as certificates have it, and TLS: no trailing dot (RFC 6066 section 3), no zone."""
+    return host.partition("%")[0].removesuffix(".")
 
 
 def bracketed(host: str) -> str:

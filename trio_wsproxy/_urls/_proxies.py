@@ -93,7 +93,8 @@ class Proxy:
 
     Attributes:
       scheme: The scheme in lower case, ``socks`` replaced by what it means.
-      host: A-labels in lower case, or an IP literal without brackets.
+      host: A-labels in lower case, with a trailing dot if it was written, or an IP literal
+        without brackets.
       port: 1 to 65535.
       username: The decoded user name, or ``None``.
       password: The decoded password, or ``None``.

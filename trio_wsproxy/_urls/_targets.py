@@ -54,7 +54,8 @@ class Target:
     Attributes:
       scheme: ``"ws"``, ``"wss"``, ``"tcp"`` or ``"tls"``.
       host: A-labels in lower case, or an IP literal without brackets; a zone such as
-        ``%eth0`` is kept for dialing.
+        ``%eth0`` is kept for dialing, and so is a trailing dot, which says that no search
+        domain is to be tried.
       port: 1 to 65535.
       resource: Path and query, percent-encoded, starting with ``/``.
       username: User name for the server, decoded, or ``None``.

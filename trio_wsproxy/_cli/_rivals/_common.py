@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from trio_wsproxy._redaction import HIDDEN, holds_secret, is_visible
-from trio_wsproxy._urls import Malformed, Target, ip_literal, normalise_host
+from trio_wsproxy._urls import Malformed, Target, bare_host, ip_literal, normalise_host
 
 _PROXY_VARIABLES = tuple(f"{name}_proxy" for name in ("wss", "ws", "socks", "https", "http", "all"))
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -186,8 +186,8 @@ def upper_first(name: str, environ: Mapping[str, str]) -> Setting | None:
 
 
 def host_of(target: Target) -> str:
-    """Give a target's host without a zone, which no client compares."""
-    return target.host.partition("%")[0]
+    """Give a target's host without a zone and a trailing dot, which are no part of a name."""
+    return bare_host(target.host)
 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
