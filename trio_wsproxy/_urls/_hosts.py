@@ -136,7 +136,7 @@ def normalise_host(text: str) -> str:
     if name is None:
         raise Malformed("the host is not a valid name (IDNA refuses it)")
     written = name.lower()
-    name = bare_host(written)
+    name = written.removesuffix(".")
     address = ip_literal(name)
     if address is not None:
         return str(address)
