@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from _said import REQUEST, said
+from _wire import all_texts
 
 from trio_wsproxy import (
     BasicAuth,
     BearerAuth,
     DigestAuth,
+    NegotiateAuth,
+    NTLMAuth,
+    Proxy,
     ProxyChallenge,
     ProxyConfigError,
 )
@@ -82,3 +87,68 @@ async def test_bearer_token_that_is_none(token: str) -> None:
     with pytest.raises(ProxyConfigError, match="no token has") as caught:
         await said(BearerAuth(token).begin(REQUEST).first())
     assert "s3cret" not in str(caught.value)
+
+
+SURROGATES = ["s3cret\ud800", "\udce4s3cret", "s3c\udfffret"]
+
+
+@pytest.mark.parametrize("password", SURROGATES)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda text: BasicAuth("ada", text),
+        lambda text: BasicAuth(text, "x"),
+        lambda text: DigestAuth("ada", text),
+        lambda text: DigestAuth(text, "x"),
+        lambda text: NTLMAuth("ada", text),
+        lambda text: NTLMAuth(text, "x"),
+        lambda text: NegotiateAuth("ada", text),
+        NegotiateAuth,
+        lambda text: NegotiateAuth(service=text),
+        BearerAuth,
+        lambda text: Proxy(f"http://ada:{text}@p"),
+        lambda text: Proxy(f"http://{text}@p"),
+        lambda text: Proxy(f"socks5://ada:{text}@p"),
+        lambda text: Proxy(f"socks4://{text}@p"),
+        lambda text: Proxy("http://p", headers={"X": text}),
+    ],
+)
+def test_what_has_no_encoding(make: Any, password: str) -> None:
+    """A lone surrogate is refused when the credentials are given, and nothing of them is shown."""
+    with pytest.raises(ValueError) as caught:
+        make(password)
+    assert isinstance(caught.value, ProxyConfigError)
+    told = all_texts(caught.value)
+    assert "s3c" not in told
+    assert not any(isinstance(x, UnicodeError) for x in chain_of(caught.value))
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what is behind it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("scheme", [NTLMAuth, NegotiateAuth])
+def test_other_credentials_of_another_type(scheme: Any) -> None:
+    """Bytes are no credentials there either."""
+    with pytest.raises(TypeError, match="is str"):
+        scheme("ada", b"s")
+
+
+@pytest.mark.parametrize("token", [b"s3cret", 5, None])
+async def test_token_of_another_type(token: Any) -> None:
+    """A token is a str, also where a function gives it, and that function is async."""
+
+    async def give() -> Any:
+        return token
+
+    with pytest.raises(TypeError, match="a token is a str") as caught:
+        BearerAuth(token)
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(TypeError, match="a token is a str"):
+        await said(BearerAuth(give).begin(REQUEST).first())
+    not_async: Any = lambda: token  # noqa: E731  # as users write it
+    with pytest.raises(TypeError, match="must be async; it gave"):
+        await said(BearerAuth(not_async).begin(REQUEST).first())

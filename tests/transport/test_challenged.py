@@ -284,7 +284,13 @@ OFFERS = [
         "(it offers Basic): check user name and password in",
     ),
     ((BasicAuth("ada", "s3cret"),), "http://p", b"Basic", "user name and password of proxy_auth="),
-    ((BearerAuth("s3cret"),), "http://p", b"Bearer", "user name and password of proxy_auth="),
+    ((BearerAuth("s3cret"),), "http://p", b"Bearer", "check the token of proxy_auth="),
+    (
+        (DigestAuth("ada", "s3cret"),),
+        "http://p",
+        b'Digest realm="r", nonce="n", algorithm=SHA-3, qop="auth-int"',
+        "is not spoken here (it offers Digest), so nothing was sent (algorithm=SHA-3, qop=auth-int)",
+    ),
 ]
 
 
@@ -302,6 +308,151 @@ async def test_refusal_names_the_schemes(
     assert (caught.value.status_code, caught.value.body) == (407, page[:MAX_BODY])
     assert (b"proxy-authenticate", offer) in caught.value.headers
     assert "s3cret" not in all_texts(caught.value)
+
+
+DIGEST_THEN_BASIC = (DigestAuth("ada", "s3cret"), BasicAuth("ada", "s3cret"))
+
+
+@pytest.mark.parametrize("status", [401, 407])
+@pytest.mark.parametrize(
+    ("schemes", "url", "values", "text"),
+    [
+        ((), "http://p", [None], "it wants credentials: put user:password@ into the proxy URL"),
+        (
+            DIGEST_THEN_BASIC,
+            "http://p",
+            [None],
+            "so nothing was sent: put the scheme that it takes first in proxy_auth=; BasicAuth and",
+        ),
+        (
+            (BasicAuth("ada", "s3cret"),),
+            "http://p",
+            ["Basic"],
+            "it refuses these credentials: check user name and password of proxy_auth=",
+        ),
+        ((BearerAuth("s3cret"),), "http://p", ["Bearer"], "check the token of proxy_auth="),
+        ((), "http://ada:s3cret@p", ["Basic"], "check user name and password in the proxy URL"),
+    ],
+)
+async def test_no_challenge(
+    schemes: tuple[ProxyAuth, ...], url: str, values: list[str | None], text: str, status: int
+) -> None:
+    """Where no scheme is named, it is said what was sent, and that nothing was."""
+    peer = Peer(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+    with pytest.raises(ProxyAuthenticationError) as caught:
+        await tunnel(peer, memory(*schemes) if schemes else None, url)
+    assert text in str(caught.value)
+    assert [value and value.split(" ")[0] for value in map(sent, peer.heard)] == values
+    assert "s3cret" not in all_texts(caught.value)
+
+
+async def test_header_of_its_own_is_refused() -> None:
+    """Who gives the header himself is not told to look at a password."""
+    own = ((b"Proxy-Authorization", b"Bearer s3cret"),)
+    text = r"refuses the Proxy-Authorization header that it was given \(it offers Digest\)$"
+    with pytest.raises(ProxyAuthenticationError, match=text):
+        await open_connect_tunnel(Peer(WRONG), hop("http://ada:s3cret@p"), AUTHORITY, own)
+
+
+@pytest.mark.parametrize("auth", [NegotiateAuth(), "netrc", BearerAuth("t")])
+async def test_url_hides_proxy_auth(auth: Any) -> None:
+    """Credentials in the URL go before those of proxy_auth=, and a refusal says so."""
+    async with open_http_proxy(credentials=("ada", "other")) as proxy:
+        url = proxy.url_for(credentials=("ada", "s3cret"))
+        with pytest.raises(ProxyAuthenticationError) as caught:
+            await open_tcp_stream("echo.test", 1, proxy=url, proxy_auth=auth)
+    hint = (
+        "proxy_auth= is for proxies without credentials in their URL: take these out and it is used"
+    )
+    assert str(caught.value).endswith(hint)
+
+
+async def test_downgrade_is_told() -> None:
+    """A proxy that wanted Digest and now Basic gets none, and why is said."""
+    await tunnel(Peer(WRONG, GRANTED), None, "http://ada:s3cret@p")
+    peer = Peer(*[WRONG.replace(DIGEST, b"Proxy-Authenticate: Basic\r\n")] * 3)
+    with pytest.raises(ProxyAuthenticationError, match="it offers Basic alone now") as caught:
+        await tunnel(peer, None, "http://ada:s3cret@p")
+    assert not any("Basic" in (sent(request) or "") for request in peer.heard)
+    assert "s3cret" not in all_texts(caught.value)
+
+
+# --- the connection is kept by HTTP/1.0 proxies where they are asked for it ----------------
+
+
+class Ticket:
+    """A scheme that takes two messages on one connection."""
+
+    name = "Ticket"
+    needs_same_connection = True
+
+    def begin(self, _: ProxyAuthRequest) -> Ticket:
+        return self
+
+    def first(self) -> None:
+        return None
+
+    def answer(self, challenge: ProxyChallenge) -> str | None:
+        return f"Ticket {challenge.token68 or 'one'}"
+
+    def accepted(self, headers: Any) -> None:
+        pass
+
+
+def keeps(request: bytes) -> list[bytes]:
+    """The lines of a request that ask for the connection to be kept."""
+    return [line for line in request.split(b"\r\n") if line.lower().startswith(b"proxy-conn")]
+
+
+async def test_http_1_0_is_asked_to_stay() -> None:
+    """Squid 2 keeps a connection if asked in its way: NTLM and Negotiate need that."""
+    bare = b"HTTP/1.0 407 No\r\nProxy-Authenticate: Ticket\r\nConnection: close\r\n\r\n"
+    two = (
+        b"HTTP/1.0 407 No\r\nProxy-Authenticate: Ticket AAAA\r\nContent-Length: 2\r\n"
+        b"Proxy-Connection: keep-alive\r\n\r\nno"
+    )
+    authentication = memory(Ticket())
+    with pytest.raises(DialAgain):
+        await tunnel(Peer(bare), authentication)
+    peer = Peer(two, b"HTTP/1.0 200 OK\r\n\r\n")
+    await tunnel(peer, authentication)
+    assert [sent(request) for request in peer.heard] == ["Ticket one", "Ticket AAAA"]
+    assert [keeps(request) for request in peer.heard] == [[b"Proxy-Connection: Keep-Alive"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("schemes", "own", "omitted", "asked"),
+    [
+        ((Ticket(),), (), (), [b"Proxy-Connection: Keep-Alive"]),
+        ((DigestAuth("a", "b"), Ticket()), (), (), [b"Proxy-Connection: Keep-Alive"]),
+        ((Ticket(),), (), (b"proxy-connection",), []),
+        ((Ticket(),), ((b"proxy-connection", b"x"),), (), [b"proxy-connection: x"]),
+        ((Ticket(),), ((b"Proxy-Authorization", b"x"),), (), []),
+        ((DigestAuth("a", "b"),), (), (), []),
+        ((), (), (), []),
+    ],
+)
+async def test_who_is_asked_to_stay(
+    schemes: tuple[ProxyAuth, ...],
+    own: tuple[tuple[bytes, bytes], ...],
+    omitted: tuple[bytes, ...],
+    asked: list[bytes],
+) -> None:
+    """It is asked for where a scheme needs it; a header of one's own or None for it count more."""
+    peer = Peer(GRANTED)
+    names = frozenset(omitted)
+    await open_connect_tunnel(
+        peer, hop("http://p"), AUTHORITY, own, memory(*schemes), omitted=names
+    )
+    assert keeps(peer.heard[0]) == asked
+
+
+async def test_one_proxy_is_not_asked_to_stay() -> None:
+    """None in the headers of one proxy takes it away there."""
+    peer = Peer(GRANTED)
+    target = hop("http://p", headers={"Proxy-Connection": None})
+    await open_connect_tunnel(peer, target, AUTHORITY, (), memory(Ticket()))
+    assert keeps(peer.heard[0]) == []
 
 
 # --- NTLM: bound to its connection ---------------------------------------------------------

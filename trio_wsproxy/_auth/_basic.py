@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import re
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +14,8 @@ from ._challenges import ProxyChallenge
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
 _CONTROL = lazy_pattern(r"[\x00-\x1f\x7f]")
+_SURROGATE = lazy_pattern("[\ud800-\udfff]")
+_TOKEN = lazy_pattern(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 
 
 def basic(username: str, password: str) -> str:
@@ -29,6 +31,16 @@ def check_credentials(scheme: str, username: str, password: str) -> None:
         raise misconfigured(f"{scheme} cannot carry a user name with ':' in it")
     if _CONTROL.search(username + password):
         raise misconfigured(f"{scheme} cannot carry control characters in the credentials")
+    check_text(scheme, username, password)
+
+
+def check_text(scheme: str, *texts: str) -> None:
+    """Refuse what has no encoding: an error in the middle of a dial would show all of it."""
+    if any(_SURROGATE.search(text) for text in texts):
+        raise misconfigured(
+            f"{scheme} cannot carry lone surrogates in the credentials: they stand for bytes that "
+            "were not UTF-8"
+        )
 
 
 class _Once:
@@ -51,6 +63,10 @@ class _Once:
 
     def accepted(self, headers: Headers) -> None:
         pass
+
+
+class TokenConversation(_Once):
+    """One whose value may come from a function of the user's."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +108,12 @@ class BearerAuth(ProxyAuth):
 
     Args:
       token: The token, or an async function without arguments that gives one; it is called
-        for each tunnel, so it can renew what has expired.
+        for each tunnel, before anything is dialed, so it can renew what has expired.
       require_tls: Whether to send it to ``https://`` proxies only, as RFC 6750 section 5.3 wants
         it; see :class:`BasicAuth`. ``False`` by default.
+
+    Raises:
+      ProxyConfigError: The token has characters that no token has.
 
     """
 
@@ -104,10 +123,31 @@ class BearerAuth(ProxyAuth):
 
     def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:  # noqa: ARG002  # any
         """See :meth:`ProxyAuth.begin`."""
-        return _Once(self._value)
+        return TokenConversation(self._value)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.token, str):
+            _check_token(self.token)
+        elif not callable(self.token):
+            kind = type(self.token).__name__
+            raise TypeError(f"BearerAuth: a token is a str or an async function, not {kind}")
 
     async def _value(self) -> str:
-        token = self.token if isinstance(self.token, str) else await self.token()
-        if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):  # RFC 6750 section 2.1
-            raise misconfigured("the Bearer token has characters that no token has")
+        token = self.token
+        if not isinstance(token, str):
+            made = token()
+            if not inspect.isawaitable(made):
+                kind = type(made).__name__
+                raise TypeError(
+                    f"BearerAuth: the function that gives the token must be async; it gave {kind}"
+                )
+            token = await made
+        _check_token(token)
         return f"Bearer {token}"
+
+
+def _check_token(token: str) -> None:
+    if not isinstance(token, str):
+        raise TypeError(f"BearerAuth: a token is a str, not {type(token).__name__}")
+    if not _TOKEN.fullmatch(token):
+        raise misconfigured("the Bearer token has characters that no token has")

@@ -8,14 +8,16 @@ be it on this connection or on another one.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeAlias
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
-from trio_wsproxy._failures import Place, words
+from trio_wsproxy._failures import Place, Words, words
 from trio_wsproxy._http import header_pairs
 from trio_wsproxy._redaction import shown_page
 
-from ._basic import BasicAuth
+from ._basic import BasicAuth, TokenConversation
 from ._challenges import ProxyChallenge, as_sent
 from ._digest import ALGORITHMS, DigestAuth
 from ._memory import Known, known
@@ -29,6 +31,9 @@ _STRENGTH = {"negotiate": 5, "ntlm": 4, "digest": 2, "basic": 0}
 _OWN_SCHEME = 6
 
 _HEADER = b"Proxy-Authorization"
+
+#: See :class:`Authentication`.
+Waits: TypeAlias = Callable[[Words], AbstractContextManager[object]]
 
 
 def from_url(username: str, password: str) -> tuple[ProxyAuth, ...]:
@@ -60,7 +65,10 @@ class Authentication:
       rounds: How many requests were sent.
       schemes: The names of the schemes there are credentials for, and that may be used here.
       said: The names of those that have spoken.
+      hides_others: Whether others were given that these go before.
       withheld: Whether Basic was asked for, and not sent in the clear.
+      waits: Makes a context manager for the time in which something of this program or of this
+        machine is waited for, and not the proxy; it is told what. By default nobody is.
       problem: Why a scheme could not answer, in words; or ``None``.
       cause: The error behind that, or ``None``.
 
@@ -81,18 +89,22 @@ class Authentication:
         self.schemes = tuple(auth.name for auth in usable)
         self.said: list[str] = []
         self.withheld = False
+        self.hides_others = False
+        self.waits: Waits = lambda _: nullcontext()
+        self._begun = False
         self.problem: str | None = None
         self.cause: Exception | None = None
 
     async def begin(self) -> None:
         """Say what there is to say unasked: by what opened the last tunnel, or the first scheme."""
-        if not self._conversations or self.rounds:
+        if not self._conversations or self._begun:
             return
+        self._begun = True
         took = [pair for pair in self._conversations if pair[0].lower() == self._known.took]
         for name, conversation in dict.fromkeys([*took, self._conversations[0]]):
             if not self._may_say(name):
                 continue
-            value = await _checked(name, conversation.first())
+            value = await self._checked(name, conversation, conversation.first())
             if value is None and took and isinstance(conversation, SpnegoConversation):
                 # It is known to be taken, so the round in which it would be asked for is spared.
                 value = await self._ask(name, conversation, ProxyChallenge(name))
@@ -115,6 +127,11 @@ class Authentication:
     def _say(self, name: str, conversation: ProxyAuthConversation, value: bytes) -> None:
         self._current, self._spoken, self.value = conversation, name, value
         self.said.append(name)
+
+    @property
+    def wants_to_stay(self) -> bool:
+        """Whether a scheme is among them that takes several messages on one connection."""
+        return any(one.needs_same_connection for _, one in self._conversations)
 
     @property
     def bound_to_connection(self) -> bool:
@@ -163,7 +180,7 @@ class Authentication:
         self, name: str, conversation: ProxyAuthConversation, challenge: ProxyChallenge
     ) -> bytes | None:
         try:
-            return await _checked(name, conversation.answer(challenge))
+            return await self._checked(name, conversation, conversation.answer(challenge))
         except ProxyConfigError:
             raise
         except Exception as exc:  # GSSAPI and SSPI fail in many ways: another scheme may do
@@ -173,6 +190,28 @@ class Authentication:
             self.cause = exc
             self.problem = f"{name} failed here ({type(exc).__name__}: {shown_page(str(exc))})"
             return None
+
+    async def _checked(
+        self,
+        name: str,
+        conversation: ProxyAuthConversation,
+        value: str | Awaitable[str | None] | None,
+    ) -> bytes | None:
+        """Wait for a value if need be, and refuse what would break out of its header."""
+        if inspect.isawaitable(value):
+            with self.waits(_whom(name, conversation)):
+                value = await value
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise TypeError(f"the scheme {name} says a str or None, not {type(value).__name__}")
+        try:
+            pairs = header_pairs([(_HEADER, as_sent(value))], name=f"the scheme {name}")
+        except ValueError as exc:
+            problem = str(exc)
+        else:
+            return pairs[0][1]
+        raise misconfigured(problem)
 
     def accepted(self, headers: Headers) -> None:
         """Tell the scheme that has spoken last that the tunnel is open."""
@@ -205,18 +244,13 @@ def _user(schemes: Sequence[ProxyAuth]) -> str | None:
     return next((name for name in names if name is not None), None)
 
 
-async def _checked(name: str, value: str | Awaitable[str | None] | None) -> bytes | None:
-    """Wait for a value if need be, and refuse what would break out of its header."""
-    said = await value if inspect.isawaitable(value) else value
-    if said is None:
-        return None
-    try:
-        pairs = header_pairs([(_HEADER, as_sent(said))], name=f"the scheme {name}")
-    except ValueError as exc:
-        problem = str(exc)
-    else:
-        return pairs[0][1]
-    raise misconfigured(problem)
+def _whom(name: str, conversation: ProxyAuthConversation) -> Words:
+    """Say who is waited for where a scheme takes its time."""
+    if isinstance(conversation, SpnegoConversation):
+        return words("{name} on this machine (a ticket or its library)", name=name)
+    if isinstance(conversation, TokenConversation):
+        return words("the function that gives BearerAuth its token")
+    return words("the scheme {name} of this program", name=name)
 
 
 def _strength(challenge: ProxyChallenge) -> float:

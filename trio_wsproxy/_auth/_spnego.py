@@ -17,6 +17,7 @@ import trio
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
 
+from ._basic import check_text
 from ._challenges import ProxyChallenge
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
@@ -37,12 +38,18 @@ class NegotiateAuth(ProxyAuth):
       password: By default the ticket that is there.
       service: The first part of the proxy's name in Kerberos, ``HTTP/proxy.example``.
 
+    Raises:
+      ProxyConfigError: There are lone surrogates in one of these.
+
     """
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     service: str = "HTTP"
     name = "Negotiate"
+
+    def __post_init__(self) -> None:
+        _check_given(self.name, self.username, self.password, self.service)
 
     def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:
         """See :meth:`ProxyAuth.begin`."""
@@ -60,11 +67,17 @@ class NTLMAuth(ProxyAuth):
       username: ``DOMAIN\user`` or ``user``.
       password: The password.
 
+    Raises:
+      ProxyConfigError: There are lone surrogates in one of these.
+
     """
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     name = "NTLM"
+
+    def __post_init__(self) -> None:
+        _check_given(self.name, self.username, self.password)
 
     def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:
         """See :meth:`ProxyAuth.begin`."""
@@ -117,6 +130,13 @@ class SpnegoConversation:
         if self._context is None:
             self._context = _spnego_client(self._name)(*self._arguments, **self._options)
         return cast("bytes | None", self._context.step(token or None))
+
+
+def _check_given(scheme: str, *texts: str | None) -> None:
+    given = [text for text in texts if text is not None]
+    if not all(isinstance(text, str) for text in given):
+        raise TypeError(f"{scheme}: what is given is str")
+    check_text(scheme, *given)
 
 
 def _own_limiter() -> trio.CapacityLimiter:

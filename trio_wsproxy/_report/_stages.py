@@ -16,7 +16,8 @@ doing what?".
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -90,6 +91,13 @@ class StageLog:
         """Note that a stage goes on, as long as the block of the context manager lasts."""
         self.waiting_for = waiting_for
         return Running(self, name, hop, peer)
+
+    @contextmanager
+    def waiting(self, waiting_for: Value) -> Iterator[None]:
+        """Note that something else is waited for, within a stage."""
+        before, self.waiting_for = self.waiting_for, waiting_for
+        yield
+        self.waiting_for = before  # not where it failed: that is then the answer
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -1,6 +1,7 @@
 """From a route to a stream: TCP, tunnels through proxies, TLS."""
 
-from ._dialer import DialOptions, MakeProxyHeaders, dial
+from ._dialer import dial
+from ._preparation import DialOptions, MakeProxyHeaders
 from ._tcp import socket_of, speaks_tls
 from ._tls import presented_certificates
 from ._tls_failure import failure_behind_handshake

@@ -17,19 +17,10 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from typing import NamedTuple, TypeAlias
 
 import trio
 
-from trio_wsproxy._auth import (
-    Authentication,
-    CheckedProxyAuth,
-    ProxyAuth,
-    ProxyAuthRequest,
-    from_url,
-)
 from trio_wsproxy._exceptions import (
     ProxyAuthenticationError,
     ProxyRejected,
@@ -38,56 +29,21 @@ from trio_wsproxy._exceptions import (
     misconfigured,
 )
 from trio_wsproxy._failures import Kind, Place, Words, words
-from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, StageLog
-from trio_wsproxy._routing import Route, decider, is_loopback, netrc_credentials
+from trio_wsproxy._routing import Route, decider, is_loopback
 from trio_wsproxy._urls import Proxy, Target, bare_host
 
 from ._exhausted import exhaustion, is_exhausted
 from ._hop import Hop, Stop, stops
 from ._http_connect import DialAgain, open_connect_tunnel
 from ._names import AddressInfo, look_up, numeric_address
+from ._preparation import DialOptions, prepare
 from ._setup import Contexts, set_up
 from ._tcp import connect_tcp
 from ._tcp_stream import CAN_READ_AND_WRITE, TCPStream
 from ._tls import Seen, add_tls, check_client_context
 from ._tls_failure import explain_tls_failure
 from ._tls_stream import TLSStream
-
-# Called with the proxy and the authority that it is going to be asked for.
-MakeProxyHeaders: TypeAlias = Callable[[Proxy, str], Awaitable[ProxyHeadersArgument | None]]
-
-
-class DialOptions(NamedTuple):
-    """How to dial, whatever the route.
-
-    Attributes:
-      proxy_ssl_context: For ``https://`` proxies that bring none of their own; ``None`` is
-        the default context.
-      proxy_headers: Additional headers for every HTTP proxy of the route.
-      omitted_headers: Names, in lower case, of headers that are not sent to them.
-      make_headers: Is asked for more of them for each tunnel, or ``None``.
-      proxy_auth: Schemes for every HTTP proxy that brings no credentials, or ``"netrc"``.
-      local_address: The address to bind the TCP connection to; ``None`` lets the system choose.
-      happy_eyeballs_delay: Seconds to wait for one address before the next is tried as well
-        (RFC 8305); ``None`` is 0.25.
-      check_addresses: Is called with the addresses that this machine has found for the target's
-        name, before any is connected to; raises to refuse them.
-
-    """
-
-    proxy_ssl_context: ssl.SSLContext | None = None
-    proxy_headers: HeaderPairs = ()
-    omitted_headers: frozenset[bytes] = frozenset()
-    make_headers: MakeProxyHeaders | None = None
-    proxy_auth: CheckedProxyAuth = ()
-    local_address: str | None = None
-    happy_eyeballs_delay: float | None = None
-    check_addresses: Callable[[Collection[str]], None] | None = None
-
-    def __repr__(self) -> str:
-        """Show nothing of what is sent to proxies."""
-        return f"DialOptions(local_address={self.local_address!r}, …)"
 
 
 async def dial(
@@ -234,13 +190,7 @@ class _Dial:
             raise
 
     async def _http_tunnel(self, hop: Hop, authority: str) -> trio.abc.Stream:
-        schemes = await self._schemes(hop)
-        headers, omitted = await self._headers(hop, authority)
-        proxy = hop.proxy
-        request = ProxyAuthRequest(
-            "CONNECT", authority, bare_host(proxy.host), proxy.port, proxy.scheme
-        )
-        authentication = Authentication(schemes, request)
+        authentication, headers, omitted = await prepare(hop, authority, self._options, self._log)
         waiting_for = words(
             "the answer to CONNECT of {hop} for {authority}", hop=hop.name, authority=authority
         )
@@ -259,24 +209,6 @@ class _Dial:
                 await trio.aclose_forcefully(stream)
                 raise
             await trio.aclose_forcefully(stream)
-
-    async def _schemes(self, hop: Hop) -> tuple[ProxyAuth, ...]:
-        """Collect what there are credentials for; what belongs to the proxy itself goes first."""
-        proxy = hop.proxy
-        if proxy.username is not None:
-            return from_url(proxy.username, proxy.password or "")
-        chosen = proxy.auth or self._options.proxy_auth
-        if chosen != "netrc":
-            return chosen
-        found = await netrc_credentials(proxy.host)
-        return from_url(*found) if found else ()
-
-    async def _headers(self, hop: Hop, authority: str) -> tuple[HeaderPairs, frozenset[bytes]]:
-        options = self._options
-        if options.make_headers is None:
-            return options.proxy_headers, options.omitted_headers
-        made = await options.make_headers(hop.proxy, authority)
-        return proxy_header_pairs(made, name="proxy_headers")
 
     async def _connect_proxy(self, hop: Hop) -> trio.abc.Stream:
         """Open a stream to the proxy itself, with its TLS."""

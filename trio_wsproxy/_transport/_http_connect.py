@@ -13,7 +13,7 @@ told so by :exc:`DialAgain`, and comes back with another one and the same memory
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import h11
 import trio
@@ -39,9 +39,9 @@ from trio_wsproxy._http import (
     ProblemKind,
     refused_by_proxy,
 )
-from trio_wsproxy._redaction import shown_page
+from trio_wsproxy._redaction import shown_page, shown_text
 from trio_wsproxy._report import HTTPAnswer, Running
-from trio_wsproxy._urls import bare_host
+from trio_wsproxy._urls import Proxy, bare_host
 from trio_wsproxy._version import VERSION
 
 from ._hop import Hop
@@ -107,7 +107,8 @@ async def open_connect_tunnel(
             "CONNECT", authority, bare_host(proxy.host), proxy.port, proxy.scheme
         )
         authentication = Authentication(schemes, request)
-    pairs = _headers(hop, authority, headers, omitted)
+    stay = authentication.wants_to_stay and not speaks_for_itself(hop.proxy, headers)
+    pairs = _headers(hop, authority, headers, omitted, stay=stay)
     return await _Conversation(stream, hop, authority, pairs, authentication, stage).open()
 
 
@@ -129,7 +130,7 @@ class _Conversation:
         self._headers = headers
         self._authentication = authentication
         self._stage = stage
-        self._speaks_for_itself = any(name.lower() == b"proxy-authorization" for name, _ in headers)
+        self._speaks_for_itself = _names(headers) >= {b"proxy-authorization"}
         self._used = False  # whether an answer has come on this connection
 
     async def open(self) -> trio.abc.Stream:
@@ -228,7 +229,13 @@ class _Conversation:
             authority=self._authority,
         )
         if status in _AUTHENTICATION:
-            remedy = _credentials_remedy(hop, self._authentication, challenges)
+            if self._speaks_for_itself:
+                remedy = words(
+                    "it refuses the Proxy-Authorization header that it was given{offer}",
+                    offer=_offer(challenges),
+                )
+            else:
+                remedy = _credentials_remedy(hop, self._authentication, challenges)
             refusal: Callable[..., ProxyRejected] = hop.unauthenticated
         else:
             remedy = refused_by_proxy(status, self._authority, answer.headers, body)
@@ -239,19 +246,35 @@ class _Conversation:
 
 
 def _headers(
-    hop: Hop, authority: str, headers: HeaderPairs, omitted: frozenset[bytes]
+    hop: Hop, authority: str, headers: HeaderPairs, omitted: frozenset[bytes], *, stay: bool
 ) -> list[tuple[bytes, bytes]]:
+    """Put the request's headers together: the general ones, and the proxy's own in place of those.
+
+    A proxy of HTTP/1.0, such as squid 2, keeps the connection where this is asked for, and in its
+    own way only; so with ``stay``, where the connection must be kept, it is asked for, as curl does.
+    """
     proxy = hop.proxy
     own = {name.lower() for name, _ in proxy.headers}
     general = [
         pair for pair in headers if pair[0].lower() not in own and pair[0].lower() not in omitted
     ]
     result = [*general, *proxy.headers]
-    given = {name.lower() for name, _ in result}
+    given = _names(result)
+    if stay and not given | omitted >= {b"proxy-connection"}:
+        result.append((b"Proxy-Connection", b"Keep-Alive"))
     if not given | omitted | proxy.omitted_headers >= {b"user-agent"}:
         result.insert(0, (b"User-Agent", USER_AGENT))
     result = [pair for pair in result if pair[0].lower() not in proxy.omitted_headers]
     return [(b"Host", authority.encode("ascii")), *result]
+
+
+def _names(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+    return {name.lower() for name, _ in headers}
+
+
+def speaks_for_itself(proxy: Proxy, headers: HeaderPairs) -> bool:
+    """Tell whether a program gives its own ``Proxy-Authorization``, in place of all credentials."""
+    return _names([*proxy.headers, *headers]) >= {b"proxy-authorization"}
 
 
 def _challenges(answer: Answer) -> list[ProxyChallenge]:
@@ -276,33 +299,79 @@ def _cut_off(hop: Hop, authority: str, *, middle: bool) -> ProxyProtocolError:
     return hop.broke_protocol("connect", what, remedy, Kind.CUT_OFF)
 
 
+def _offer(challenges: list[ProxyChallenge]) -> str:
+    offered = list(dict.fromkeys(challenge.scheme for challenge in challenges))
+    return f" (it offers {', '.join(offered)})" if offered else ""
+
+
 def _credentials_remedy(
     hop: Hop, authentication: Authentication, challenges: list[ProxyChallenge]
 ) -> Words:
     """Say what the proxy offers, and what can be done about it."""
-    offered = list(dict.fromkeys(challenge.scheme for challenge in challenges))
-    names = ", ".join(offered)
-    offer = f" (it offers {names})" if offered else ""
+    remedy = _what_to_give(hop, authentication, challenges)
+    if authentication.hides_others:
+        hint = (
+            "{remedy}; proxy_auth= is for proxies without credentials in their URL: take these out"
+        )
+        remedy = words(hint + " and it is used", remedy=remedy)
+    return remedy
+
+
+def _what_to_give(
+    hop: Hop, authentication: Authentication, challenges: list[ProxyChallenge]
+) -> Words:
+    offered = {challenge.scheme.lower() for challenge in challenges}
+    offer = _offer(challenges)
     able = {name.lower() for name in authentication.schemes}
     if authentication.problem:
         return words("{problem}{offer}", problem=authentication.problem, offer=offer)
     if not able:
-        known = {name.lower() for name in offered}
-        if known and not known & {"basic", "digest"}:
+        if offered and not offered & {"basic", "digest"}:
             give = Topic.GIVE_CREDENTIALS
             return words("it wants credentials{offer}: {give}", offer=offer, give=give)
         return words(
             "it wants credentials{offer}: put user:password@ into the proxy URL", offer=offer
         )
-    if offered and not able & {name.lower() for name in offered}:
+    if offered and not able & offered:
         return words(
             "it offers {names}, and there are credentials for {given}: {other}",
-            names=names,
+            names=", ".join(dict.fromkeys(challenge.scheme for challenge in challenges)),
             given=", ".join(dict.fromkeys(authentication.schemes)),
             other=Topic.OTHER_CREDENTIALS,
         )
+    if authentication.withheld and offered == {"basic"}:
+        return words(
+            "it offers Basic alone now, and nothing but TLS keeps a password from being read then, "
+            "which was not sent, for it has asked for a stronger scheme before: use https:// for its "
+            "scheme if it speaks TLS, or insist with BasicAuth alone in proxy_auth="
+        )
+    if not authentication.said:
+        return _nothing_was_sent(challenges)
     return words(
-        "it refuses these credentials{offer}: check user name and password {place}",
+        "it refuses these credentials{offer}: check {what} {place}",
         offer=offer,
+        what="the token" if set(authentication.said) == {"Bearer"} else "user name and password",
         place="in the proxy URL" if hop.proxy.username is not None else "of proxy_auth=",
+    )
+
+
+def _nothing_was_sent(challenges: list[ProxyChallenge]) -> Words:
+    """Say why there are credentials, and none was sent."""
+    if not challenges:
+        return words(
+            "it wants credentials and names no scheme for them, so nothing was sent: put the scheme "
+            "that it takes first in proxy_auth=; BasicAuth and BearerAuth are sent unasked then"
+        )
+    known = ("algorithm", "qop")
+    asked = {
+        f"{name}={challenge.parameters[name]}"
+        for challenge in challenges
+        for name in known
+        if name in challenge.parameters
+    }
+    return words(
+        "it asks for what is not spoken here{offer}, so nothing was sent{asked}: {other}",
+        offer=_offer(challenges),
+        asked=f" ({shown_text(', '.join(sorted(asked)))})" if asked else "",
+        other=Topic.OTHER_CREDENTIALS,
     )
