@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import math
 import re
 import ssl
+import sys
 import typing
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
+import trio
 from _network import Network
 from _peer import Wire
 
@@ -171,9 +176,9 @@ def test_command_line() -> None:
 
 
 @pytest.mark.parametrize("way", [open_websocket_url, connect_websocket_url])
-async def test_no_such_option(way: Callable[..., Any]) -> None:
+async def test_no_such_option(way: Callable[..., Any], nursery: trio.Nursery) -> None:
     """A name that is not declared is refused as Python does it."""
-    arguments = (URL,) if way is open_websocket_url else (None, URL)
+    arguments = (URL,) if way is open_websocket_url else (nursery, URL)
     with pytest.raises(TypeError, match="unexpected keyword argument 'pings'"):
         await way(*arguments, pings=1)
 
@@ -244,6 +249,134 @@ async def test_bad_options(
     assert type(caught.value) is error
     assert "secret" not in f"{caught.value} {caught.value!r}"
     assert network.routes == []
+
+
+SECONDS = ["ping_interval", "ping_timeout", "happy_eyeballs_delay"]
+ALWAYS_SECONDS = ["connect_timeout", "disconnect_timeout"]
+WHOLE = ["max_message_size", "message_queue_size", "receive_buffer_size"]
+ALL_NUMBERS = [*SECONDS, *ALWAYS_SECONDS, *WHOLE, "max_redirects"]
+
+
+@pytest.mark.parametrize("name", ALL_NUMBERS)
+@pytest.mark.parametrize("value", ["20", "1MB", b"20", True, False, [1], {}, 1j, object(), len])
+def test_no_number(name: str, value: Any) -> None:
+    """What is no number is refused by the name of its parameter, and texts are not shown."""
+    with pytest.raises(TypeError, match=f"^{name} is a.* not (a \\w+|True|False)$"):
+        checked({name: value})
+
+
+@pytest.mark.parametrize("name", [*WHOLE, "max_redirects"])
+@pytest.mark.parametrize(
+    "value", [math.inf, -math.inf, math.nan, 1e6, 1.0, Decimal(5), Fraction(3)]
+)
+def test_no_integer(name: str, value: Any) -> None:
+    """Sizes and counts are integers; what has a point is none, nor is infinity."""
+    with pytest.raises(TypeError, match=f"^{name} is an integer"):
+        checked({name: value})
+
+
+@pytest.mark.parametrize("name", ALL_NUMBERS)
+@pytest.mark.parametrize("value", [-1, -(10**400)])
+def test_negative(name: str, value: Any) -> None:
+    """Nothing is less than nothing."""
+    with pytest.raises(ValueError, match=f"^{name} must be [01] or more, not (-1|a huge number)"):
+        checked({name: value})
+
+
+@pytest.mark.parametrize("name", [*SECONDS, *ALWAYS_SECONDS])
+@pytest.mark.parametrize(
+    "value", [math.nan, -math.inf, -0.1, Decimal("nan"), Decimal(-1), Fraction(-1, 2), 10**400]
+)
+def test_no_time(name: str, value: Any) -> None:
+    """No time is negative, no number at all, or beyond what a float holds."""
+    with pytest.raises(ValueError, match=f"^{name} must be "):
+        checked({name: value})
+
+
+@pytest.mark.parametrize("name", [*ALWAYS_SECONDS, "max_redirects"])
+def test_none(name: str) -> None:
+    """Where None means nothing, it is refused by name."""
+    with pytest.raises(TypeError, match=f"^{name} is a.*, not (None|a NoneType)"):
+        checked({name: None})
+
+
+class Whole:
+    """What numpy's integers have."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def __index__(self) -> int:
+        """Give the integer."""
+        return self._value
+
+
+@pytest.mark.parametrize("name", [*WHOLE, "max_redirects"])
+def test_integers(name: str) -> None:
+    """Whatever is an integer is taken as one, however large."""
+    for value in (5, Whole(5)):
+        assert checked({name: value})[name] == 5
+        assert type(checked({name: value})[name]) is int
+    assert checked({name: 10**400})[name] == sys.maxsize
+
+
+@pytest.mark.parametrize("name", [*SECONDS, *ALWAYS_SECONDS])
+@pytest.mark.parametrize("value", [2, 2.5, Decimal("2.5"), Fraction(5, 2), Whole(3), math.inf])
+def test_seconds(name: str, value: Any) -> None:
+    """Whatever is a real number is a time."""
+    found = checked({name: value})[name]
+    assert found == float(value)
+    assert type(found) in (int, float)
+
+
+@pytest.mark.parametrize("name", ["extra_headers", "proxy_headers"])
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("A: s3cret", "is a mapping or pairs, not str"),
+        (b"A: s3cret", "is a mapping or pairs, not bytes"),
+        (5, "is a mapping or pairs, not int"),
+        (["A: s3cret"], "has str in place of a pair"),
+        ([("A", "s3cret", "B")], "has tuple in place of a pair"),
+        ([("A",)], "has tuple in place of a pair"),
+        ([{"A": "s3cret"}], "has dict in place of a pair"),
+        ([5], "has int in place of a pair"),
+        ({"A": 5}, "str or bytes, not int"),
+        ({"A": ["s3cret"]}, "str or bytes, not list"),
+        ({5: "s3cret"}, "str or bytes, not int"),
+        ([(None, "s3cret")], "str or bytes, not NoneType"),
+    ],
+)
+def test_no_headers(name: str, value: Any, says: str) -> None:
+    """What has no names and values is refused with the line that is right, and not shown."""
+    with pytest.raises(TypeError, match=f"^{name}:? ?.*{says}: {name}={{") as caught:
+        checked({name: value})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_headers_from_anywhere() -> None:
+    """Pairs may be lists, and come from a generator."""
+    pairs = checked({"extra_headers": (x for x in [["A", "1"], ("B", b"2")])})["extra_headers"]
+    assert [bytes(value) for _, value in pairs] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"trace": 5}, "trace is a function or None, not int"),
+        ({"trace": be_asked}, "trace is called and not awaited"),
+        ({"subprotocols": 5}, "subprotocols is a sequence of str or None, not int"),
+        ({"subprotocols": [b"x"]}, "subprotocols is a sequence of str, and one is bytes"),
+        ({"subprotocols": [None]}, "one is NoneType"),
+        ({"local_address": 5}, "local_address is a str or None, not int"),
+        ({"local_address": b"::1"}, "local_address is a str or None, not bytes"),
+        ({"proxy_ssl_context": False}, "proxy_ssl_context is an ssl.SSLContext or None, not False"),
+    ],
+)
+def test_other_types(options: dict[str, Any], says: str) -> None:
+    """So is what is of another type than it may be."""
+    with pytest.raises(TypeError, match=says):
+        checked(options)
 
 
 @pytest.mark.parametrize(

@@ -686,6 +686,38 @@ def test_bad_arguments(url: str, options: dict[str, Any], says: str) -> None:
         reconnecting_websocket_url(url, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"first_delay": "1"}, "first_delay is a number of seconds, not a str"),
+        ({"max_delay": True}, "max_delay is a number of seconds, not True"),
+        ({"max_delay": None}, "max_delay is a number of seconds, not None"),
+        ({"max_retry_after": "hour"}, "max_retry_after is a number of seconds, not a str"),
+        ({"max_retry_after": None}, "math.inf waits for ever"),
+        ({"retry": True}, "retry is a function or None, not bool"),
+        ({"retry": be_good}, "retry is called and not awaited"),
+    ],
+)
+def test_arguments_of_other_types(options: dict[str, Any], says: str) -> None:
+    """So are those of another type, by name."""
+    with pytest.raises(TypeError, match=says):
+        reconnecting_websocket_url(URL, **options)
+
+
+async def test_a_hook_that_must_be_awaited(network: Network, autojump_clock: MockClock) -> None:
+    """A hook whose coroutine nobody would await does not pass for "try again"."""
+
+    async def decide(_: Exception) -> bool:
+        return False
+
+    network.script = [DOWN, be_good]
+    hook: Any = lambda exc: decide(exc)  # noqa: E731, PLW0108  # not seen at the call
+    with pytest.raises(TypeError, match="retry is called and not awaited"):
+        async with reconnecting_websocket_url(URL, retry=hook) as connections:
+            async for _ in connections:
+                pass
+
+
 # --- the log --------------------------------------------------------------------------------
 
 

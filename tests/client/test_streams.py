@@ -273,5 +273,5 @@ def test_public() -> None:
 @pytest.mark.parametrize("delay", [-1, float("nan")])
 async def test_negative_delay(delay: float) -> None:
     """A delay that cannot be is refused before anything is dialed, and not in a group."""
-    with pytest.raises(ValueError, match="happy_eyeballs_delay is 0 or more"):
+    with pytest.raises(ValueError, match="happy_eyeballs_delay must be 0 or more"):
         await open_tcp_stream("localhost", 1, proxy=None, happy_eyeballs_delay=delay)

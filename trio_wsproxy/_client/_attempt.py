@@ -53,6 +53,7 @@ from trio_wsproxy._websocket import (
 )
 
 from ._hosting import Leave, entered_already, hosted
+from ._misuse import check_trio
 from ._options import (
     FOR_STREAMS,
     StreamOptions,
@@ -81,10 +82,13 @@ class Start(NamedTuple):
 class opened(hosted[WebSocketConnection]):  # noqa: N801  # used like a function
     """Dial, then host the connection."""
 
-    __slots__ = ("_plan",)
+    __slots__ = ("_plan", "call")
 
-    def __init__(self, plan: Plan) -> None:
+    guest = "ws"
+
+    def __init__(self, plan: Plan, call: str) -> None:
         self._plan: Plan | None = plan
+        self.call = call
 
     @trio.lowlevel.enable_ki_protection
     async def __aenter__(self) -> WebSocketConnection:
@@ -116,6 +120,7 @@ async def connect(
         the end of a block decides then.
 
     """
+    check_trio()
     start = Start(start_soon, shielded or start_soon is None)
     with reporting(plan.target.url, StageLog(plan.trace)) as report:
         with trio.move_on_after(plan.connect_timeout):
@@ -153,6 +158,9 @@ async def wrap(
       start_soon: Of the user's nursery.
 
     """
+    check_trio()
+    if not isinstance(stream, trio.abc.Stream):
+        raise TypeError(f"stream is a trio.abc.Stream, not {type(stream).__name__}")
     try:
         values = checked(options, FOR_STREAMS)
         request = _request(host, host, resource, values["subprotocols"], values["extra_headers"])

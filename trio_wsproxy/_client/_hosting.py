@@ -34,13 +34,15 @@ from typing import TypeAlias, TypeVar
 
 import trio
 
+from ._misuse import NotYet, check_trio
+
 GuestT = TypeVar("GuestT")
 Leave: TypeAlias = Callable[[BaseException | None], Awaitable[None]]
 
 
 # Ctrl-C between two lines of this would leave a task that nothing can stop. It is kept off
 # here, and not off the user's block; where this waits, trio delivers it.
-class hosted(AbstractAsyncContextManager[GuestT]):  # noqa: N801  # used like a function
+class hosted(NotYet, AbstractAsyncContextManager[GuestT]):  # noqa: N801  # used like a function
     """Give something a nursery of its own for the length of a block, and no exception group.
 
     See the table at the head of this file. A class, for two generators, one around the other,
@@ -59,6 +61,7 @@ class hosted(AbstractAsyncContextManager[GuestT]):  # noqa: N801  # used like a 
 
     @trio.lowlevel.enable_ki_protection
     async def __aenter__(self) -> GuestT:
+        check_trio()
         begin, self._begin = self._begin, None
         if begin is None:
             raise entered_already()

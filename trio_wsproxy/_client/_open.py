@@ -19,10 +19,11 @@ from trio_wsproxy._http import HeadersArgument, ProxyHeadersArgument
 from trio_wsproxy._report import Trace
 from trio_wsproxy._routing import ProxyArgument
 from trio_wsproxy._transport import MakeProxyHeaders
-from trio_wsproxy._urls import Target, make_target, parse_target
+from trio_wsproxy._urls import Target, make_target
 from trio_wsproxy._websocket import Deflate, WebSocketConnection
 
 from ._attempt import connect, opened, wrap
+from ._misuse import checks_first, host_at, nursery_first, read_target
 from ._options import (
     CONNECT_TIMEOUT,
     DISCONNECT_TIMEOUT,
@@ -160,9 +161,10 @@ def open_websocket_url(
         message_queue_size=message_queue_size,
         receive_buffer_size=receive_buffer_size,
     )
-    return opened(make_plan(parse_target(url), ssl_context, options))
+    return opened(make_plan(read_target(url), ssl_context, options), "open_websocket_url(…)")
 
 
+@checks_first(host_at(0, "open_websocket", "open_websocket_url({url})"))
 def open_websocket(
     host: str,
     port: int,
@@ -191,9 +193,13 @@ def open_websocket(
     A cancelled call leaves nothing behind.
 
     """
-    return opened(make_plan(*_target_and_context(host, port, resource, use_ssl), options))
+    plan = make_plan(*_target_and_context(host, port, resource, use_ssl), options)
+    return opened(plan, "open_websocket(…)")
 
 
+@checks_first(
+    nursery_first("connect_websocket_url", "ws = await connect_websocket_url(nursery, url)")
+)
 @trio.lowlevel.enable_ki_protection
 async def connect_websocket_url(
     nursery: trio.Nursery,
@@ -221,9 +227,16 @@ async def connect_websocket_url(
     A cancelled call leaves nothing behind.
 
     """
-    return await connect(make_plan(parse_target(url), ssl_context, options), nursery.start_soon)
+    return await connect(make_plan(read_target(url), ssl_context, options), nursery.start_soon)
 
 
+@checks_first(
+    nursery_first(
+        "connect_websocket",
+        "ws = await connect_websocket(nursery, host, port, resource, use_ssl=True)",
+    ),
+    host_at(1, "connect_websocket", "await connect_websocket_url(nursery, {url})"),
+)
 @trio.lowlevel.enable_ki_protection
 async def connect_websocket(
     nursery: trio.Nursery,
@@ -257,6 +270,11 @@ async def connect_websocket(
     return await connect(plan, nursery.start_soon)
 
 
+@checks_first(
+    nursery_first(
+        "wrap_client_stream", "ws = await wrap_client_stream(nursery, stream, host, resource)"
+    )
+)
 @trio.lowlevel.enable_ki_protection
 async def wrap_client_stream(
     nursery: trio.Nursery,

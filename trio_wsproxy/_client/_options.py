@@ -30,16 +30,20 @@ from trio_wsproxy._websocket import ConnectionSettings, Deflate
 
 from ._checks import (
     ProxyHeaders,
-    above_zero,
+    address,
     as_it_is,
+    context,
     count,
     deflate,
-    delay,
     headers,
-    not_below_zero,
+    interval,
     plain_function,
+    positive_or_none,
     proxy_headers,
     schemes,
+    seconds,
+    seconds_or_none,
+    size_or_none,
     tokens,
 )
 from ._redirects import RedirectPolicy
@@ -95,7 +99,10 @@ class ProxyOptions(TypedDict, total=False):
     ]
     proxy_ssl_context: Annotated[
         ssl.SSLContext | None,
-        Option("For TLS with ``https://`` proxies; by default the platform's trust store."),
+        Option(
+            "For TLS with ``https://`` proxies; by default the platform's trust store.",
+            check=context,
+        ),
     ]
     proxy_auth: Annotated[
         ProxyAuthArgument,
@@ -114,13 +121,14 @@ class TransportOptions(TypedDict, total=False):
     """The TCP connection to the first hop."""
 
     local_address: Annotated[
-        str | None, Option("The address of this machine to connect from; any by default.")
+        str | None,
+        Option("The address of this machine to connect from; any by default.", check=address),
     ]
     happy_eyeballs_delay: Annotated[
         float | None,
         Option(
             "Seconds after which another address of the first hop is tried beside the first",
-            check=delay,
+            check=seconds_or_none,
         ),
     ]
 
@@ -129,7 +137,8 @@ class TraceOptions(TypedDict, total=False):
     """Who is told."""
 
     trace: Annotated[
-        Trace | None, Option('Called with ``"begin"`` or ``"end"`` and the :class:`Stage`')
+        Trace | None,
+        Option('Called with ``"begin"`` or ``"end"`` and the :class:`Stage`', check=plain_function),
     ]
 
 
@@ -166,7 +175,7 @@ class KeepaliveOptions(TypedDict, total=False):
         Option(
             "Seconds of silence after which a ping is sent, 20 by default;",
             PING_INTERVAL,
-            above_zero,
+            interval,
         ),
     ]
     ping_timeout: Annotated[
@@ -174,7 +183,7 @@ class KeepaliveOptions(TypedDict, total=False):
         Option(
             "Seconds of silence after a ping after which the connection is lost, 20 by default;",
             PING_TIMEOUT,
-            above_zero,
+            interval,
         ),
     ]
 
@@ -187,7 +196,7 @@ class TimeoutOptions(TypedDict, total=False):
         Option(
             "Seconds for everything until the connection is open, 60 by default.",
             CONNECT_TIMEOUT,
-            not_below_zero,
+            seconds,
         ),
     ]
     disconnect_timeout: Annotated[
@@ -195,7 +204,7 @@ class TimeoutOptions(TypedDict, total=False):
         Option(
             "Seconds for the closing handshake, 60 by default.",
             DISCONNECT_TIMEOUT,
-            not_below_zero,
+            seconds,
         ),
     ]
 
@@ -209,16 +218,16 @@ class LimitOptions(TypedDict, total=False):
             "Bytes of a message beyond which the connection is closed with code 1009, 1 MiB by "
             "default;",
             MAX_MESSAGE_SIZE,
-            not_below_zero,
+            size_or_none,
         ),
     ]
     message_queue_size: Annotated[
         int | None,
-        Option("Unread messages above which reading stops;", check=not_below_zero),
+        Option("Unread messages above which reading stops;", check=size_or_none),
     ]
     receive_buffer_size: Annotated[
         int | None,
-        Option("Bytes to ask the stream for at once;", check=above_zero),
+        Option("Bytes to ask the stream for at once;", check=positive_or_none),
     ]
 
 

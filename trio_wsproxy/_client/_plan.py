@@ -15,6 +15,7 @@ from trio_wsproxy._transport import DialOptions
 from trio_wsproxy._urls import Target
 from trio_wsproxy._websocket import ConnectionSettings, Deflate
 
+from ._misuse import check_context
 from ._options import Options, checked, connection_settings, dial_options
 from ._redirects import (
     RedirectPolicy,
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
 
 def make_plan(target: Target, ssl_context: ssl.SSLContext | None, options: Options) -> Plan:
     """Check all arguments; nothing has been sent yet."""
+    check_context("ssl_context", ssl_context)
     if ssl_context is not None and not target.secure:
         option = Topic.SSL_CONTEXT
         raise ValueError(

@@ -8,6 +8,7 @@ open until the garbage collector came by. So the loop can be left in any way at 
 
 from __future__ import annotations
 
+import inspect
 import logging
 import random
 import ssl
@@ -29,11 +30,12 @@ from trio_wsproxy._exceptions import (
 )
 from trio_wsproxy._failures import Kind
 from trio_wsproxy._redaction import escaped
-from trio_wsproxy._urls import parse_target
 from trio_wsproxy._websocket import WebSocketConnection, attendant_of
 
 from ._attempt import connect
+from ._checks import plain_function, seconds
 from ._hosting import Leave, hosted
+from ._misuse import read_target
 from ._options import Options
 from ._plan import Plan, make_plan
 from ._retry_after import retry_after
@@ -135,18 +137,19 @@ def reconnecting_websocket_url(
     A cancelled call, or a cancelled turn of the loop, leaves no connection behind.
 
     """
-    plan = make_plan(parse_target(url), ssl_context, options)
+    plan = make_plan(read_target(url), ssl_context, options)
+    first_delay, max_delay = seconds("first_delay", first_delay), seconds("max_delay", max_delay)
+    max_retry_after = seconds("max_retry_after", max_retry_after)
+    plain_function("retry", retry)
     if not 0 < first_delay <= max_delay:
         raise ValueError(f"first_delay must be above 0 and at most max_delay, not {first_delay}")
-    if not max_retry_after >= 0:
-        raise ValueError(f"max_retry_after must be 0 or more, not {max_retry_after!r}")
     backoff = _Backoff(first_delay, max_delay, max_retry_after)
 
     def begin(nursery: trio.Nursery) -> tuple[Reconnections, Leave]:
         reconnections = Reconnections(nursery, plan, backoff, retry)
         return reconnections, reconnections._leave  # noqa: SLF001  # hidden from users, not from us
 
-    return hosted(begin)
+    return _reconnecting(begin)
 
 
 class _Backoff:
@@ -251,6 +254,9 @@ class Reconnections:
     async def _wait_after(self, exc: Exception) -> None:
         """Wait for the next attempt, or raise what is not worth one."""
         verdict = self._retry(exc) if self._retry is not None else None
+        if inspect.iscoroutine(verdict):
+            verdict.close()  # nobody awaits it
+            raise TypeError("retry is called and not awaited: make it 'def', not 'async def'")
         if not (is_transient(exc) if verdict is None else verdict):
             raise exc
         delay, most = self._backoff.next(), self._backoff.most_asked
@@ -269,6 +275,15 @@ class Reconnections:
         self._over = True
         if self._current is not None:
             await attendant_of(self._current).leave(error)
+
+
+class _reconnecting(hosted[Reconnections]):  # noqa: N801  # as hosted
+    """A row of connections, which knows what it is called."""
+
+    __slots__ = ()
+
+    call = "reconnecting_websocket_url(…)"
+    guest = "connections"
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:

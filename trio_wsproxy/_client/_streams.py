@@ -17,6 +17,7 @@ from trio_wsproxy._routing import ProxyArgument, resolve_target
 from trio_wsproxy._transport import MakeProxyHeaders, dial
 from trio_wsproxy._urls import Target, make_target
 
+from ._misuse import check_context, check_trio, checks_first, host_at
 from ._options import (
     FOR_DIALING,
     DialingOptions,
@@ -26,6 +27,9 @@ from ._options import (
 )
 
 
+@checks_first(
+    host_at(0, "open_tcp_stream", "await open_tcp_stream(host, port), with the parts of {url}")
+)
 @trio.lowlevel.enable_ki_protection
 async def open_tcp_stream(
     host: str,
@@ -88,6 +92,13 @@ async def open_tcp_stream(
     return await _open_stream(make_target("tcp", host, port), options)
 
 
+@checks_first(
+    host_at(
+        0,
+        "open_ssl_over_tcp_stream",
+        "await open_ssl_over_tcp_stream(host, port), with the parts of {url}",
+    )
+)
 @trio.lowlevel.enable_ki_protection
 async def open_ssl_over_tcp_stream(
     host: str,
@@ -160,6 +171,8 @@ async def _open_stream(
     ssl_context: ssl.SSLContext | None = None,
     https_compatible: bool = False,
 ) -> trio.abc.Stream:
+    check_trio()
+    check_context("ssl_context", ssl_context)
     values = checked(options, FOR_DIALING)
     proxy: ProxyArgument = values["proxy"]
     route = resolve_target(target, proxy=proxy)

@@ -1,0 +1,198 @@
+"""What is written wrong in a program, told with the line that is right, as trio's own errors are.
+
+A type checker tells most of it before. Here is what would else end in an error that blames something
+else: a missing argument, an attribute of a private class, a host that "is not an IPv6 address".
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import ssl
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
+
+import trio
+
+from trio_wsproxy._redaction import shown_url
+from trio_wsproxy._urls import Target, parse_target
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+Check: TypeAlias = Callable[[tuple[Any, ...], Mapping[str, Any]], None]
+NO_URL = (bytes, bytearray, memoryview, int, float, type(None), list, tuple, dict)
+
+
+def checks_first(*checks: Check) -> Callable[[FunctionT], FunctionT]:
+    """Let checks see the arguments of a call before Python counts them.
+
+    Args:
+      checks: Called with positional and keyword arguments; they raise.
+
+    """
+
+    def decorate(function: FunctionT) -> FunctionT:
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            @trio.lowlevel.enable_ki_protection  # what comes back may be a socket
+            async def later(*args: Any, **options: Any) -> Any:
+                for check in checks:
+                    check(args, options)
+                return await function(*args, **options)
+
+            return cast("FunctionT", later)
+
+        @functools.wraps(function)
+        def at_once(*args: Any, **options: Any) -> Any:
+            for check in checks:
+                check(args, options)
+            return function(*args, **options)
+
+        return cast("FunctionT", at_once)
+
+    return decorate
+
+
+def host_at(place: int, name: str, instead: str) -> Check:
+    """Make the check that a host is no URL.
+
+    Args:
+      place: Of the host among the positional arguments.
+      name: The function's.
+      instead: The right line, with ``{url}`` where the URL goes.
+
+    """
+
+    def check(args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+        host = args[place] if len(args) > place else options.get("host")
+        if isinstance(host, str) and "://" in host:
+            all_there = len(args) > place + 1 or "port" in options
+            line = instead.replace("{url}", repr(shown_url(host)))
+            kind = ValueError if all_there else TypeError
+            raise kind(f"{name}() takes a host and a port, not a URL: {line}")
+
+    return check
+
+
+def nursery_first(name: str, line: str) -> Check:
+    """Make the check that the first argument is a nursery.
+
+    Args:
+      name: The function's.
+      line: The right one.
+
+    """
+
+    def check(args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+        nursery = args[0] if args else options.get("nursery")
+        if not callable(getattr(nursery, "start_soon", None)):
+            raise TypeError(
+                f"{name}() takes a nursery first, not {type(nursery).__name__}: "
+                f"async with trio.open_nursery() as nursery: {line}"
+            )
+
+    return check
+
+
+def read_target(url: str) -> Target:
+    """Read the URL of a call.
+
+    Raises:
+      TypeError: It is nothing that is written as a URL.
+      ValueError: It is malformed.
+
+    """
+    if isinstance(url, trio.Nursery):
+        raise TypeError(
+            "the URL comes first here; a nursery is for await connect_websocket_url(nursery, url)"
+        )
+    if isinstance(url, NO_URL):
+        hint = ": decode it, url.decode()" if isinstance(url, bytes) else ""
+        raise TypeError(f"url is a str, not {type(url).__name__}{hint}")
+    return parse_target(url)
+
+
+def check_context(name: str, context: object) -> None:
+    """Refuse what is no TLS context for a client; ``None`` may be."""
+    if context is None:
+        return
+    if not isinstance(context, ssl.SSLContext):
+        value = repr(context) if isinstance(context, bool) else type(context).__name__
+        raise TypeError(
+            f"{name} is an ssl.SSLContext or None, not {value}: "
+            "context = ssl.create_default_context(), changed as you need it"
+        )
+    if context.protocol == ssl.PROTOCOL_TLS_SERVER:
+        raise ValueError(
+            f"{name} is a context for servers; make one with ssl.create_default_context()"
+        )
+
+
+def check_trio() -> None:
+    """Refuse to go on where trio does not run.
+
+    Raises:
+      RuntimeError: It does not, and here is what to do.
+
+    """
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        raise RuntimeError(_no_trio()) from None
+
+
+def _no_trio() -> str:
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:  # noqa: SLF001  # documented
+        return (
+            "trio_wsproxy needs trio, and this runs under asyncio: trio.run(main), not "
+            'asyncio.run(main); with anyio: anyio.run(main, backend="trio")'
+        )
+    return (
+        "trio_wsproxy must be used within a run of trio: trio.run(main); "
+        "from a thread: trio.from_thread.run(function)"
+    )
+
+
+class NotYet:
+    """A context manager that tells who forgets ``async with`` how to write it.
+
+    Attributes:
+      call: How it was made, for example ``"open_websocket_url(…)"``.
+      guest: What it is mostly called, for example ``"ws"``.
+
+    """
+
+    __slots__ = ()
+
+    call: str
+    guest: str
+
+    def __await__(self) -> NoReturn:
+        raise TypeError(self._right_line("await "))
+
+    def __aiter__(self) -> NoReturn:
+        raise TypeError(self._right_line(f"async for … in {self.call}", whole=True))
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(self._right_line(f"for … in {self.call}", whole=True))
+
+    def __enter__(self) -> NoReturn:
+        raise RuntimeError(self._right_line("with "))
+
+    def __exit__(self, *_: object) -> NoReturn:
+        raise AssertionError("never called, but Python looks for it first")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):  # asked by Python, by debuggers, and before it is entered
+            raise AttributeError(name)
+        raise AttributeError(
+            f"no {name!r} here: " + self._right_line(f"{self.call}.{name}", whole=True)
+        )
+
+    def _right_line(self, wrong: str, *, whole: bool = False) -> str:
+        return (
+            f"use 'async with {self.call} as {self.guest}:', "
+            f"not '{wrong if whole else wrong + self.call}'"
+        )
