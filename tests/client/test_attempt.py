@@ -42,7 +42,7 @@ URL = "ws://example.org/chat"
         ("wss://example.org/", None, "example.org"),
         ("wss://example.org:443/", None, "example.org"),
         ("wss://example.org:80/", None, "example.org:80"),
-        ("WS://EXAMPLE.org./", None, "example.org"),
+        ("WS://EXAMPLE.org./", None, "example.org."),
         ("ws://[::1]:81/", None, "[::1]:81"),
         ("ws://b\xfccher.example/", None, "xn--bcher-kva.example"),
         ("ws://example.org/", {"Host": "other.example"}, "other.example"),
