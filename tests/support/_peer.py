@@ -191,8 +191,9 @@ class ImmediateWire(Wire):
     async def wait_gives(self) -> None:
         self._enter("wait to read")
         try:
-            await trio.lowlevel.checkpoint()
             before = self._interrupts
+            if self.chunks:
+                await trio.lowlevel.checkpoint()
             while not self.chunks:
                 await self._readers.park()
                 if self.closed or self._interrupts != before:

@@ -281,3 +281,78 @@ async def test_a_ping_calls_the_attendant(nursery: trio.Nursery, autojump_clock:
     assert await ws.ping() == 0
     assert trio.current_time() == 0
     nursery.cancel_scope.cancel()
+
+
+class Wakes(trio.abc.Instrument):
+    """Counts how often a connection's tasks have a turn."""
+
+    def __init__(self) -> None:
+        self.attendant = self.receiver = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Count."""
+        self.attendant += "Attendant.run" in task.name
+        self.receiver += "receive" in task.name
+
+
+@pytest.mark.parametrize("receiving", [False, True])
+async def test_a_ping_and_its_pong_take_two_turns(
+    nursery: trio.Nursery, autojump_clock: MockClock, receiving: bool
+) -> None:
+    """The clock wakes the attendant, the pong whoever reads; nobody wakes up for nothing."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20)
+    if receiving:
+        nursery.start_soon(ws.receive)
+
+    async def answer() -> None:
+        while True:
+            event = await peer.next()
+            assert isinstance(event, Ping)
+            await trio.sleep(0.01)
+            peer.say(event.response())
+
+    nursery.start_soon(answer)
+    await trio.sleep(50)
+    wakes = Wakes()
+    trio.lowlevel.add_instrument(wakes)
+    await trio.sleep(400)
+    trio.lowlevel.remove_instrument(wakes)
+    assert 19 <= (wakes.attendant + wakes.receiver) / 2 <= 24  # of 20 to 22 pings
+    assert ws.latency == pytest.approx(0.01)
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_ping_of_the_keepalive_summons_nobody(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """While it is not answered, receivers take messages without the attendant, also after ping()."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=None)
+
+    async def answer_last() -> None:
+        first, second = await peer.next(), await peer.next()
+        assert isinstance(first, Ping)
+        assert isinstance(second, Ping)
+        peer.say(
+            second.response()
+        )  # RFC 6455 section 5.5.3: the first one is answered by that, too
+        ws._attendant.put_ping(b"of keepalive")
+        ws._attendant.leave_now()
+
+    nursery.start_soon(answer_last)
+    await trio.sleep(20)
+    await ws.ping()
+    wakes = Wakes()
+    trio.lowlevel.add_instrument(wakes)
+    for _ in range(50):
+        nursery.start_soon(sleep_and_say, peer)
+        await ws.receive()
+    trio.lowlevel.remove_instrument(wakes)
+    assert ws._pings.in_flight
+    assert wakes.attendant <= 3
+    nursery.cancel_scope.cancel()
+
+
+async def sleep_and_say(peer: Peer) -> None:
+    """Say something in the next turn."""
+    await trio.sleep(0)
+    peer.say_bytes(frame(TEXT, b"x"))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import os
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 import trio
-from _peer import TEXT, Peer, connect, frame
+from _peer import CLOSE, TEXT, Peer, close_payload, connect, frame
 from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.events import CloseConnection, Ping, TextMessage
 
-from trio_wsproxy._exceptions import ConnectionLost
+from trio_wsproxy._exceptions import ConnectionClosed, ConnectionLost
 from trio_wsproxy._websocket import _pings
 from trio_wsproxy._websocket._pings import JITTER, Keepalive, Pings, Verdict
 
@@ -288,3 +289,66 @@ async def test_a_payload_in_flight_is_not_given_again(monkeypatch: pytest.Monkey
     pings = Pings()
     pings.sent(pings.fresh_payload())
     assert pings.fresh_payload() == b"bbbb"
+
+
+@pytest.mark.parametrize("attempt", range(12))
+@pytest.mark.usefixtures("no_jitter")
+async def test_a_pong_in_the_socket_while_the_event_loop_stood_still(
+    nursery: trio.Nursery, autojump_clock: MockClock, attempt: int
+) -> None:
+    """It proves life, although the clock is looked at in the turn in which it is read."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20)
+    if attempt % 2:
+        nursery.start_soon(ws.receive)
+    event = await peer.next()
+    assert isinstance(event, Ping)
+    await wait_all_tasks_blocked()
+    peer.say(event.response())
+    autojump_clock.jump(25)  # as time.sleep(25) does it, in anybody's task
+    await trio.sleep(5)
+    assert ws.closed is None
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.usefixtures("no_jitter")
+async def test_a_dead_peer_while_the_event_loop_stood_still(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """It is given up a moment later, however often the event loop stands still."""
+    ws, peer = connect(nursery, ping_interval=20, ping_timeout=20)
+    assert isinstance(await peer.next(), Ping)
+    await wait_all_tasks_blocked()
+    autojump_clock.jump(25)
+    await trio.sleep(0)
+    autojump_clock.jump(25)
+    await trio.sleep(1)
+    assert ws.closed is not None
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_close_frame_behind_a_failed_write_wakes_all(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    """Receivers and pings that waited for what the peer may say learn of the end at once."""
+    ws, peer = connect(nursery)
+    ended: list[float] = []
+
+    async def wait(call: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(ConnectionClosed) as caught:
+            await call()
+        assert caught.value.reason is not None
+        assert caught.value.reason.code == 1000
+        ended.append(trio.current_time())
+
+    for call in (ws.receive, ws.receive, ws.ping, ws.receive):
+        nursery.start_soon(wait, call)
+    await wait_all_tasks_blocked()
+    peer.stream.write_error = trio.BrokenResourceError("gone")
+    ws.send_nowait("x")
+    await wait_all_tasks_blocked()
+    assert ws._life.write_error is not None
+    assert ended == []
+    peer.say_bytes(frame(CLOSE, close_payload(1000)))  # and TCP stays open
+    await wait_all_tasks_blocked()
+    assert ended == [0] * 4
+    nursery.cancel_scope.cancel()

@@ -159,7 +159,7 @@ class Attendant(Core):
             return True
         if self.inbox.is_full():
             return False
-        return self._summoned or self.protocol.undigested or now >= self._last_received + DELAY
+        return self._summoned > 0 or self.protocol.undigested or now >= self._last_received + DELAY
 
     def _takes_over(self, now: float) -> float:
         """When to read in the place of receivers, if none comes back."""
@@ -171,16 +171,31 @@ class Attendant(Core):
         bell = self._bell
         self._reading = True
         try:
-            with trio.CancelScope(deadline=deadline) as bell.alarm:
+            with trio.CancelScope(deadline=deadline) as alarm:
+                bell.alarm = alarm
                 await self._read()
+                while self._reads_on():
+                    now = trio.current_time()
+                    alarm.deadline = self._watch(now)
+                    await self._read()
         finally:
             bell.alarm = None
             self._reading = False
             if self.inbox.receiving:  # whoever waits goes on reading when it comes back
                 self._last_received = self._last_byte
                 self.inbox.wake_one_receiver()
-            if not self.pings.in_flight:
-                self._summoned = False
+
+    def _reads_on(self) -> bool:
+        """Tell whether there is nothing to do but to read, and for nobody else either."""
+        outbox = self.outbox
+        return (
+            self.life.is_open
+            and not self._ended
+            and not self.inbox.receiving
+            and not outbox.queued
+            and (not self._wire.pending or self._flushing)
+            and not self.inbox.is_full()
+        )
 
     async def _attend_and_flush(self) -> None:
         """Do the same while bytes are left that the kernel does not take."""

@@ -138,7 +138,7 @@ class Core:
         if self._wire.kind is Kind.OTHER:
             self._read_on, self._write_on = Bell(), Bell()  # of two tasks more
         self._reading = False  # somebody reads
-        self._summoned = False  # somebody waits for what only reading brings
+        self._summoned = 0  # tasks that wait for what only reading brings
         self._interrupts = 0
         self._ended = False  # nothing more can be read
         self._flushing = False
@@ -169,6 +169,10 @@ class Core:
         if not self.life.enter(cause):
             return
         self._entered = trio.current_time()
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        """Let all who wait look what has changed."""
         self.outbox.wake_senders()
         self.inbox.wake_receivers()
         if self.life.exhausted():  # else what the peer says last is still awaited
@@ -244,7 +248,12 @@ class Core:
         if inbox.was_full:
             inbox.let_read_on()  # the clock of keepalive stood still
         try:
-            return await self._read(whole=whole)
+            message = await self._read(whole=whole)
+            while message is None and not (
+                inbox.has_something() or self._ended or self.life.exhausted()
+            ):
+                message = await self._read(whole=whole)  # that was a ping, or a pong
+            return message
         finally:
             inbox.receiving -= 1
             self._reading = False
@@ -361,10 +370,13 @@ class Core:
         elif isinstance(event, PongReceived):
             self.pings.match(event.payload)
         elif isinstance(event, CloseReceived):
+            explains = self.life.write_error is not None  # then all is over that was still awaited
             self.life.record_close_of_peer(event)
             self.outbox.put_close(event.code, "")
             self.leave_now()
             self._enter(Cause.CLOSE_RECEIVED)
+            if explains:
+                self._wake_all()
         else:
             assert isinstance(event, PeerBrokeProtocol)
             self._lose(Cause.PEER_BROKE_PROTOCOL, event.code, event.reason)
@@ -385,7 +397,10 @@ class Core:
 
     async def wait_for_pong(self, ping: PingInFlight) -> None:
         """Wait for the answer to a ping that was sent, or for the end."""
-        self._summoned = True
-        if not self._reading:
-            self._bell.call()
-        await ping.answered.wait()
+        self._summoned += 1
+        try:
+            if not self._reading:
+                self._bell.call()
+            await ping.wait()
+        finally:
+            self._summoned -= 1

@@ -15,8 +15,14 @@ import math
 import trio
 
 from ._frames import random_label
+from ._waiting import Bench
 
 JITTER = 0.1  # of the interval, taken off at random, so that many connections do not ping at once
+# Of the interval: so much earlier a ping is sent where the clock is looked at anyway. A peer that answers
+# is heard from a round trip after each ping; without this, the attendant would wake up twice for the next.
+SLACK = 0.01
+LATE = 0.01  # seconds; who looks at the clock later than that was kept from it
+SECOND_LOOK = 0.1  # seconds until then
 
 
 class PingInFlight:
@@ -24,17 +30,27 @@ class PingInFlight:
 
     Attributes:
       sent: When, by trio's clock.
-      answered: Set by the pong, or by the end of the connection.
       round_trip: Seconds; ``None`` where there was no pong.
 
     """
 
-    __slots__ = ("answered", "round_trip", "sent")
+    __slots__ = ("_over", "_waiting", "round_trip", "sent")
 
     def __init__(self, sent: float) -> None:
         self.sent = sent
-        self.answered = trio.Event()
         self.round_trip: float | None = None
+        self._waiting = Bench()
+        self._over = False
+
+    async def wait(self) -> None:
+        """Wait for the pong, or the end of the connection."""
+        if not self._over:
+            await self._waiting.wait()
+
+    def end(self) -> None:
+        """Wake who waits."""
+        self._over = True
+        self._waiting.wake_all()
 
 
 class Pings:
@@ -85,7 +101,7 @@ class Pings:
         for sent_payload in list(self.in_flight):
             ping = self.in_flight.pop(sent_payload)
             ping.round_trip = now - ping.sent
-            ping.answered.set()
+            ping.end()
             if sent_payload == payload:
                 self.latency = ping.round_trip
                 return
@@ -93,7 +109,7 @@ class Pings:
     def give_up(self) -> None:
         """Wake all who wait: no pong will come."""
         for ping in self.in_flight.values():
-            ping.answered.set()
+            ping.end()
 
 
 class Verdict(enum.Enum):
@@ -115,12 +131,13 @@ class Keepalive:
 
     """
 
-    __slots__ = ("_interval", "_last_ping", "_pause", "_pinged", "_timeout")
+    __slots__ = ("_again", "_interval", "_last_ping", "_pause", "_pinged", "_timeout")
 
     def __init__(self, interval: float, timeout: float | None, now: float) -> None:
         self._interval = interval
         self._timeout = math.inf if timeout is None else timeout
         self._pinged = math.inf  # when the first ping left that nothing has followed yet
+        self._again = -math.inf  # a second look; see check()
         self._last_ping = now
         self._pause = _with_jitter(interval)
 
@@ -136,16 +153,22 @@ class Keepalive:
 
         """
         if quiet >= self._pinged:
-            self._pinged = math.inf
-        if now >= self._pinged + self._timeout:
-            return Verdict.GIVE_UP, math.inf
+            self._pinged, self._again = math.inf, -math.inf
+        end = max(self._pinged + self._timeout, self._again)
+        if now >= end:
+            if now < end + LATE or self._again > self._pinged:
+                return Verdict.GIVE_UP, math.inf
+            # The event loop stood still meanwhile: a pong may wait in the socket. Whoever reads has a
+            # turn before the second look.
+            self._again = now + SECOND_LOOK
+            return Verdict.WAIT, self._again
         verdict = Verdict.WAIT
-        if now >= max(quiet, self._last_ping) + self._pause:
+        if now >= max(quiet, self._last_ping) + self._pause - SLACK * self._interval:
             verdict = Verdict.PING
             self._last_ping, self._pause = now, _with_jitter(self._interval)
             self._pinged = min(self._pinged, now)
         due = max(quiet, self._last_ping) + self._pause
-        return verdict, min(due, self._pinged + self._timeout)
+        return verdict, min(due, max(self._pinged + self._timeout, self._again))
 
 
 def _with_jitter(interval: float) -> float:
