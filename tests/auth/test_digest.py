@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from _cost import REPETITIONS, linear
 from _said import REQUEST, said
 
 from trio_wsproxy import (
@@ -207,3 +208,17 @@ async def test_digest_refused_and_stale() -> None:
     answer = parameters(await said(conversation.answer(ProxyChallenge("Digest", stale))))
     assert (answer["nonce"], answer["nc"]) == ("n2", "00000001")
     assert await said(conversation.answer(ProxyChallenge("Digest", fresh))) is None
+
+
+@pytest.mark.parametrize("repetition", REPETITIONS)
+def test_cost_is_linear(repetition: str) -> None:
+    """However long what a challenge has in it is, the answer costs what that weighs."""
+
+    def read(text: str) -> None:
+        for name in ("realm", "nonce", "qop", "opaque", "algorithm", "charset", "stale"):
+            parameters = {"realm": "r", "nonce": "n", "qop": "auth", name: text}
+            conversation = DigestAuth("ada", "s").begin(REQUEST)
+            conversation.answer(ProxyChallenge("Digest", parameters))
+        conversation.accepted(((b"proxy-authentication-info", text.encode()),))
+
+    assert linear(read, repetition)

@@ -114,6 +114,7 @@ def test_what_stands_behind_a_head_may_be_large() -> None:
         (b"HTTP/1.1 \t 200  OK\r\n\r\n", 200),
         (b"HTTP/1.1 200\tOK\r\n\r\n", 200),
         (b"HTTP/1.1 200OK\r\n\r\n", 200),
+        (b"HTTP/1.10 200 OK\r\n\r\n", 200),
         (b"HTTP/1.1 407 a\0b\rc\r\r\n\r\n", 407),
     ],
 )

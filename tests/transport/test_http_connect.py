@@ -273,6 +273,10 @@ async def test_refusal_with_an_odd_line(
             b"HTTP/1.1 403 \x1b[31mNo\x9b2J\r\nContent-Length: 0\r\n\r\n",
             "403 ?[31mNo?2J to CONNECT",
         ),
+        (
+            b"HTTP/1.1 407 No\r\nProxy-Authenticate: " + b"x" * 9000 + b"\r\n\r\n",
+            f"(it offers {'x' * 200}…)",
+        ),
         (b"HTTP/1.1 403 " + b"x" * 9000 + b"\r\nContent-Length: 0\r\n\r\n", "xxx… to CONNECT"),
         (b"HTTP/1.1 101 s3cret\r\nSet-Cookie : s3cret\r\n\r\n", "broken HTTP: it switches to"),
     ],

@@ -29,7 +29,7 @@ _LONG_BLANKS = re.compile(rb"[ \t]{16,}")
 # CR LF of LF sends CR CR LF. Bounded, so that each piece costs no more than what is new in it.
 _MAX_CR = 15
 _BLANK_LINE = re.compile(rb"\n\r{0,%d}\n" % _MAX_CR)
-_STATUS = re.compile(rb"HTTP/1\.([0-9])[ \t]+([0-9]{3})(?![0-9])")
+_STATUS = re.compile(rb"HTTP/1\.([0-9]{1,2})[ \t]+([0-9]{3})(?![0-9])")
 _NAME = lazy_pattern(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
 _NOT_IN_VALUES = lazy_pattern(rb"[\x00\r\x0b\x0c]")
 _LENGTH = lazy_pattern(rb"[0-9]{1,20}")  # as many digits as h11 takes

@@ -154,7 +154,7 @@ class _Conversation:
                 what = words(
                     "closed the connection in the middle of an authentication that is bound to it "
                     "({schemes})",
-                    schemes=", ".join(c.scheme for c in challenges),
+                    schemes=_schemes(challenges),
                 )
                 raise self._hop.broke_protocol("connect", what, kind=Kind.CUT_OFF)
             if not kept:
@@ -300,8 +300,12 @@ def _cut_off(hop: Hop, authority: str, *, middle: bool) -> ProxyProtocolError:
 
 
 def _offer(challenges: list[ProxyChallenge]) -> str:
-    offered = list(dict.fromkeys(challenge.scheme for challenge in challenges))
-    return f" (it offers {', '.join(offered)})" if offered else ""
+    return f" (it offers {_schemes(challenges)})" if challenges else ""
+
+
+def _schemes(challenges: list[ProxyChallenge]) -> str:
+    """Name the schemes, each of them once; nobody has named any of them but the proxy."""
+    return shown_text(", ".join(dict.fromkeys(challenge.scheme for challenge in challenges)))
 
 
 def _credentials_remedy(
@@ -335,7 +339,7 @@ def _what_to_give(
     if offered and not able & offered:
         return words(
             "it offers {names}, and there are credentials for {given}: {other}",
-            names=", ".join(dict.fromkeys(challenge.scheme for challenge in challenges)),
+            names=_schemes(challenges),
             given=", ".join(dict.fromkeys(authentication.schemes)),
             other=Topic.OTHER_CREDENTIALS,
         )
