@@ -207,6 +207,16 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"proxy": ["http://proxy", "gopher://proxy"]}, ProxyConfigError, "hop 2: proxy URL scheme"),
     ({"proxy": False}, TypeError, "None"),
     (
+        {"proxy": "none"},
+        ProxyConfigError,
+        "'none' names no proxy; for a direct connection give None",
+    ),
+    ({"proxy": " DIRECT "}, ProxyConfigError, "'direct' names no proxy"),
+    ({"proxy": ["none"]}, ProxyConfigError, "'none' names no proxy"),
+    ({"proxy": "system"}, ProxyConfigError, "for the system's settings leave it out"),
+    ({"proxy": "True"}, ProxyConfigError, "for the system's settings leave it out"),
+    ({"proxy": b"http://proxy"}, TypeError, "not bytes"),
+    (
         {"proxy": "http://proxy", "proxy_ssl_context": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)},
         ValueError,
         "https:// proxy",

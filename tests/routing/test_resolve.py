@@ -536,3 +536,22 @@ def test_no_secret_is_told(name: str, before: str, after: str, url: str) -> None
     else:
         told = f"{route} {route!r} {route.explain()}"
     assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    "word", ["none", "None", "null", "direct", "DIRECT ", "false", "off", "no"]
+)
+def test_words_for_none(word: str) -> None:
+    """A word that means "no proxy" is no host, in an argument; a URL with that host is one."""
+    for proxy in (word, [word], ["http://a.test", word]):
+        with pytest.raises(ProxyConfigError, match="for a direct connection give None"):
+            resolve_proxy("ws://e.test", proxy=proxy)
+    hops = resolve_proxy("ws://e.test", proxy=f"http://{word.strip()}:3128").hops
+    assert [hop.host for hop in hops] == [word.strip().lower()]
+
+
+@pytest.mark.parametrize("word", ["true", "True", "system", "auto", "default", "env"])
+def test_words_for_the_system_s(word: str) -> None:
+    """Nor is one that means the default."""
+    with pytest.raises(ProxyConfigError, match="leave it out"):
+        resolve_proxy("ws://e.test", proxy=word)

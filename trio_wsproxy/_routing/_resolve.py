@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
+from trio_wsproxy._exceptions import misconfigured
 from trio_wsproxy._failures import PARAMETERS, Topic, words
 from trio_wsproxy._redaction import HIDDEN
 from trio_wsproxy._urls import (
@@ -67,6 +68,11 @@ _SYSTEM_LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
 }
 # Who writes socks_proxy=host:1080 means SOCKS; everywhere else no scheme means http.
 _DEFAULT_SCHEMES: dict[str, ProxyScheme] = {"socks_proxy": "socks5h"}
+
+
+# Words in place of a proxy; in a variable they are hosts, as for curl.
+_NONE = frozenset(("none", "null", "nil", "direct", "false", "no", "off", "disabled"))
+_SYSTEM_S = frozenset(("true", "yes", "on", "system", "auto", "default", "env", "environment"))
 
 
 class _Variable(NamedTuple):
@@ -152,8 +158,11 @@ def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[
     if proxy is None:
         return ()
     if isinstance(proxy, (str, Proxy)):
+        _check_word(proxy)
         return (parse_proxy(proxy, source=Topic.ARGUMENT),)
     if isinstance(proxy, Sequence) and not isinstance(proxy, (bytes, bytearray, memoryview)):
+        for hop in proxy:
+            _check_word(hop)
         return tuple(
             parse_proxy(
                 hop, source=words("{place}, hop {number}", place=Topic.ARGUMENT, number=number)
@@ -164,6 +173,21 @@ def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[
     raise TypeError(
         "proxy= takes True, None, a proxy URL, a Proxy or a sequence of them, "
         f"not {type(proxy).__name__}{hint}"
+    )
+
+
+def _check_word(proxy: str | Proxy) -> None:
+    """Refuse what means None or True and would be taken for a host of that name."""
+    word = proxy.strip().lower() if isinstance(proxy, str) else ""
+    if word in _NONE:
+        meant = words("for a direct connection give {direct}", direct=Topic.DIRECT)
+    elif word in _SYSTEM_S:
+        meant = words("for the system's settings leave it out")
+    else:
+        return
+    what = words("{place}: {word!r} names no proxy", place=Topic.ARGUMENT, word=word)
+    raise misconfigured(
+        what, words("{meant}; a host of that name is http://{word}", meant=meant, word=word)
     )
 
 
