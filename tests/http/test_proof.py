@@ -143,6 +143,62 @@ def test_refused_by_server(
         assert str(told) in str(error)
 
 
+REVERSE_PROXY = "a reverse proxy before it does not pass Upgrade on"
+# What servers say to a request that has lost Upgrade or Connection.
+SAY_SO = [
+    b"Bad Request\nwebsocket: the client is not using the websocket protocol: 'upgrade' token not found",
+    b'Can "Upgrade" only to "WebSocket".',
+    b"No WebSocket UPGRADE hdr: None",
+    b'"Connection" must be "Upgrade".',
+    b"Expected Upgrade: websocket",
+    b"Invalid Upgrade header",
+    b"<html><body>Missing upgrade header</body></html>",
+    b'{"error": "Upgrade required"}',
+    b"Not a websocket request",
+    b"not a valid WebSocket handshake request",
+    b"Expected a WebSocket request",
+]
+
+
+@pytest.mark.parametrize("status", [400, 426])
+@pytest.mark.parametrize("body", SAY_SO)
+@pytest.mark.parametrize("version", [None, b"13", b"13, 8"])
+def test_upgrade_is_lost(status: int, body: bytes, version: bytes | None) -> None:
+    """A server that was not asked for a WebSocket stands behind a proxy that passes no Upgrade on."""
+    headers = () if version is None else ((b"sec-websocket-version", version),)
+    told = str(refused_by_server("wss://e.test/", status, headers, body))
+    assert REVERSE_PROXY in told
+    assert "wss://" not in told
+    assert "wss:// keeps out" in str(refused_by_server("ws://e.test/", status, headers, body))
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "hint"),
+    [
+        (426, [], b"", REVERSE_PROXY),
+        (426, [(b"upgrade", b"websocket")], b"", REVERSE_PROXY),
+        (426, [(b"upgrade", b"WebSocket, h2c")], b"", REVERSE_PROXY),
+        (426, [(b"sec-websocket-version", b"8, 7")], b"", "another protocol version: 8, 7"),
+        (400, [(b"sec-websocket-version", b"8")], b"", "another protocol version: 8"),
+        (426, [(b"sec-websocket-version", b"\x1b[2J" * 99)], b"", "version: ?[2J"),
+        (426, [(b"upgrade", b"TLS/1.2, HTTP/1.1")], b"", "it wants TLS: use wss://"),
+        (426, [(b"upgrade", b"h2c")], b"", "it wants the protocol 'h2c'"),
+        (400, [], b"Upgrade your plan", None),
+        (400, [], b"please upgrade to the latest version", None),
+        (400, [], b"upgraded", None),
+        (400, [(b"sec-websocket-version", b"13")], b"Sec-WebSocket-Key is missing", None),
+        (403, [], b"missing upgrade header", None),
+        (400, [], b" " * 5000 + b"upgrade", None),
+    ],
+)
+def test_versions_and_protocols(
+    status: int, headers: list[tuple[bytes, bytes]], body: bytes, hint: str | None
+) -> None:
+    """Another version, another protocol and a lost Upgrade are told apart by what proves them."""
+    told = refused_by_server("ws://e.test/", status, headers, body)
+    assert hint in str(told) if hint is not None else told is None
+
+
 @pytest.mark.parametrize("repetition", REPETITIONS)
 def test_cost_is_linear(repetition: str) -> None:
     """However a page and a Location are filled, what they prove is found in what they weigh."""

@@ -201,6 +201,28 @@ async def test_every_other_status_is_a_refusal(status: int) -> None:
     assert caught.value.status_code == status
 
 
+@pytest.mark.parametrize(
+    "repeated", ["Bearer t0ken", "t0ken", "hunter=2", "hunter%3D2", "a-very-long-subprotocol-t0ken"]
+)
+async def test_a_refusal_that_repeats_what_was_sent(repeated: str) -> None:
+    """A server's explanation is told, and nothing in it that came from here and may be a secret."""
+    request = OpeningRequest(
+        url="ws://example.org/?…",
+        host="example.org",
+        resource="/?x=hunter%3D2",
+        subprotocols=("chat", "a-very-long-subprotocol-t0ken"),
+        headers=((b"Authorization", b"Bearer t0ken"), (b"Origin", b"http://example.org")),
+    )
+    head = b"HTTP/1.1 403 No\r\nContent-Type: text/plain\r\n\r\n"
+    body = f"not for ({repeated}) from http://example.org in chat"
+    with pytest.raises(ServerRejected) as caught:
+        await shake(lambda _: [head + body.encode(), b""], request)
+    assert "it says 'not for (" in str(caught.value)
+    assert "from http://example.org in chat'" in str(caught.value)
+    assert repeated not in str(caught.value)
+    assert caught.value.body == body.encode()  # the peer's own data
+
+
 async def test_a_body_that_breaks_off() -> None:
     """A reset within the body does not hide the refusal."""
     with pytest.raises(ServerRejected) as caught:

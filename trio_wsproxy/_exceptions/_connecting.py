@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio_websocket
@@ -18,7 +19,7 @@ from trio_wsproxy._failures import (
     Words,
     words,
 )
-from trio_wsproxy._http import redirected, refused_by_server
+from trio_wsproxy._http import redirected, refused_by_server, said_in
 
 from ._closed import ConnectionLost, words_of_loss
 
@@ -154,10 +155,14 @@ class ServerRejected(ConnectionRejected):
 
     """
 
-    def __init__(self, status_code: int, headers: Headers, body: bytes, *, url: str) -> None:
+    def __init__(
+        self, status_code: int, headers: Headers, body: bytes, *, url: str, sent: Iterable[str] = ()
+    ) -> None:
         super().__init__(status_code, headers, body)
         self.args = (status_code,)  # headers and body hold secrets, and repr() shows args
         self._url = url
+        # Now, for what was sent is not kept: an error may be stored, or sent to another process.
+        self._said = said_in(headers or (), body or b"", sent)
         self._followed: int | None = None
 
     def was_last(self, followed: int) -> None:
@@ -174,21 +179,35 @@ class ServerRejected(ConnectionRejected):
     @property
     def _failure(self) -> Failure:
         """Made when somebody asks: a redirect that is followed is never told."""
-        from http import HTTPStatus  # an enumeration of sixty members, for this alone
-
-        try:
-            phrase = f" {HTTPStatus(self.status_code).phrase}"
-        except ValueError:
-            phrase = ""
+        phrase = self._phrase
         what = words(
             "the server {url} answered {status}{phrase} to the WebSocket request",
             url=self._url,
             status=self.status_code,
-            phrase=phrase,
+            phrase=f" {phrase}" if phrase else "",
         )
         return Failure(Kind.REFUSED, "upgrade", what, self._remedy())
 
+    @property
+    def _phrase(self) -> str:
+        from http import HTTPStatus  # an enumeration of sixty members, for this alone
+
+        try:
+            return HTTPStatus(self.status_code).phrase
+        except ValueError:
+            return ""
+
     def _remedy(self) -> Words | None:
+        """What the server says itself, if anything, and what that proves, or may mean."""
+        advice = self._advice()
+        if self._said.strip(".!0123456789 ").lower() in ("", self._phrase.lower()):
+            return advice
+        says = words("it says {said!r}", said=self._said)
+        if advice is None or advice == _SEE:
+            return says
+        return words("{says}; {more}", says=says, more=advice)
+
+    def _advice(self) -> Words | None:
         status = self.status_code
         hint = refused_by_server(self._url, status, self.headers or (), self.body or b"")
         redirect = redirected(status, self.headers or (), self._followed)
@@ -201,14 +220,14 @@ class ServerRejected(ConnectionRejected):
             return words("it wants an Authorization header: use {headers}", headers=use)
         if status in _REMEDIES:
             return Words(_REMEDIES[status])
-        return words("{see}", see=Topic.SEE_ANSWER)
+        return _SEE
 
 
+_SEE = words("{see}", see=Topic.SEE_ANSWER)
 _REMEDIES = {
     400: "it did not like the request: are path, Host, Origin and subprotocols right?",
     403: "it forbids it: are the credentials, the Origin header and the path right?",
     404: "it knows no such path",
-    426: "it wants another protocol version",
 }
 
 

@@ -3,7 +3,7 @@
 :class:`Exchange` asks and reads the answer, for a proxy's ``CONNECT`` and for the opening
 handshake; what went wrong is a :class:`Problem`, which its callers turn into their own errors.
 Headers that users give become pairs of bytes in ``_headers``; what an unexpected answer proves
-about who sent it is read in ``_proof``.
+about who sent it is read in ``_proof``, and what it says in words in ``_said``.
 """
 
 from ._exchange import MAX_BODY, Answer, Exchange, FinalHead, Problem, ProblemKind
@@ -17,6 +17,7 @@ from ._headers import (
     proxy_header_pairs,
 )
 from ._proof import page_title, redirected, refused_by_proxy, refused_by_server
+from ._said import said_in
 
 __all__ = [
     "FRAMING",
@@ -37,4 +38,5 @@ __all__ = [
     "redirected",
     "refused_by_proxy",
     "refused_by_server",
+    "said_in",
 ]

@@ -20,6 +20,7 @@ _TITLE = lazy_pattern(rb"<title(?:\s[^>]{0,200})?>([^<]{0,1000})</title", re.IGN
 # Host, port and path.
 _PLACE = lazy_pattern(r"(\[[^\]]*\]|[^/?:]*)(?::(\d+))?/?([^?]*)(?:\?.*)?")
 _MAX_TITLE = 80  # characters; it stands in an error message
+_MAX_VERSIONS = 40  # characters
 _TITLE_WITHIN = 16 * 1024  # bytes of a page; what looks for it must not cost more than it tells
 
 # What servers say to plain HTTP on a TLS port: nginx, Apache, Go, and others after them.
@@ -28,6 +29,15 @@ _WANTS_TLS = lazy_pattern(
     rb"HTTP request to an HTTPS server",
     re.IGNORECASE,
 )
+# What servers say to a request that has lost Upgrade or Connection on its way (gorilla, ws, websockets,
+# aiohttp, Tornado, Spring, Cloudflare); and what others say that has nothing to do with it.
+_MISSES_UPGRADE = lazy_pattern(
+    rb"\bupgrade\b(?! your| to (?:tls|https|a newer|the latest))|not a (?:valid )?websocket"
+    rb"|not using the websocket protocol|websocket connections? only|expected? (?:a )?websocket",
+    re.IGNORECASE,
+)
+_LOOKED_AT = 4096  # bytes of a body; such a sentence stands at its beginning
+_OUR_VERSION = b"13"  # RFC 6455 section 4.1
 # Headers that only proxies send; Via is not one of them, for CDNs do.
 _PROXYS_OWN = (b"x-squid-error", b"proxy-authenticate", b"proxy-agent")
 
@@ -152,6 +162,10 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> W
             "it came by way of a proxy (Via names squid), which may not let WebSocket through: ask "
             "for this host to be excluded from inspection"
         )
+    if status in (400, 426):
+        upgrade = _about_upgrade(plain, status, headers, body)
+        if upgrade is not None:
+            return upgrade
     title = page_title(body)
     page = f" ({title!r})" if title else ""
     if status == 511:
@@ -166,6 +180,32 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> W
             portal=portal,
         )
     return None
+
+
+def _about_upgrade(plain: bool, status: int, headers: Headers, body: bytes) -> Words | None:
+    """Tell a server that wants another version from one that was not asked for a WebSocket at all.
+
+    The first says which it speaks (RFC 6455 section 4.4). The second has got a request without the
+    headers that ask for it, which reverse proxies do not pass on by themselves.
+    """
+    versions = header(headers, b"sec-websocket-version")
+    speaks = {version.strip() for version in versions.split(b",")}
+    if versions and _OUR_VERSION not in speaks:
+        shown = shown_page(versions.decode("latin-1"), _MAX_VERSIONS)
+        return words("it wants another protocol version: {shown}", shown=shown)
+    wanted = header(headers, b"upgrade").decode("latin-1")
+    if status == 426 and wanted and "websocket" not in wanted.lower():
+        if plain and wanted.lower().startswith("tls/"):  # RFC 2817 section 4.2
+            return words("it wants TLS: use wss://")
+        return words("it wants the protocol {shown!r}", shown=shown_page(wanted, _MAX_TITLE))
+    if status == 400 and not _MISSES_UPGRADE.search(body, 0, _LOOKED_AT):
+        return None
+    other = "; a proxy on the way may do the same, which wss:// keeps out" if plain else ""
+    return words(
+        "a reverse proxy before it does not pass Upgrade on: the headers Upgrade and Connection have to "
+        "be set there (nginx: proxy_http_version 1.1 and proxy_set_header){other}",
+        other=other,
+    )
 
 
 def redirected(status: int, headers: Headers, followed: int | None) -> Words | None:

@@ -5,6 +5,7 @@ it goes into a message, log record, report or JSON passes one of these, by what 
 
 * :func:`shown_text`: words, in a message of one line.
 * :func:`shown_page`: words in which URLs may stand, such as a page's title or a reason phrase.
+* :func:`shown_quotation`: what a peer explains in its own words, quoted.
 * :func:`shown_url`: a URL, or what somebody wrote in place of one.
 * :func:`shown_setting`: a list of names, where a URL may stand by mistake.
 * :func:`shown_head`, :func:`shown_head_lines`, :class:`LoggedHead`: a request's or answer's head.
@@ -23,6 +24,7 @@ peer, for what that one repeats.
 """
 
 from ._heads import LoggedHead, shown_head, shown_head_lines, shown_problem, shown_subprotocols
+from ._quotes import shown_quotation
 from ._secret import SecretBytes, SecretStr, secret
 from ._text import HIDDEN, escaped, escaped_json, has_controls, is_visible, shown_text
 from ._urls import (
@@ -55,6 +57,7 @@ __all__ = [
     "shown_head_lines",
     "shown_page",
     "shown_problem",
+    "shown_quotation",
     "shown_setting",
     "shown_subprotocols",
     "shown_text",

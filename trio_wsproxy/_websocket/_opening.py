@@ -8,8 +8,9 @@ refusal with a body worth keeping.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import h11
 import trio
@@ -223,7 +224,30 @@ async def _refusal(
     if isinstance(answer, Problem):
         return _not_a_handshake(request, answer.text)
     body = await exchange.body()
-    return ServerRejected(answer.status, answer.headers, body.data, url=request.url)
+    return ServerRejected(
+        answer.status, answer.headers, body.data, url=request.url, sent=_sent(request)
+    )
+
+
+# Of what is sent, values that are no secret, and stand in explanations.
+_NO_SECRETS = (b"host", b"origin", b"user-agent", b"accept", b"accept-language")
+_LONG = 16  # characters of a subprotocol that may be a token
+
+
+def _sent(request: OpeningRequest) -> Iterator[str]:
+    """Give what was sent that a server must not repeat in a message."""
+    for name, value in request.headers:
+        if name.lower() not in _NO_SECRETS:
+            text = value.decode("latin-1")
+            yield text
+            yield from text.replace(";", " ").replace(",", " ").split()
+    query = request.resource.partition("?")[2]
+    yield query
+    for part in query.split("&"):
+        parameter = part.partition("=")[2]
+        yield parameter
+        yield unquote(parameter)
+    yield from (name for name in request.subprotocols if len(name) >= _LONG)
 
 
 def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
