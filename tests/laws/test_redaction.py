@@ -407,7 +407,7 @@ async def _request(stream: trio.abc.Stream, ws: WSConnection) -> None:
         ws.receive_data(bytes(await stream.receive_some()))
 
 
-BROKEN = ["Sec-WebSocket-Accept", "Upgrade", "Connection", "Sec-WebSocket-Protocol", "X y"]
+BROKEN = ["Sec-WebSocket-Accept", "Upgrade", "Connection", "Sec-WebSocket-Protocol", "X y\0"]
 
 
 @settings(max_examples=40)
