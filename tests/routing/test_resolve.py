@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
+from traceback import walk_tb
 from typing import Any
 
 import pytest
@@ -70,7 +71,18 @@ def hops(url: str, environ: Mapping[str, str] | None = None) -> list[str]:
         ({"HTTPS_PROXY": "A"}, "wss://h", A),
         ({"https_proxy": "a", "HTTPS_PROXY": "b"}, "wss://h", A),
         ({"HTTPS_PROXY": "a", "https_proxy": "b"}, "wss://h", B),
-        ({"Https_Proxy": "a"}, "wss://h", None),
+        ({"Https_Proxy": "a"}, "wss://h", A),
+        ({"Https_Proxy": "a", "HTTPS_PROXY": "b"}, "wss://h", B),
+        ({"Https_Proxy": "a", "https_proxy": "b"}, "wss://h", B),
+        ({"https_Proxy": "b", "Https_proxy": "a"}, "wss://h", A),
+        ({"Https_Proxy": "a", "HTTPS_PROXY": "", "https_proxy": " "}, "wss://h", A),
+        ({"Https_Proxy": "", "all_proxy": "b"}, "wss://h", B),
+        ({"Http_Proxy": "a"}, "ws://h", A),
+        ({"Http_Proxy": "a", "REQUEST_METHOD": "GET"}, "ws://h", None),
+        ({"Http_Proxy": "a", "http_proxy": "b", "REQUEST_METHOD": "GET"}, "ws://h", B),
+        ({"https_proxy": "a", "No_Proxy": "h"}, "wss://h", None),
+        ({"https_proxy": "a", "No_Proxy": "h", "NO_PROXY": "x"}, "wss://h", A),
+        ({"All_Proxy": "socks4://ada:pw@a"}, "wss://h", "socks4://ada@a:1080"),
         ({"HTTP_PROXY": "a"}, "ws://h", A),
         ({"WSS_PROXY": "a", "https_proxy": "b"}, "wss://h", A),
         # empty is unset
@@ -195,6 +207,49 @@ def test_odd_entries_of_the_system(system: Any, caplog: pytest.LogCaptureFixture
     assert note.startswith(f"{PLACE}, exceptions: no sense can be made of '172.19.0.0/40' (")
     assert r"server' (a backslash is in no name): ignored" in note
     assert len(caplog.records) == 1
+
+
+def test_password_for_socks4(caplog: pytest.LogCaptureFixture) -> None:
+    """A password for SOCKS4 in the environment is not sent; the route and the log say so."""
+    _warn_once.cache_clear()
+    environ = {"all_proxy": f"socks4a://ada:{SECRET}@a"}
+    route = resolve_proxy("wss://h", environ=environ)
+    assert [hop.url for hop in route.hops] == ["socks4a://ada@a:1080"]
+    (note,) = route.notes
+    assert note == (
+        "environment variable all_proxy: SOCKS4 has no passwords, so the one in it is not sent; "
+        "socks5h:// has"
+    )
+    assert f"  {note}" in route.explain().splitlines()
+    assert [record.getMessage() for record in caplog.records] == [note]
+    with pytest.raises(ProxyConfigError, match="no passwords"):
+        resolve_proxy("wss://h", proxy=environ["all_proxy"])
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"https_proxy": f"http://ada:{SECRET}@a:b"},
+        {"https_proxy": f"a:1@ada:{SECRET}", "PASSWORD": SECRET},
+        {"no_proxy": f"http://ada:{SECRET}@a:b", "all_proxy": f"ftp://{SECRET}"},
+    ],
+)
+@pytest.mark.parametrize("given", [False, True])
+def test_no_frame_has_a_secret(environ: dict[str, str], given: bool) -> None:
+    """Nor has any frame of ours: error trackers send what variables are in them."""
+    if given:
+        arguments: dict[str, Any] = {"proxy": environ.get("https_proxy") or environ["all_proxy"]}
+    else:
+        arguments = {"environ": environ}
+    with pytest.raises(ProxyConfigError) as caught:
+        resolve_proxy("wss://h", **arguments)
+    shown = "".join(
+        f"{frame.f_code.co_name}: {frame.f_locals!r}"
+        for frame, _ in walk_tb(caught.value.__traceback__)
+        if "trio_wsproxy" in frame.f_code.co_filename
+    )
+    assert "resolve_target" in shown
+    assert SECRET not in shown
 
 
 def test_a_given_proxy_has_no_notes() -> None:

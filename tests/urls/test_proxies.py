@@ -16,6 +16,7 @@ from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._urls import (
     Proxy,
     parse_proxy,
+    parse_shared_proxy,
 )
 
 
@@ -95,7 +96,14 @@ def test_proxy_credentials(userinfo: str, username: str | None, password: str | 
         ("http://proxy:3128?a", "remove the path, query"),
         ("http://proxy:3128/#", "fragment"),
         ("proxy:3128/x", "remove the path"),
-        ("http:/proxy:3128", "remove the path"),
+        ("http:/proxy:3128", "go on both sides of '://'"),
+        ("http://proxy/proxy.js", "the address of a proxy auto-configuration (PAC) file"),
+        ("http://proxy:3128/array.dll?Get.Routing.Script", "(PAC) file, name the proxy that"),
+        ("“http://proxy”", "quotation marks"),
+        ("‘proxy:3128’", "quotation marks"),
+        ("`proxy:3128`", "quotation marks"),
+        ("http://user:p%E9@proxy", "UTF-8 is meant, so é is %C3%A9 and not %E9"),
+        ("socks5h://caf%E9:pw@proxy", "UTF-8 is meant"),
         ("http://proxy/proxy.pac", "PAC"),
         ("http://wpad/WPAD.dat", "PAC"),
         ("http://wpad/wpad.dat?x", "PAC"),
@@ -210,6 +218,57 @@ def test_only_what_is_harmless_is_shown(value: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("http:/p:3128", "go on both sides of '://'; http://p:3128 was probably meant"),
+        ("http:p:3128", "go on both sides of '://'; http://p:3128 was probably meant"),
+        ("http:p.corp", "go on both sides of '://'; http://p.corp was probably meant"),
+        ("http//p:3128", "http://p:3128 was probably meant"),
+        ("http;//p:3128", "http://p:3128 was probably meant"),
+        ("http:///p:3128", "http://p:3128 was probably meant"),
+        ("http:://p:3128", "http://p:3128 was probably meant"),
+        (r"http:\\p:3128", "http://p:3128 was probably meant"),
+        (r"http:\p:3128", "http://p:3128 was probably meant"),
+        ("SOCKS5:/p:1080", "SOCKS5://p:1080 was probably meant"),
+        ("http://http://p:3128", "more than once; http://p:3128 was probably meant"),
+        ("http://https://p:3128", "more than once; https://p:3128 was probably meant"),
+        ("//p:3128", "the scheme is missing; http://p:3128 was probably meant"),
+        ("://p:3128", "the scheme is missing; http://p:3128 was probably meant"),
+        ("http=p:80;https=p:80", "how Windows names one proxy for each protocol; http://p:80 was"),
+        ("http=p:80", "how Windows names one proxy for each protocol; http://p:80 was"),
+        ("https=http://p.corp:80;ftp=q", "how Windows names one proxy for each"),
+        ("PROXY p:80; DIRECT", "what a PAC file says; http://p:80 was probably meant"),
+        ("PROXY p:80", "what a PAC file says; http://p:80 was probably meant"),
+        ("HTTPS p:80; PROXY q:80", "what a PAC file says; https://p:80 was probably meant"),
+        ("SOCKS p:80", "what a PAC file says; socks5h://p:80 was probably meant"),
+        ("SOCKS5 p:80;DIRECT", "what a PAC file says; socks5h://p:80 was probably meant"),
+        ("SOCKS4 p:80", "what a PAC file says; socks4a://p:80 was probably meant"),
+        ("https_proxy=http://p:80", "the name of the variable is a part of the value; http://p:80"),
+        ("${PROXY}", "a variable that was not put in"),
+        ("$proxy", "a variable that was not put in"),
+        ("%PROXY%", "a variable that was not put in"),
+        ("http://p:80;", "a separator stands behind it; http://p:80 was probably meant"),
+        ("p.corp,", "a separator stands behind it; p.corp was probably meant"),
+        ("http://p:80,http://q:80", "one proxy goes here, and nothing behind it; http://p:80 was"),
+        ("p:80 q:80", "one proxy goes here, and nothing behind it; p:80 was probably meant"),
+        (f"http:/ada:{PW}@p.corp:3128", "; http://***@p.corp:3128 was probably meant"),
+        (f"http=ada:{PW}", "how Windows names one proxy for each protocol (in"),
+        (f"http:{PW}", "go on both sides of '://' (in"),
+        (f"PROXY ada:{PW}", "what a PAC file says (in"),
+        (f"PROXY {PW}", "what a PAC file says (in"),
+        (f"{PW},", "a separator stands behind it (in"),
+        (f"https_proxy={PW}", "the name of the variable is a part of the value (in"),
+    ],
+)
+def test_what_was_meant(value: str, told: str) -> None:
+    """Where a slip is likely, it is named, and what was meant, if that is harmless."""
+    with pytest.raises(ProxyConfigError) as info:
+        parse_proxy(value, source="here")
+    assert told in str(info.value)
+    assert PW not in everything_told(info.value)
+
+
+@pytest.mark.parametrize(
     ("scheme", "meant"), [("htp", "http"), ("sock5", "socks5"), ("htttps", "https"), ("ftp", "")]
 )
 def test_scheme_that_was_meant(scheme: str, meant: str) -> None:
@@ -249,6 +308,34 @@ def test_proxy_authority() -> None:
     """The authority always has its port, brackets around IPv6, and no zone."""
     assert Proxy("proxy").authority == "proxy:80"
     assert Proxy("socks5://[fe80::1%25eth0]").authority == "[fe80::1]:1080"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (f"socks4://ada:{PW}@p", "socks4://ada@p:1080"),
+        (f"socks4a://ada:{PW}@p:1", "socks4a://ada@p:1"),
+        (f"socks4a://:{PW}@p:1", "socks4a://p:1"),
+    ],
+)
+def test_password_for_socks4(value: str, shown: str) -> None:
+    """SOCKS4 has no passwords: in a shared setting one is passed over, in an argument refused."""
+    proxy, passed_over = parse_shared_proxy(value, source="here")
+    assert proxy.url == shown
+    assert proxy.password is None
+    assert passed_over.startswith("SOCKS4 has no passwords")
+    assert PW not in repr((proxy.username, proxy.host))
+    assert proxy == Proxy(shown)
+    with pytest.raises(ProxyConfigError, match="SOCKS4 has no passwords"):
+        parse_proxy(value, source="here")
+    with pytest.raises(ProxyConfigError, match="SOCKS4 has no passwords"):
+        Proxy(value)
+
+
+@pytest.mark.parametrize("value", ["socks4://ada@p", "socks4://ada:@p", "http://ada:pw@p", "p"])
+def test_shared_setting(value: str) -> None:
+    """A setting in which nothing is too much is read as an argument is."""
+    assert parse_shared_proxy(value, source="here") == (parse_proxy(value, source="here"), "")
 
 
 def test_default_scheme() -> None:

@@ -12,8 +12,12 @@ libraries know):
 7. only if none of these variables is set: the operating system's proxies, SOCKS first;
 8. direct.
 
-Lower case wins over upper case, an empty value means unset. ``HTTP_PROXY`` is ignored under CGI,
-where any client can set it by sending a ``Proxy`` header (CVE-2016-5385 and its siblings).
+Names are found in any spelling: lower case wins over upper case, that over others. An empty value means
+unset. ``HTTP_PROXY`` is ignored under CGI, where any client can set it by sending a ``Proxy`` header
+(CVE-2016-5385 and its siblings), and so is all that is not ``http_proxy``.
+
+A proxy's value may be a secret, and error trackers show the variables of our frames: so such values hide
+themselves (:func:`secret`), and of the environment nothing else is carried about.
 An explicit ``proxy=`` wins over everything, the bypass rules included.
 """
 
@@ -26,13 +30,14 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from trio_wsproxy._exceptions import misconfigured
 from trio_wsproxy._failures import PARAMETERS, Topic, words
-from trio_wsproxy._redaction import HIDDEN
+from trio_wsproxy._redaction import HIDDEN, secret
 from trio_wsproxy._urls import (
     Proxy,
     ProxyScheme,
     Target,
     TargetScheme,
     parse_proxy,
+    parse_shared_proxy,
     parse_target,
     parse_tcp_target,
 )
@@ -52,6 +57,8 @@ _SYSTEM = "operating system settings"
 _LOOPBACK = "loopback rule"
 
 _ORDER = ("wss_proxy", "ws_proxy", "socks_proxy", "https_proxy", "http_proxy", "all_proxy")
+_NAMES = frozenset([*_ORDER, "no_proxy"])
+_CGI = "REQUEST_METHOD"
 _LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
     "wss": ("wss_proxy", "socks_proxy", "https_proxy", "all_proxy"),
     "ws": ("ws_proxy", "socks_proxy", "https_proxy", "http_proxy", "all_proxy"),
@@ -112,6 +119,7 @@ def resolve_proxy(
       TypeError: ``proxy`` is something else.
 
     """
+    proxy, environ = _hidden(proxy), None if environ is None else _of_proxies(environ)
     is_tcp = str(url).lstrip(" ")[:6].lower() in ("tcp://", "tls://")
     target = parse_tcp_target(url) if is_tcp else parse_target(url)
     return resolve_target(target, proxy=proxy, environ=environ)
@@ -135,9 +143,19 @@ def resolve_target(
       TypeError: ``proxy`` is not what it may be.
 
     """
+    proxy, environ = _hidden(proxy), None if environ is None else _of_proxies(environ)
     if proxy is True:
         return _system_route(target, environ)
     return _explicit_route(target, proxy)
+
+
+def _hidden(proxy: ProxyArgument) -> ProxyArgument:
+    """Give the same argument, in which URLs hide themselves."""
+    if isinstance(proxy, str):
+        return secret(proxy)
+    if isinstance(proxy, Sequence) and not isinstance(proxy, (bytes, bytearray, memoryview)):
+        return tuple(secret(hop) if isinstance(hop, str) else hop for hop in proxy)
+    return proxy
 
 
 # --- explicit ----------------------------------------------------------------------------
@@ -196,7 +214,7 @@ def _check_word(proxy: str | Proxy) -> None:
 
 def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
     # A copy has the names as they are; on Windows, os.environ finds them by any spelling.
-    variables = _system.environment() if environ is None else dict(environ)
+    variables = _of_proxies(_system.environment() if environ is None else environ)
     system = _system_settings(target, variables) if environ is None else None
     trail = Trail()
     source = _bypassed_by(target, variables, system, trail)
@@ -214,15 +232,28 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
     return Route(hops, target, source, tuple(trail), notes=notes, _said=said)
 
 
+def _of_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Take what is about proxies out of an environment, in the order in which spellings count."""
+    found = [name for name in environ if name.lower() in _NAMES or name == _CGI]
+    found.sort(key=lambda name: (not name.islower(), not name.isupper(), name))
+    return {name: secret(environ[name].strip()) for name in found}
+
+
 def _ignored_under_cgi(spelling: str, variables: Mapping[str, str]) -> bool:
-    return spelling == "HTTP_PROXY" and "REQUEST_METHOD" in variables
+    return spelling.lower() == "http_proxy" and not spelling.islower() and _CGI in variables
+
+
+def _set(name: str, variables: Mapping[str, str]) -> Iterator[_Variable]:
+    """The spellings of a variable that are set."""
+    for spelling, value in variables.items():
+        if value and spelling.lower() == name:
+            yield _Variable(spelling, value)
 
 
 def _variable(name: str, variables: Mapping[str, str]) -> _Variable | None:
-    for spelling in (name, name.upper()):
-        value = variables.get(spelling, "").strip()
-        if value and not _ignored_under_cgi(spelling, variables):
-            return _Variable(spelling, value)
+    for variable in _set(name, variables):
+        if not _ignored_under_cgi(variable.spelling, variables):
+            return variable
     return None
 
 
@@ -238,7 +269,7 @@ def _system_proxy(target: Target, system: _system.SystemSettings) -> tuple[str, 
     for protocol in _SYSTEM_LOOKED_AT[target.scheme]:
         url = system.proxies.get(protocol, "").strip()
         if url:
-            return protocol, url
+            return protocol, secret(url)
     return None
 
 
@@ -304,21 +335,22 @@ def _proxy_from_environment(
         elif variable is None:
             trail.append(_unset(name, variables))
         else:
-            proxy = parse_proxy(
-                variable.value,
-                source=variable.place,
-                default_scheme=_DEFAULT_SCHEMES.get(name, "http"),
+            scheme = _DEFAULT_SCHEMES.get(name, "http")
+            proxy, passed_over = parse_shared_proxy(
+                variable.value, source=variable.place, default_scheme=scheme
             )
             trail.append(Look(variable.place, proxy.url, "used"))
+            if passed_over:
+                trail.note(variable.place, passed_over)
+                _warn_once(trail.notes[-1])
             return proxy, variable.place
     return None, "direct"
 
 
 def _unset(name: str, variables: Mapping[str, str]) -> Look:
-    spelling = name.upper()
-    if variables.get(spelling, "").strip() and _ignored_under_cgi(spelling, variables):
+    for variable in _set(name, variables):
         return Look(
-            place_of(spelling),
+            variable.place,
             None,
             "not looked at: REQUEST_METHOD is set, so this is a CGI program, and there the "
             "client can set it; use http_proxy",
@@ -344,8 +376,8 @@ def _proxy_from_system(
     protocol, url = found
     if protocol == "socks":
         # The platforms write socks://, socks4:// or http:// before it, and mean "SOCKS".
-        url = "socks5h://" + url.rpartition("://")[2]
+        url = secret("socks5h://" + url.rpartition("://")[2])
     place = f"{system.place}, {protocol}"
-    proxy = parse_proxy(url, source=place)
+    proxy, _ = parse_shared_proxy(url, source=place)
     trail.append(Look(place, proxy.url, "used"))
     return proxy, _SYSTEM

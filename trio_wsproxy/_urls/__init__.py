@@ -10,7 +10,7 @@ A WebSocket URL becomes a :class:`Target`, a proxy URL a :class:`Proxy`. Three r
 """
 
 from ._hosts import Malformed, bare_host, ip_literal, normalise_host, split_host_port
-from ._proxies import Proxy, ProxyScheme, parse_proxy
+from ._proxies import Proxy, ProxyScheme, parse_proxy, parse_shared_proxy
 from ._targets import Target, TargetScheme, make_target, parse_target, parse_tcp_target
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "make_target",
     "normalise_host",
     "parse_proxy",
+    "parse_shared_proxy",
     "parse_target",
     "parse_tcp_target",
     "split_host_port",

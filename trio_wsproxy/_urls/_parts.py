@@ -12,6 +12,7 @@ from ._hosts import Malformed, percent_decode
 MAX_URL = 2**16  # characters; no server takes as many, nor has a header for credentials as many
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 BEHIND_AUTHORITY = re.compile(r"[/?#]")
+_MAX_RFC1929 = 255  # the length of a user name and of a password is one byte
 _DELIMITERS = frozenset("/?#@:\\")
 
 ENCODE_HINT = (
@@ -71,7 +72,10 @@ def parse_userinfo(text: str) -> tuple[str | None, str | None]:
     user_text, colon, password_text = text.partition(":")
     username, password = percent_decode(user_text), percent_decode(password_text)
     if username is None or password is None:
-        raise Malformed(f"the credentials are not UTF-8 when percent-decoded; {ENCODE_HINT}")
+        raise Malformed(
+            "the credentials are not UTF-8 when percent-decoded; UTF-8 is meant, so é is %C3%A9 and "
+            f"not %E9; {ENCODE_HINT}"
+        )
     if not username and not password:
         return None, None
     return username, password if colon else None
@@ -85,3 +89,33 @@ def check_basic(username: str | None, password: str | None) -> None:
         raise Malformed(
             "HTTP Basic authentication cannot carry control characters in the credentials"
         )
+
+
+def _check_socks4(username: str | None, password: str | None) -> None:
+    if password:
+        raise Malformed(
+            "SOCKS4 has no passwords, only a user name; remove the password or use socks5h"
+        )
+    if username is not None and "\0" in username:
+        raise Malformed("SOCKS4 cannot carry a user name with a NUL character in it")
+
+
+def _check_socks5(username: str | None, password: str | None) -> None:
+    """Refuse what RFC 1929 section 2 cannot carry."""
+    if password and not username:
+        raise Malformed(
+            "SOCKS5 cannot carry a password without a user name; write user:password@host"
+        )
+    for what, value in (("user name", username), ("password", password)):
+        if value is not None and len(value.encode("utf-8")) > _MAX_RFC1929:
+            raise Malformed(f"SOCKS5 cannot carry a {what} of more than 255 bytes (RFC 1929)")
+
+
+def check_credentials(scheme: str, username: str | None, password: str | None) -> None:
+    """Refuse what the proxies of a scheme cannot be told."""
+    if scheme in ("http", "https"):
+        check_basic(username, password)
+    elif scheme.startswith("socks4"):
+        _check_socks4(username, password)
+    else:
+        _check_socks5(username, password)

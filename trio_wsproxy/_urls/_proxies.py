@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_
 from trio_wsproxy._exceptions import Headers, misconfigured
 from trio_wsproxy._failures import Topic, Value, words
 from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
-from trio_wsproxy._redaction import HIDDEN
+from trio_wsproxy._redaction import HIDDEN, secret
 
 from ._hosts import (
     Malformed,
@@ -37,13 +37,13 @@ from ._parts import (
     ENCODE_HINT,
     SCHEME,
     check_backslash,
-    check_basic,
     check_controls,
+    check_credentials,
     check_length,
     cut,
     parse_userinfo,
 )
-from ._slips import nearest_scheme, shown_proxy, shown_scheme
+from ._slips import likely_slip, nearest_scheme, shown_proxy, shown_scheme
 
 ProxyScheme = Literal["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
 
@@ -58,7 +58,6 @@ _PROXY_PORTS: dict[ProxyScheme, int] = {
 _PROXY_SCHEME_ALIASES = {"socks": "socks5h"}  # what curl's and desktops' users mean by it
 
 _BEHIND_PATH = re.compile(r"[?#]")
-_MAX_RFC1929 = 255  # the length of a user name and of a password is one byte
 
 _PAC_HINT = (
     "this looks like a proxy auto-configuration (PAC) file, which is a program and is not run "
@@ -123,12 +122,14 @@ class Proxy:
         headers: ProxyHeadersArgument | None = None,
         auth: ProxyAuthArgument = None,
     ) -> None:
+        url = secret(url) if isinstance(url, str) else url  # error trackers show our variables
         self._fill(_read(url, ssl_context, headers, auth, source="Proxy()", default_scheme="http"))
 
     def _fill(self, fields: Mapping[str, object]) -> None:
         # The way around "frozen" that dataclasses themselves use.
         for name, value in fields.items():
-            object.__setattr__(self, name, value)
+            if name in self.__dataclass_fields__:
+                object.__setattr__(self, name, value)
 
     @property
     def authority(self) -> str:
@@ -166,7 +167,8 @@ class Proxy:
         return self.url
 
     def __repr__(self) -> str:
-        return f"Proxy({self.url!r})"
+        made = "scheme" in vars(self)  # it is shown, too, when its URL was refused
+        return f"Proxy({self.url if made else HIDDEN!r})"
 
 
 def parse_proxy(
@@ -189,10 +191,29 @@ def parse_proxy(
     """
     if isinstance(value, Proxy):
         return value
-    proxy = Proxy.__new__(Proxy)
+    value = secret(value) if isinstance(value, str) else value
     fields = _read(value, None, None, None, source=source, default_scheme=default_scheme)
+    proxy = Proxy.__new__(Proxy)
     proxy._fill(fields)  # noqa: SLF001 - its own file
     return proxy
+
+
+def parse_shared_proxy(
+    value: str, *, source: Value, default_scheme: ProxyScheme = "http"
+) -> tuple[Proxy, str]:
+    """Read a proxy setting that other programs go by, too; see :func:`parse_proxy`.
+
+    Returns:
+      The proxy, and what was too much in the setting and is passed over; empty if nothing was.
+
+    """
+    value = secret(value)
+    fields = _read(
+        value, None, None, None, source=source, default_scheme=default_scheme, shared=True
+    )
+    proxy = Proxy.__new__(Proxy)
+    proxy._fill(fields)  # noqa: SLF001 - its own file
+    return proxy, str(fields["passed_over"])
 
 
 def _read(
@@ -203,6 +224,7 @@ def _read(
     *,
     source: Value,
     default_scheme: ProxyScheme,
+    shared: bool = False,
 ) -> Mapping[str, object]:
     """Read and check all that makes a proxy, or raise what is wrong with its source and URL."""
     if not isinstance(url, str):
@@ -211,9 +233,9 @@ def _read(
             words("{source}: a proxy URL must be a string, not {kind}", source=source, kind=kind)
         )
     try:
-        return _read_fields(url, ssl_context, headers, auth, default_scheme)
+        return _read_fields(url, ssl_context, headers, auth, default_scheme, shared=shared)
     except Malformed as exc:
-        problem = exc.problem
+        problem = likely_slip(url) or exc.problem
     what = words(
         "{source}: {problem} (in {url!r})", source=source, problem=problem, url=shown_proxy(url)
     )
@@ -226,9 +248,15 @@ def _read_fields(
     headers: ProxyHeadersArgument | None,
     auth: ProxyAuthArgument,
     default_scheme: ProxyScheme,
+    *,
+    shared: bool,
 ) -> Mapping[str, object]:
     scheme, username, password, host, port = _parse_proxy_url(url, default_scheme)
-    _CREDENTIAL_CHECKS[scheme](username, password)
+    passed_over = ""
+    if shared and password and scheme.startswith("socks4"):
+        username, password = username or None, None
+        passed_over = "SOCKS4 has no passwords, so the one in it is not sent; socks5h:// has"
+    check_credentials(scheme, username, password)
     _check_ssl_context(scheme, ssl_context)
     pairs, omitted = _parse_headers(scheme, headers)
     return {
@@ -241,6 +269,7 @@ def _read_fields(
         "headers": pairs,
         "omitted_headers": omitted,
         "auth": _check_auth(scheme, username, auth),
+        "passed_over": passed_over,
     }
 
 
@@ -257,7 +286,7 @@ def _parse_proxy_url(
             )
         )
     check_controls(text)
-    if text[0] in "\"'":
+    if text[0] in "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb":
         raise Malformed("the quotation marks are part of the value; remove them")
     match = SCHEME.match(text)
     scheme = _parse_proxy_scheme(match[1]) if match else default_scheme
@@ -272,7 +301,7 @@ def _parse_proxy_url(
     username, password = parse_userinfo(userinfo)
     authority, tail = cut(rest, BEHIND_AUTHORITY)
     check_backslash(userinfo + authority)
-    _check_tail(tail)
+    _check_tail(scheme, tail)
     host, port = split_host_port(authority)
     host = normalise_host(decode_host(host))
     return scheme, username, password, host, port or _PROXY_PORTS[scheme]
@@ -295,15 +324,19 @@ def _parse_proxy_scheme(text: str) -> ProxyScheme:
     return scheme
 
 
-def _check_tail(tail: str) -> None:
+def _check_tail(scheme: str, tail: str) -> None:
     if tail in ("", "/"):
         return
     path = cut(tail, _BEHIND_PATH)[0].lower()
     if path.endswith((".pac", "/wpad.dat", "/wpad.da")):
         raise Malformed(_PAC_HINT)
-    raise Malformed(
-        "a proxy URL ends with host and port; remove the path, query or fragment behind them"
-    )
+    problem = "a proxy URL ends with host and port; remove the path, query or fragment behind them"
+    if len(path) > 1 and scheme in ("http", "https"):
+        problem += (
+            "; or, if this is the address of a proxy auto-configuration (PAC) file, name the proxy "
+            "that it chooses"
+        )
+    raise Malformed(problem)
 
 
 def _check_ssl_context(scheme: str, ssl_context: ssl.SSLContext | None) -> None:
@@ -345,33 +378,3 @@ def _check_auth(scheme: str, username: str | None, auth: ProxyAuthArgument) -> C
             "there are credentials in the URL and in auth=; remove those that are not meant"
         )
     return checked
-
-
-def _check_socks4(username: str | None, password: str | None) -> None:
-    if password:
-        raise Malformed(
-            "SOCKS4 has no passwords, only a user name; remove the password or use socks5h"
-        )
-    if username is not None and "\0" in username:
-        raise Malformed("SOCKS4 cannot carry a user name with a NUL character in it")
-
-
-def _check_socks5(username: str | None, password: str | None) -> None:
-    """Refuse what RFC 1929 section 2 cannot carry."""
-    if password and not username:
-        raise Malformed(
-            "SOCKS5 cannot carry a password without a user name; write user:password@host"
-        )
-    for what, value in (("user name", username), ("password", password)):
-        if value is not None and len(value.encode("utf-8")) > _MAX_RFC1929:
-            raise Malformed(f"SOCKS5 cannot carry a {what} of more than 255 bytes (RFC 1929)")
-
-
-_CREDENTIAL_CHECKS: dict[str, Callable[[str | None, str | None], None]] = {
-    "http": check_basic,
-    "https": check_basic,
-    "socks4": _check_socks4,
-    "socks4a": _check_socks4,
-    "socks5": _check_socks5,
-    "socks5h": _check_socks5,
-}

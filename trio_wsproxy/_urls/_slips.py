@@ -9,6 +9,9 @@ finds it.
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import HIDDEN
 
@@ -25,6 +28,69 @@ _NEARLY = 0.7  # of difflib's measure: "htp", "sock5", "hhttp" are near enough
 _LONGEST_SCHEME = 10
 # A user name and a password that is no port, so that this is no host:port before user:password.
 _CREDENTIALS = lazy_pattern(r"[^:/?#@\\]+:(?![0-9]{1,5}\Z)[^:/?#@\\]+")
+
+_KNOWN = r"(?i:https?|socks(?:4a?|5h?)?)"
+
+
+class _Slip(NamedTuple):
+    """A way to write a proxy wrongly: what it looks like, what is wrong, what is right."""
+
+    looks: re.Pattern[str]
+    problem: str
+    right: str
+
+
+def _slip(looks: str, problem: str, right: str) -> _Slip:
+    return _Slip(lazy_pattern(looks, re.DOTALL), problem, right)
+
+
+# The first one that the whole value looks like.
+_SLIPS = (
+    _slip(r"\w{0,10}(?i:proxy)=(.+)", "the name of the variable is a part of the value", r"\1"),
+    _slip(
+        rf"{_KNOWN}=(?:https?://)?([^;=/]+)(?:;.*)?",
+        "this is how Windows names one proxy for each protocol",
+        r"http://\1",
+    ),
+    _slip(r"(?:PROXY|HTTP)\s+([^\s;]+)(?:\s*;.*)?", "this is what a PAC file says", r"http://\1"),
+    _slip(r"HTTPS\s+([^\s;]+)(?:\s*;.*)?", "this is what a PAC file says", r"https://\1"),
+    _slip(r"SOCKS5?\s+([^\s;]+)(?:\s*;.*)?", "this is what a PAC file says", r"socks5h://\1"),
+    _slip(r"SOCKS4\s+([^\s;]+)(?:\s*;.*)?", "this is what a PAC file says", r"socks4a://\1"),
+    _slip(
+        rf"(?:{_KNOWN}://){{1,2}}({_KNOWN}://.+)", "the scheme stands there more than once", r"\1"
+    ),
+    _slip(
+        rf"({_KNOWN})(?::[/\\]?|[;.]?//|:///+|[:;]\\\\|:://|;://)([^/\\:].*)",
+        "the scheme and the host go on both sides of '://'",
+        r"\1://\2",
+    ),
+    _slip(r":?//([^/].*)", "the scheme is missing", r"http://\1"),
+    _slip(r"\$.+|%\w+%", "this is a variable that was not put in", ""),
+    _slip(r"([^@;,]+)[;,]", "a separator stands behind it", r"\1"),
+    _slip(r"([^@;,\s]+:[0-9]+/?)[;,\s][^@]*", "one proxy goes here, and nothing behind it", r"\1"),
+)
+
+
+def likely_slip(text: str) -> str:
+    """Say what is wrong with a malformed proxy setting, and what was probably meant.
+
+    Args:
+      text: The value as it stood there.
+
+    Returns:
+      A problem with nothing in it that is not harmless; empty where nothing is likely.
+
+    """
+    text = text.strip()
+    for slip in _SLIPS:
+        found = slip.looks.fullmatch(text)
+        if found is not None:
+            shown = shown_proxy(found.expand(slip.right)) if slip.right else HIDDEN
+            host = shown.partition("://")[2] or shown
+            # A word alone may be anything.
+            meant = ("." in host or ":" in host) and not shown.endswith((HIDDEN, "…"))
+            return f"{slip.problem}; {shown} was probably meant" if meant else slip.problem
+    return ""
 
 
 def shown_proxy(text: str) -> str:

@@ -154,7 +154,8 @@ def _remarks(client: Client, target: Target, environ: Mapping[str, str]) -> dict
     remarks = {LOOPBACK: "has no rule for loopback hosts"}
     for name in (*_PROXY_VARIABLES, "no_proxy"):
         found = client.find(name, environ)
-        for spelling in (name, name.upper()):
+        others = (x for x in environ if x.lower() == name and x not in (name, name.upper()))
+        for spelling in (name, name.upper(), *others):
             if name not in (*client.names[target.scheme], "no_proxy"):
                 at_all = any(name in names for names in client.names.values())
                 where = f" for {target.scheme}://" if at_all else ""
@@ -163,6 +164,8 @@ def _remarks(client: Client, target: Target, environ: Mapping[str, str]) -> dict
                 remarks[spelling] = clause
             elif found is not None and found.spelling != spelling:
                 remarks[spelling] = f"prefers {found.spelling} to {spelling}"
+            elif found is None and spelling not in (name, name.upper()):
+                remarks[spelling] = f"looks at {name} in lower and in upper case only"
     return remarks
 
 
