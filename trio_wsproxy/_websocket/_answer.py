@@ -7,7 +7,8 @@ written anew:
 * Lines of one name are one value with commas between (RFC 9110 section 5.3), then RFC 6455 decides:
   ``Connection`` and ``Sec-WebSocket-Extensions`` are lists, of the others there is one value.
 * ``Content-Length`` and ``Transfer-Encoding`` mean nothing in a 101 (RFC 9112 section 6.3).
-* A line without a ``:``, or with a NUL in it, is not HTTP, for curl neither.
+* A line without a ``:``, or with a NUL in it, is not HTTP, for curl neither. And where a line that is left
+  out would be one of the handshake's own, nobody may guess what it was to agree on.
 
 What is wrong is told in words that are fit for a message; nothing here raises.
 """
@@ -23,6 +24,7 @@ _BEGINNING = lazy_pattern(rb"[\w-]{0,64}")  # of a line; what follows may be a s
 MAX_UPGRADE = 40  # characters of what a server upgrades to; it stands in a message
 _LIST = {b"connection", b"sec-websocket-extensions"}
 _SINGLE = {b"upgrade", b"sec-websocket-accept", b"sec-websocket-protocol"}
+_OWN = _LIST | _SINGLE
 
 
 def tidied(head: bytes) -> bytes | str:
@@ -41,7 +43,7 @@ def tidied(head: bytes) -> bytes | str:
     own: dict[bytes, list[bytes]] = {}
     lines = []
     for name, value in read_fields(head).headers:
-        if name in _LIST or name in _SINGLE:
+        if name in _OWN:
             own.setdefault(name, []).append(value)
         elif name not in FRAMING and not value.translate(None, _VALUE):
             lines.append(name + b": " + value)
@@ -58,15 +60,25 @@ def tidied(head: bytes) -> bytes | str:
 
 
 def _no_http(head: bytes) -> str:
-    """Find a line that is no header line at all."""
+    """Find a line that is no header line at all, or an illegal one of the handshake's own."""
+    own = False  # whether the line belongs to one of those
     for line in head.split(b"\n")[1:]:
         text = line.rstrip(b"\r")
         goes_on = text[:1] in (b" ", b"\t")  # the line before (RFC 9112 section 5.2)
-        if text and (b"\0" in text or (b":" not in text and not goes_on)):
-            beginning = _BEGINNING.match(text)
-            name = beginning[0].decode() if beginning else ""
-            return f"Bad HTTP message: the header line '{name}…'"
+        name, colon, value = text.partition(b":")
+        if not goes_on:
+            own = name.strip().lower() in _OWN
+        if text and (b"\0" in text or not (colon or goes_on)):
+            return _bad(text)
+        if own and (text if goes_on else value).translate(None, _VALUE):
+            return _bad(text)
     return ""
+
+
+def _bad(line: bytes) -> str:
+    beginning = _BEGINNING.match(line)
+    name = beginning[0].decode() if beginning else ""
+    return f"Bad HTTP message: the header line '{name}…'"
 
 
 def _joined(values: list[bytes]) -> bytes:
