@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from trio_wsproxy._exceptions import Headers, misconfigured
 from trio_wsproxy._lazy import lazy_pattern
+from trio_wsproxy._redaction import secret
 
 from ._challenges import ProxyChallenge
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
@@ -20,7 +21,7 @@ _TOKEN = lazy_pattern(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 
 def basic(username: str, password: str) -> str:
     """Make the value of a Basic ``Proxy-Authorization`` header (RFC 7617, in UTF-8)."""
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+    return secret("Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii"))
 
 
 def check_credentials(scheme: str, username: str, password: str) -> None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
 from trio_wsproxy._failures import Place, Words, words
 from trio_wsproxy._http import header_pairs
-from trio_wsproxy._redaction import shown_page
+from trio_wsproxy._redaction import secret, shown_page
 
 from ._basic import BasicAuth, TokenConversation
 from ._challenges import ProxyChallenge, as_sent
@@ -64,6 +64,7 @@ class Authentication:
       value: The value of ``Proxy-Authorization`` for the next request, or ``None``.
       rounds: How many requests were sent.
       schemes: The names of the schemes there are credentials for, and that may be used here.
+      secrets: Their passwords and tokens, so far as they are kept where ours are.
       said: The names of those that have spoken.
       hides_others: Whether others were given that these go before.
       withheld: Whether Basic was asked for, and not sent in the clear.
@@ -87,6 +88,8 @@ class Authentication:
         self.value: bytes | None = None
         self.rounds = 0
         self.schemes = tuple(auth.name for auth in usable)
+        kept = (getattr(auth, name, None) for auth in usable for name in ("password", "token"))
+        self.secrets = tuple(secret(value) for value in kept if isinstance(value, str))
         self.said: list[str] = []
         self.withheld = False
         self.hides_others = False

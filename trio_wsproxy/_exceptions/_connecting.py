@@ -142,6 +142,11 @@ class ServerUnreachable(HandshakeError, OSError):
         return _rebuilt, (type(self), self.args, {"stage": self.stage}), vars(self)
 
 
+def _for_users(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+    """Give what a peer said as bytes that ``repr()`` shows: whoever prints them, wants to see them."""
+    return tuple((bytes(name), bytes(value)) for name, value in headers or ()), bytes(body or b"")
+
+
 class ServerRejected(ConnectionRejected):
     """The server answered the WebSocket request with another status than 101.
 
@@ -156,13 +161,21 @@ class ServerRejected(ConnectionRejected):
     """
 
     def __init__(
-        self, status_code: int, headers: Headers, body: bytes, *, url: str, sent: Iterable[str] = ()
+        self,
+        status_code: int,
+        headers: Headers,
+        body: bytes,
+        *,
+        url: str,
+        sent: Iterable[str] = (),
+        told: tuple[Headers, bytes] | None = None,
     ) -> None:
-        super().__init__(status_code, headers, body)
+        super().__init__(status_code, *_for_users(headers, body))
         self.args = (status_code,)  # headers and body hold secrets, and repr() shows args
         self._url = url
         # Now, for what was sent is not kept: an error may be stored, or sent to another process.
-        self._said = said_in(headers or (), body or b"", sent)
+        self._told = _for_users(*(told or (headers, body)))
+        self._said = said_in(*self._told, sent)
         self._followed: int | None = None
 
     def was_last(self, followed: int) -> None:
@@ -209,8 +222,8 @@ class ServerRejected(ConnectionRejected):
 
     def _advice(self) -> Words | None:
         status = self.status_code
-        hint = refused_by_server(self._url, status, self.headers or (), self.body or b"")
-        redirect = redirected(status, self.headers or (), self._followed)
+        hint = refused_by_server(self._url, status, *self._told)
+        redirect = redirected(status, self._told[0], self._followed)
         if hint is not None:
             return words("{hint}; or {more}", hint=hint, more=redirect) if redirect else hint
         if 300 <= status < 400:
@@ -303,8 +316,7 @@ class ProxyRejected(ProxyError):
     ) -> None:
         super().__init__(message, proxy=proxy, hop=hop, stage=stage)
         self.status_code = status_code
-        self.headers = headers
-        self.body = body
+        self.headers, self.body = _for_users(headers, body)
         self.reply_code = reply_code
 
 

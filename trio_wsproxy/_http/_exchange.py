@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
 import h11
 import trio
 
-from trio_wsproxy._redaction import LoggedHead
+from trio_wsproxy._redaction import LoggedHead, SecretBytes, SentSecrets
 
 from ._head import Head, NotHTTP, read_fields, status_code
 from ._headers import HeaderPairs
@@ -87,7 +87,7 @@ class Answer(NamedTuple):
 
     Attributes:
       status: Its status code.
-      reason: The phrase behind it.
+      reason: The phrase behind it; of a refusal, without what was sent.
       headers: Names in lower case.
       promises_to_stay: Whether the peer says that it keeps the connection.
 
@@ -118,17 +118,22 @@ class Exchange:
     Args:
       stream: An open connection; a failed or cancelled call leaves it unusable.
       peer: Who is at its other end, for the log.
+      sent: What was sent on the same way before, and is secret; this request's is added.
 
     Attributes:
       rest: The bytes behind the answer's head.
+      sent: What of the request is secret, and not told where the answer repeats it.
 
     """
 
-    def __init__(self, stream: trio.abc.Stream, peer: object) -> None:
+    def __init__(
+        self, stream: trio.abc.Stream, peer: object, sent: SentSecrets | None = None
+    ) -> None:
         self._stream = stream
         self._peer = peer
         self._framed_by = b""
         self.rest = b""
+        self.sent = SentSecrets() if sent is None else sent
 
     async def ask(self, request: bytes, *, secret: Iterable[bytes] = ()) -> FinalHead | Problem:
         """Send a request, and read up to the end of the final answer's head.
@@ -140,6 +145,7 @@ class Exchange:
           secret: Names of headers whose values stay out of the log, but for those that always do.
 
         """
+        self.sent.add_request(request, also=secret)
         logger.debug("asks %s: %s", self._peer, LoggedHead(request, also=secret))
         try:
             await self._stream.send_all(request)
@@ -149,13 +155,14 @@ class Exchange:
             head = await self._receive_head()
             if isinstance(head, Problem):
                 return head
-            logger.debug("%s answers: %s", self._peer, LoggedHead(head))
+            logger.debug("%s answers: %s", self._peer, LoggedHead(head, sent=self.sent))
             try:
                 status = status_code(head)
             except NotHTTP as exc:
-                return Problem(ProblemKind.BROKEN_HEAD, str(exc), received=head)
+                text = str(_told_of(head, status_code, self.sent) or exc)
+                return Problem(ProblemKind.BROKEN_HEAD, text, received=SecretBytes(head))
             if status == 101 or status >= 200:
-                return FinalHead(status, head)
+                return FinalHead(status, SecretBytes(head))
 
     async def _receive_head(self) -> bytes | Problem:
         reader = Head()
@@ -164,14 +171,16 @@ class Exchange:
             while (cut := reader.feed(data)) is None:
                 data = bytes(await self._stream.receive_some(RECEIVE_SIZE))
                 if not data:
-                    return Problem(ProblemKind.CUT_OFF, received=reader.partial)
+                    return Problem(ProblemKind.CUT_OFF, received=SecretBytes(reader.partial))
         except NotHTTP as exc:
-            return Problem(ProblemKind.NOT_HTTP, str(exc), exc.speaks, reader.partial)
+            data = SecretBytes(reader.partial)
+            text = str(_told_of(data, Head().feed, self.sent) or exc)
+            return Problem(ProblemKind.NOT_HTTP, text, exc.speaks, data)
         except trio.BrokenResourceError as exc:
             kind = ProblemKind.BROKE_WHILE_ANSWERING
-            return Problem(kind, received=reader.partial, cause=exc)
-        head, self.rest = cut
-        return head
+            return Problem(kind, received=SecretBytes(reader.partial), cause=exc)
+        self.rest = SecretBytes(cut[1])
+        return SecretBytes(cut[0])
 
     def read(self, final: FinalHead) -> Answer | Problem:
         """Read the head of an answer that opens a tunnel, or of a refusal.
@@ -189,11 +198,13 @@ class Exchange:
             problem = "it switches to another protocol, for which nobody asked"
             return Problem(ProblemKind.BROKEN_HEAD, problem, received=final.head)
         fields = read_fields(final.head)
+        headers = tuple((name, SecretBytes(value)) for name, value in fields.headers)
         # What h11 is to read the body by.
         self._framed_by = b"HTTP/1.1 %d \r\n%b\r\n" % (status, fields.framing)
         framed = bool(fields.framing) or status in (204, 304)
         stays = framed and _promises_to_stay(fields.version, fields.headers)
-        return Answer(status, fields.reason, fields.headers, stays)
+        reason = fields.reason if 200 <= status < 300 else self.sent.hide(fields.reason)
+        return Answer(status, reason, headers, stays)
 
     async def body(self, limit: int = MAX_BODY) -> Body:
         """Read what explains a refusal; whatever goes wrong, the refusal itself matters more.
@@ -224,7 +235,16 @@ class Exchange:
                     trailing, _ = http.trailing_data
                     ended = isinstance(event, h11.EndOfMessage) and not trailing
                     break
-        return Body(bytes(body[:MAX_BODY]), ended)
+        return Body(SecretBytes(body[:MAX_BODY]), ended)
+
+
+def _told_of(data: bytes, read: Callable[[bytes], object], sent: SentSecrets) -> NotHTTP | None:
+    """Read once more what is no HTTP, for its description, without what was sent; ``None`` if it is now."""
+    try:
+        read(sent.hide(data))
+    except NotHTTP as exc:
+        return exc
+    return None
 
 
 def _promises_to_stay(version: int, headers: HeaderPairs) -> bool:

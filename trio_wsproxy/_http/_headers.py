@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import h11
 
 from trio_wsproxy._failures import Value, words
+from trio_wsproxy._redaction import secret
 
 HeaderPairs = tuple[tuple[bytes, bytes], ...]
 HeadersArgument = (
@@ -40,7 +41,7 @@ def header_pairs(
       reserved: Names, in lower case, that the caller sets itself.
 
     Returns:
-      Pairs of bytes, in the order given.
+      Pairs of bytes, in the order given; values hide themselves in ``repr()``.
 
     Raises:
       ValueError: A name or value is not allowed in an HTTP header. Neither the message nor
@@ -69,7 +70,7 @@ def header_pairs(
                     shown=shown,
                 )
             )
-        pairs.append((pair[0], pair[1]))
+        pairs.append((pair[0], secret(pair[1])))
     return tuple(pairs)
 
 

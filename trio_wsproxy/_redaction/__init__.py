@@ -19,13 +19,14 @@ text is foreign: each of these takes linear time, looks at :data:`MAX_LOOKED_AT`
 and shows a bounded part of them, but for :func:`escaped`, which shows all.
 
 Two things keep a secret out of what nobody here writes: :func:`secret` makes a text that hides
-itself in ``repr()``, for what tells of our variables; :class:`Known` remembers what was sent to one
+itself in ``repr()``, for what tells of our variables; :class:`SentSecrets` remembers what was sent to one
 peer, for what that one repeats.
 """
 
 from ._heads import LoggedHead, shown_head, shown_head_lines, shown_problem, shown_subprotocols
 from ._quotes import shown_quotation
 from ._secret import SecretBytes, SecretStr, secret
+from ._sent import SentSecrets
 from ._text import HIDDEN, escaped, escaped_json, has_controls, is_visible, shown_text
 from ._urls import (
     MAX_LOOKED_AT,
@@ -44,6 +45,7 @@ __all__ = [
     "LoggedHead",
     "SecretBytes",
     "SecretStr",
+    "SentSecrets",
     "escaped",
     "escaped_json",
     "has_controls",

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from trio_wsproxy._lazy import lazy_pattern
 
 from ._text import HIDDEN
 from ._urls import MAX_LOOKED_AT, hide_in_words, shown_page
+
+if TYPE_CHECKING:
+    from ._sent import SentSecrets
 
 MAX_VALUE = 1000  # characters of one header's value that are shown
 
@@ -104,17 +108,26 @@ _QUOTED = lazy_pattern(
 )
 
 
+def is_shown(name: str) -> bool:
+    """Tell whether the value of a header tells no secret; the name is in lower case."""
+    return name in _SHOWN
+
+
 class LoggedHead:
     """A head that is masked only if a log record is really written."""
 
-    __slots__ = ("_also", "_head")
+    __slots__ = ("_also", "_head", "_sent")
 
-    def __init__(self, head: bytes, *, also: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self, head: bytes, *, also: Iterable[bytes] = (), sent: SentSecrets | None = None
+    ) -> None:
         self._head = head
         self._also = also
+        self._sent = sent
 
     def __str__(self) -> str:
-        return shown_head(self._head, also=self._also)
+        head = self._head if self._sent is None else self._sent.hide(self._head)
+        return shown_head(head, also=self._also)
 
 
 def shown_head(head: bytes, *, also: Iterable[bytes] = ()) -> str:

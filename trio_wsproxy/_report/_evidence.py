@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from trio_wsproxy._records import Record
-from trio_wsproxy._redaction import shown_head_lines
+from trio_wsproxy._redaction import SentSecrets, shown_head_lines
 
 from ._certificates import Certificate, read_certificate
 
@@ -70,10 +70,36 @@ class Attempts(NamedTuple):
         return " / ".join(dict.fromkeys(attempt.outcome for attempt in self.each))
 
 
-class HTTPAnswer(NamedTuple):
-    """The head of an answer to ``CONNECT`` or to the upgrade."""
+class HTTPAnswer:
+    """The head of an answer to ``CONNECT`` or to the upgrade.
 
-    head: bytes
+    Args:
+      head: As it came.
+      sent: What of the request is not told where the head repeats it.
+
+    """
+
+    __slots__ = ("_head", "_sent")
+
+    def __init__(self, head: bytes, sent: SentSecrets | None = None) -> None:
+        self._head = head
+        self._sent = sent
+
+    @property
+    def head(self) -> bytes:
+        """The head, without what was sent."""
+        return self._head if self._sent is None else self._sent.hide(self._head)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is told."""
+        return isinstance(other, HTTPAnswer) and self.head == other.head
+
+    def __hash__(self) -> int:
+        return hash(self.head)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave at home what was sent."""
+        return HTTPAnswer, (self.head,)
 
     def details(self) -> Details:
         """Give its lines, masked."""

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import trio
 
 from trio_wsproxy._failures import StageName, Value
+from trio_wsproxy._redaction import SentSecrets
 
 from ._evidence import StageEvidence
 
@@ -76,16 +77,18 @@ class StageLog:
       running (list[Running]): The stages.
       waiting_for (Value): Completes "was waiting for …".
       began (float): When this log was made, by trio's clock.
+      sent (SentSecrets): The secrets that were sent; who repeats them may be at any place of the way.
 
     """
 
-    __slots__ = ("began", "running", "trace", "waiting_for")
+    __slots__ = ("began", "running", "sent", "trace", "waiting_for")
 
     def __init__(self, trace: Trace | None = None) -> None:
         self.running: list[Running] = []
         self.waiting_for: Value = "the configuration"
         self.began = trio.current_time()
         self.trace = trace
+        self.sent = SentSecrets()
 
     def stage(self, name: StageName, hop: int | None, peer: str, waiting_for: Value) -> Running:
         """Note that a stage goes on, as long as the block of the context manager lasts."""
@@ -144,6 +147,11 @@ class Running:
             self._log.trace(event, self.stage())
         except Exception:  # an error of the observer's must not cost the connection
             logger.exception("trace= raised at the %s of stage %s", event, self.name)
+
+    @property
+    def sent(self) -> SentSecrets:
+        """The secrets that were sent on this way."""
+        return self._log.sent
 
     def stage(self) -> Stage:
         """Make what may be shown of it."""

@@ -39,7 +39,7 @@ from trio_wsproxy._http import (
     ProblemKind,
     refused_by_proxy,
 )
-from trio_wsproxy._redaction import shown_page, shown_text
+from trio_wsproxy._redaction import SentSecrets, secret, shown_page, shown_text
 from trio_wsproxy._report import HTTPAnswer, Running
 from trio_wsproxy._urls import Proxy, bare_host
 from trio_wsproxy._version import VERSION
@@ -138,7 +138,8 @@ class _Conversation:
         if not self._speaks_for_itself:
             await self._authentication.begin()
         while True:
-            exchange = Exchange(self._stream, self._hop.name)
+            sent = None if self._stage is None else self._stage.sent
+            exchange = Exchange(self._stream, self._hop.name, sent)
             answer = await self._ask(exchange)
             if 200 <= answer.status < 300:
                 self._authentication.accepted(answer.headers)
@@ -146,15 +147,16 @@ class _Conversation:
             challenges = _challenges(answer)
             if not await self._may_answer(answer, challenges):
                 body = await exchange.body()
+                challenges = _told(challenges, exchange.sent)
                 raise self._refusal(  # not kept, for that would be a cycle
-                    answer, body.data, challenges
+                    answer, body.data, challenges, exchange.sent
                 ) from self._authentication.cause
             kept = answer.promises_to_stay and (await exchange.body(MAX_DRAINED)).ended
             if not kept and self._authentication.bound_to_connection:
                 what = words(
                     "closed the connection in the middle of an authentication that is bound to it "
                     "({schemes})",
-                    schemes=_schemes(challenges),
+                    schemes=_schemes(_told(challenges, exchange.sent)),
                 )
                 raise self._hop.broke_protocol("connect", what, kind=Kind.CUT_OFF)
             if not kept:
@@ -174,11 +176,14 @@ class _Conversation:
             headers.append((b"Proxy-Authorization", self._authentication.value))
         self._authentication.rounds += 1
         http = h11.Connection(h11.CLIENT)
-        request = http.send(h11.Request(method="CONNECT", target=self._authority, headers=headers))
+        connect = h11.Request(method="CONNECT", target=self._authority, headers=headers)
+        request = secret(http.send(connect) or b"")
+        del connect  # it shows its headers to whoever looks at local variables
         # What the user adds for a proxy is a token as often as not.
         own = [name for name, _ in headers if name.lower() not in (b"host", b"user-agent")]
+        exchange.sent.add(*self._authentication.secrets, self._hop.proxy.password)
         outcome: Answer | Problem
-        final = await exchange.ask(request or b"", secret=own)
+        final = await exchange.ask(request, secret=own)
         if isinstance(final, Problem):
             outcome = final
             evidence = final.received if final.kind is ProblemKind.BROKEN_HEAD else b""
@@ -186,7 +191,7 @@ class _Conversation:
             outcome = exchange.read(final)
             evidence = final.head
         if self._stage is not None and evidence:
-            self._stage.evidence = HTTPAnswer(evidence)
+            self._stage.evidence = HTTPAnswer(evidence, exchange.sent)
         if isinstance(outcome, Problem):
             error = self._failure(outcome)
             # It had promised to keep the connection, and has closed it without a word.
@@ -219,7 +224,7 @@ class _Conversation:
         return self._hop.broke_protocol("connect", what)
 
     def _refusal(
-        self, answer: Answer, body: bytes, challenges: list[ProxyChallenge]
+        self, answer: Answer, body: bytes, challenges: list[ProxyChallenge], sent: SentSecrets
     ) -> ProxyRejected:
         hop, status = self._hop, answer.status
         reason = shown_page(answer.reason.decode("latin-1").strip(), MAX_REASON)
@@ -238,7 +243,8 @@ class _Conversation:
                 remedy = _credentials_remedy(hop, self._authentication, challenges)
             refusal: Callable[..., ProxyRejected] = hop.unauthenticated
         else:
-            remedy = refused_by_proxy(status, self._authority, answer.headers, body)
+            said = sent.hide_headers(answer.headers), sent.hide(body)
+            remedy = refused_by_proxy(status, self._authority, *said)
             refusal = hop.rejected
         return refusal(
             "connect", what, remedy, status_code=status, headers=answer.headers, body=body
@@ -283,6 +289,17 @@ def _challenges(answer: Answer) -> list[ProxyChallenge]:
     return parse_challenges(
         value for name, value in answer.headers if name == b"proxy-authenticate"
     )
+
+
+def _told(challenges: list[ProxyChallenge], sent: SentSecrets) -> list[ProxyChallenge]:
+    """Give challenges that may be told: a proxy may repeat a password in the place of a scheme."""
+    return [
+        ProxyChallenge(
+            sent.hide_text(challenge.scheme),
+            {name: sent.hide_text(value) for name, value in challenge.parameters.items()},
+        )
+        for challenge in challenges
+    ]
 
 
 def _cut_off(hop: Hop, authority: str, *, middle: bool) -> ProxyProtocolError:

@@ -32,7 +32,7 @@ from trio_wsproxy._http import (
     header_pairs,
 )
 from trio_wsproxy._records import Record
-from trio_wsproxy._redaction import shown_problem
+from trio_wsproxy._redaction import secret, shown_problem
 from trio_wsproxy._report import HTTPAnswer, Running
 
 from ._answer import tidied
@@ -48,6 +48,8 @@ _OWNED = frozenset(
         b"sec-websocket-extensions",
     )
 )
+# Of what is sent, values that are no secret, and stand in explanations and in the log.
+_NO_SECRETS = (b"host", b"origin", b"user-agent", b"accept", b"accept-language")
 _INSTEAD = {
     b"sec-websocket-protocol": words("use {subprotocols}", subprotocols=Topic.BY_SUBPROTOCOLS),
     b"proxy-authorization": words(
@@ -189,25 +191,29 @@ async def shake_hands(
 
     """
     ws = WSConnection(ConnectionType.CLIENT)
-    hello = ws.send(
-        Request(
-            host=request.host,
-            target=request.resource,
-            extensions=list(extensions),
-            extra_headers=list(request.headers),
-            subprotocols=list(request.subprotocols),
+    hello = secret(
+        ws.send(
+            Request(
+                host=request.host,
+                target=request.resource,
+                extensions=list(extensions),
+                extra_headers=list(request.headers),
+                subprotocols=list(request.subprotocols),
+            )
         )
     )
-    exchange = Exchange(stream, request.url)
-    final = await exchange.ask(hello)
+    exchange = Exchange(stream, request.url, None if stage is None else stage.sent)
+    own = [name for name, _ in request.headers if name.lower() not in _NO_SECRETS]
+    final = await exchange.ask(hello, secret=own)
     if isinstance(final, Problem):
         raise _failure(request, final) from _cause(final)
     if stage is not None:
-        stage.evidence = HTTPAnswer(final.head)
+        stage.evidence = HTTPAnswer(final.head, exchange.sent)
     if final.status != 101:
         raise await _refusal(request, exchange, final)
     accepted = _accepted(ws, final.head)
     if isinstance(accepted, str):
+        accepted = exchange.sent.hide_text(accepted)
         raise _not_a_handshake(request, accepted)
     return OpeningAnswer(
         accepted.subprotocol,
@@ -224,13 +230,17 @@ async def _refusal(
     if isinstance(answer, Problem):
         return _not_a_handshake(request, answer.text)
     body = await exchange.body()
+    told = exchange.sent.hide_headers(answer.headers), exchange.sent.hide(body.data)
     return ServerRejected(
-        answer.status, answer.headers, body.data, url=request.url, sent=_sent(request)
+        answer.status,
+        answer.headers,
+        body.data,
+        url=request.url,
+        sent=_sent(request),
+        told=told,
     )
 
 
-# Of what is sent, values that are no secret, and stand in explanations.
-_NO_SECRETS = (b"host", b"origin", b"user-agent", b"accept", b"accept-language")
 _LONG = 16  # characters of a subprotocol that may be a token
 
 

@@ -1,0 +1,226 @@
+"""What was sent is not told where the peer repeats it, and no local variable of ours shows a secret.
+
+Peers repeat what they are sent: in the phrase behind a status, in a page's title, in headers, or as
+all of an answer that is no HTTP. Error trackers send the ``repr()`` of each local variable of each
+frame that an exception went through.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import logging
+import pickle
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import trio
+
+import trio_wsproxy
+from trio_wsproxy import (
+    BasicAuth,
+    BearerAuth,
+    DigestAuth,
+    HandshakeError,
+    Proxy,
+    open_websocket_url,
+)
+from trio_wsproxy._redaction import SentSecrets
+from trio_wsproxy.testing import open_tcp_server
+
+PASSWORD = "Tr0ub4dor&3"
+TOKEN = "eyJhbGciOiJub25lIn0.e30.c2ln"
+BASIC = base64.b64encode(f"ada:{PASSWORD}".encode()).decode()
+# Each as it was sent, and as a page or a URL would have it.
+SECRETS = [
+    PASSWORD,
+    quote(PASSWORD),
+    PASSWORD.replace("&", "&amp;"),
+    TOKEN,
+    BASIC,
+    f"Basic {BASIC}",
+    "sid-0123456789",
+    "ticket-in-query",
+    "value of mine",
+]
+HEADERS = {
+    "Authorization": f"Bearer {TOKEN}",
+    "Cookie": "sid=sid-0123456789; theme=dark",
+    "X-Mine": "value of mine",
+}
+PACKAGE = Path(trio_wsproxy.__file__).parent
+
+
+def told_of(error: BaseException | None) -> Iterator[str]:
+    """All that a traceback shows of an error, and its report."""
+    while error is not None:
+        yield from (str(error), repr(error), repr(error.args))
+        report = getattr(error, "dial_report", None)
+        if report is not None:
+            yield from (str(report), repr(report), json.dumps(report.as_dict()))
+            for other in (pickle.loads(pickle.dumps(report)), copy.deepcopy(report)):
+                yield json.dumps(other.as_dict())
+        error = error.__cause__ or error.__context__
+
+
+def check(texts: Iterator[str] | list[str]) -> None:
+    """None of the secrets is in a text, nor the most of one."""
+    for text in texts:
+        for secret in (PASSWORD, TOKEN, BASIC, *SECRETS):
+            assert secret not in text
+            assert secret[:8] not in text, text
+
+
+ECHOES: dict[str, Callable[[str], bytes]] = {
+    "phrase": lambda x: f"HTTP/1.1 403 no {x} here\r\nContent-Length: 0\r\n\r\n".encode(),
+    "phrase of a challenge": lambda x: (
+        f"HTTP/1.1 407 not {x}\r\nContent-Length: 0\r\n\r\n".encode()
+    ),
+    "title": lambda x: (
+        "HTTP/1.1 403 no\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+        f"<title>bad {x}!</title>"
+    ).encode(),
+    "title of a page": lambda x: (
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+        f"<title>hello {x}</title>"
+    ).encode(),
+    "body": lambda x: (
+        f"HTTP/1.1 400 no\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nbad {x}"
+    ).encode(),
+    "X-Squid-Error": lambda x: f"HTTP/1.1 403 no\r\nX-Squid-Error: {x} 0\r\n\r\n".encode(),
+    "Via": lambda x: f"HTTP/1.1 502 no\r\nVia: {x}\r\nServer: {x}\r\n\r\n".encode(),
+    "Location": lambda x: f"HTTP/1.1 302 no\r\nLocation: /{x}\r\n\r\n".encode(),
+    "a header of its own": lambda x: f"HTTP/1.1 403 no\r\nX-Echo: {x}\r\n\r\n".encode(),
+    "a header's name": lambda x: f"HTTP/1.1 403 no\r\n{x}: y\r\n\r\n".encode(),
+    "scheme": lambda x: (
+        f"HTTP/1.1 407 no\r\nProxy-Authenticate: {x}\r\nContent-Length: 0\r\n\r\n"
+    ).encode(),
+    "realm": lambda x: (
+        f'HTTP/1.1 407 no\r\nProxy-Authenticate: Basic realm="{x}"\r\nContent-Length: 0\r\n\r\n'
+    ).encode(),
+    "garbage": lambda x: f"{x} is what you said\r\n\r\n".encode(),
+    "garbage that is cut off": lambda x: x.encode()[:9],
+    "status line": lambda x: f"HTTP/1.1 {x}\r\n\r\n".encode(),
+    "SSH": lambda x: f"SSH-2.0-{x}\r\n\r\n".encode(),
+    "a broken 101": lambda x: (
+        f"HTTP/1.1 101 {x}\r\nUpgrade: {x}\r\nConnection: {x}\r\nSec-WebSocket-Accept: {x}\r\n"
+        f"Sec-WebSocket-Protocol: {x}\r\n\r\n"
+    ).encode(),
+}
+
+
+async def refused(
+    caplog: pytest.LogCaptureFixture, answer: bytes, dial: Callable[[int], Awaitable[object]]
+) -> None:
+    """Have one answer given to whatever is asked, and look at all that is told."""
+
+    async def serve(stream: trio.abc.Stream) -> None:
+        while await stream.receive_some():
+            await stream.send_all(answer)
+            await stream.aclose()
+            return
+
+    async with open_tcp_server(serve) as server:
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG, "trio_wsproxy"):
+            with pytest.raises(HandshakeError) as caught:
+                await dial(server.port)
+        check(told_of(caught.value))
+        check([record.getMessage() for record in caplog.records])
+        check(list(shown_locals(caught.value)))
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("echo", ECHOES)
+async def test_what_a_server_repeats(
+    echo: str, secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server repeats a header, a password, a query: it is told nowhere."""
+
+    async def dial(port: int) -> None:
+        url = f"ws://127.0.0.1:{port}/chat?ticket=ticket-in-query"
+        headers = {**HEADERS, "X-Basic": f"Basic {BASIC}", "X-Password": PASSWORD}
+        async with open_websocket_url(url, proxy=None, extra_headers=headers):
+            pass
+
+    await refused(caplog, ECHOES[echo](secret), dial)
+
+
+@pytest.mark.parametrize("secret", [PASSWORD, quote(PASSWORD), BASIC, TOKEN])
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("scheme", ["url", "basic", "digest", "bearer"])
+async def test_what_a_proxy_repeats(
+    echo: str, secret: str, scheme: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So does a proxy with its credentials, sent or only proven, and with headers for it."""
+    auth: Any = {
+        "basic": BasicAuth("ada", PASSWORD),
+        "digest": DigestAuth("ada", PASSWORD),
+        "bearer": BearerAuth(TOKEN),
+    }
+
+    async def dial(port: int) -> None:
+        userinfo = f"ada:{quote(PASSWORD, safe='')}@" if scheme == "url" else ""
+        proxy = Proxy(
+            f"http://{userinfo}127.0.0.1:{port}",
+            auth=auth.get(scheme),
+            headers={"X-Token": TOKEN, "X-Basic": BASIC, "X-Password": PASSWORD},
+        )
+        async with open_websocket_url("ws://echo.test", proxy=proxy):
+            pass
+
+    await refused(caplog, ECHOES[echo](secret), dial)
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "told"),
+    [
+        ("pw", b"403 wrong pw!", b"403 wrong ***!"),
+        ("pw", b"no pwned", b"no pwned"),
+        ("a", b"not a password", b"not *** password"),
+        ("p\xe4ss", "p\xe4ss".encode(), b"***"),
+        ("", b"nothing", b"nothing"),
+    ],
+)
+def test_short_passwords(password: str, said: bytes, told: bytes) -> None:
+    """A short one is hidden where it is a word of its own."""
+    sent = SentSecrets()
+    credentials = base64.b64encode(f"ada:{password}".encode())
+    sent.add_request(b"GET / HTTP/1.1\r\nAuthorization: Basic " + credentials + b"\r\n\r\n")
+    if password:
+        assert sent.hide(said) == told
+    assert sent.hide(b"bad " + credentials) == b"bad ***"
+    assert sent.hide_text("nothing \ud800") == "nothing \ud800"
+
+
+# --- the variables of our frames -----------------------------------------------------------
+
+
+def frames_of(error: BaseException | None) -> Iterator[TracebackType]:
+    """All frames that an error and what is chained to it went through."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        error = waiting.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        traceback = error.__traceback__
+        while traceback is not None:
+            yield traceback
+            traceback = traceback.tb_next
+        waiting += [error.__cause__, error.__context__, *getattr(error, "exceptions", ())]
+
+
+def shown_locals(error: BaseException) -> Iterator[str]:
+    """What a tracker sends of the frames that are ours."""
+    for traceback in frames_of(error):
+        code = traceback.tb_frame.f_code
+        if PACKAGE in Path(code.co_filename).parents and "testing" not in code.co_filename:
+            for name, value in traceback.tb_frame.f_locals.items():
+                yield f"{Path(code.co_filename).name}:{code.co_qualname if hasattr(code, 'co_qualname') else code.co_name}:{name}={value!r}"
