@@ -37,11 +37,14 @@ from trio_wsproxy._failures import Failure, Topic, words
 from trio_wsproxy._failures import Kind as FailureKind
 from trio_wsproxy._redaction import shown_text
 
-from ._core import DELAY, LEAVE_ON_ERROR, LINGER, Core
+from ._core import DELAY, Core
 from ._log import logger
 from ._pings import Verdict
 from ._state import ABNORMAL, Cause, State
 from ._wire import Kind
+
+LINGER = 1.0  # seconds for the last bytes and the TCP end
+LEAVE_ON_ERROR = 1.0  # seconds that the closing handshake may delay a user's exception
 
 
 class Attendant(Core):

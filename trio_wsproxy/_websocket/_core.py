@@ -11,12 +11,11 @@ to task that the task which is there anyway can do::
 
 **Reading.** One task at a time reads (``_reading``). A task in ``receive()`` reads, if nobody else does,
 until a message is there; more receivers wait in the inbox. Waiting for the socket can be cancelled
-without losing a byte; between the read itself and the inbox there is no ``await``, and taking
-from the inbox is one step. So a receiver that is cancelled has taken nothing, and what it has
-read for others stays. When a receiver leaves, another one that waits goes on reading. If there
-is none, the attendant takes over, but :data:`DELAY` later, so that question and answer in turn never
-wake it. When the attendant reads and a receiver comes, that one waits in the inbox; the message
-wakes it, and the attendant steps back.
+without losing a byte; between the read itself, TLS, and the inbox there is no ``await``, and taking
+from the inbox is one step. So a receiver that is cancelled has taken nothing, and what it has read for
+others stays. When a receiver leaves, another one that waits goes on reading. If there is none, the
+attendant takes over, but :data:`DELAY` later, so that question and answer in turn never wake it. When
+it reads and a receiver comes, that one waits in the inbox; the message wakes it, the attendant steps back.
 
 **Writing.** See :mod:`._outbox`. What the kernel does not take, the attendant flushes.
 
@@ -65,8 +64,6 @@ from ._waiting import Bell, Bench
 from ._wire import Kind, Wire
 
 DELAY = 0.05  # seconds after a read of a receiver's until the attendant reads in its place
-LINGER = 1.0  # seconds for the last bytes and the TCP end
-LEAVE_ON_ERROR = 1.0  # seconds that the closing handshake may delay a user's exception
 
 
 class Core:
@@ -140,8 +137,7 @@ class Core:
         self._reading = False  # somebody reads
         self._summoned = 0  # tasks that wait for what only reading brings
         self._interrupts = 0
-        self._ended = False  # nothing more can be read
-        self._flushing = False
+        self._ended = self._flushing = False  # nothing more can be read; the attendant flushes
         self._waiting_for_end = Bench()
         self._keepalive: Keepalive | None = None
         if settings.ping_interval is not None:
@@ -370,13 +366,11 @@ class Core:
         elif isinstance(event, PongReceived):
             self.pings.match(event.payload)
         elif isinstance(event, CloseReceived):
-            explains = self.life.write_error is not None  # then all is over that was still awaited
-            self.life.record_close_of_peer(event)
+            if self.life.record_close_of_peer(event):  # then nothing is awaited any more
+                self._wake_all()
             self.outbox.put_close(event.code, "")
             self.leave_now()
             self._enter(Cause.CLOSE_RECEIVED)
-            if explains:
-                self._wake_all()
         else:
             assert isinstance(event, PeerBrokeProtocol)
             self._lose(Cause.PEER_BROKE_PROTOCOL, event.code, event.reason)

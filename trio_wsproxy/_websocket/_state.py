@@ -152,9 +152,10 @@ class Life:
         if not known and code == TOO_BIG and isinstance(self.end, ConnectionLost):
             self.end._remedy = _RAISE_IT  # noqa: SLF001 - hidden from users, not from us
 
-    def record_close_of_peer(self, event: CloseReceived) -> None:
-        """Record what the peer says; it explains a failure to write."""
-        if self.write_error is not None:
+    def record_close_of_peer(self, event: CloseReceived) -> bool:
+        """Record what the peer says; tell whether it explains a failure to write."""
+        explains = self.write_error is not None
+        if explains:
             self.end = self.write_error = None
         if isinstance(self.end, ConnectionClosedLocally):
             assert self.end.reason is not None
@@ -162,6 +163,7 @@ class Life:
             self._said_by_peer = shown_reason(CloseReason(event.code, event.reason or None))
         kind = ConnectionEnded if event.code in NORMAL_CODES else ConnectionLost
         self.record(kind, event.code, event.reason, None)
+        return explains
 
     @property
     def reason(self) -> CloseReason | None:
