@@ -147,7 +147,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
         ("http://h.test", "no_proxy", "", "the scheme 'http' is not supported"),
         ("wss://h.test:x", "no_proxy", "", "the port is not a number"),
         ("wss://h.test", "https_proxy", "htp://p.test", "environment variable https_proxy: "),
-        ("wss://h.test", "no_proxy", "10.0.0.0/99", "environment variable no_proxy: "),
+        ("wss://h.test", "https_proxy", "http://p.test:x", "environment variable https_proxy: "),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])

@@ -47,7 +47,8 @@ async def test_opened_and_closed(
     _, closed = lines(log, logging.INFO)
     assert closed.startswith("closed: ")
     assert "1001" in closed
-    assert "restart??[2J" in closed  # a peer writes no lines of its own
+    assert "restart" in closed
+    assert closed.isprintable()  # a peer writes no lines of its own
     assert closed.endswith(", after 12.500 s")
 
 
@@ -193,7 +194,7 @@ async def test_no_secrets(log: pytest.LogCaptureFixture) -> None:
         "GET /chat?… HTTP/1.1",
         "Authorization: ***",
         "Cookie: ***",
-        "X-Harmless: shown",
+        "X-Harmless: ***",  # a name, but no value that is not known to be harmless
         "HTTP/1.1 101",
         "Set-Cookie: ***",
         "X-Server: me",

@@ -21,7 +21,21 @@ from ._parts import BEHIND_AUTHORITY, SCHEME, cut
 # Schemes that people write into proxy settings; another word may be anything.
 _USUAL_SCHEMES = (
     *("http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h", "socks6"),
-    *("ftp", "file", "ws", "wss", "tcp", "tls", "ssl", "ssh", "quic", "data", "proxy", "direct"),
+    *(
+        "ftp",
+        "file",
+        "ws",
+        "wss",
+        "tcp",
+        "tls",
+        "ssl",
+        "ssh",
+        "quic",
+        "data",
+        "gopher",
+        "proxy",
+        "direct",
+    ),
     *("pac", "pac+http", "pac+https", "pac+file"),
 )
 _NEARLY = 0.7  # of difflib's measure: "htp", "sock5", "hhttp" are near enough
@@ -112,11 +126,12 @@ def shown_proxy(text: str) -> str:
     host = _address(authority)
     if host is None:
         return start + HIDDEN if rest else start
+    behind = tail if tail in ("", "/") else f"{tail[0]}…"
     if not at:
-        return start + host + (tail if tail in ("", "/") else f"{tail[0]}…")
-    sure = not tail and ":" in authority and ("." in host or "[" in host)
+        return start + host + behind
+    sure = ":" in authority and ("." in host or "[" in host)
     if sure and _CREDENTIALS.fullmatch(userinfo):
-        return f"{start}{HIDDEN}@{host}"
+        return f"{start}{HIDDEN}@{host}{behind}"
     return start + HIDDEN
 
 
