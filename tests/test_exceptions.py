@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from trio_wsproxy._exceptions import (
     ServerRejected,
     ServerUnreachable,
 )
+from trio_wsproxy._http import page_title
 
 TREE: dict[type[Exception], tuple[type[Exception], ...]] = {
     ServerRejected: (ConnectionRejected, HandshakeError),
@@ -177,3 +179,16 @@ def test_attributes(kind: type[Any], more: dict[str, Any], expected: dict[str, A
     error = kind("the message", **more)
     assert str(error) == "the message"
     assert {name: getattr(error, name) for name in expected} == expected
+
+
+def test_a_message_without_a_free_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a module that only words need cannot be loaded, the error is told in fewer words."""
+    error = ServerRejected(404, (), b"", url="ws://h/")
+    page = b"<title>a &amp; b</title>"
+    monkeypatch.setitem(sys.modules, "http", None)
+    monkeypatch.setitem(sys.modules, "html", None)
+    assert str(error).startswith("the server ws://h/ answered 404 to the WebSocket request; ")
+    assert page_title(page) == "a &amp; b"
+    monkeypatch.undo()
+    assert "404 Not Found" in str(error)
+    assert page_title(page) == "a & b"

@@ -43,7 +43,7 @@ MANAGERS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: reconnecting_websocket_url(URL),
-        r"async with reconnecting_websocket_url\(…\) as connections:",
+        r"async with reconnecting_websocket_url\(…\) as connections:' and in it 'async for ws in",
     ),
 ]
 
@@ -102,6 +102,15 @@ async def test_async_with(
     assert network.routes == []
 
 
+async def test_iterator_of_connections(network: Network) -> None:
+    """So is whoever has the iterator, and forgets "async"."""
+    async with reconnecting_websocket_url(URL) as connections:
+        for use in (looped_over_at_once, awaited):
+            with pytest.raises(TypeError, match="use 'async for ws in connections:', not"):
+                await use(connections)
+    assert network.routes == []
+
+
 @pytest.mark.parametrize(("make", "_line"), MANAGERS)
 def test_still_an_object(make: Callable[[], Any], _line: str) -> None:
     """What Python and debuggers ask of any object is answered as ever."""
@@ -151,7 +160,7 @@ async def test_streams_with_a_url(name: str, more: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("nursery", [None, URL, 5])
 async def test_no_nursery(nursery: Any) -> None:
-    """Who gives no nursery is told where it comes from; a stream is the caller's still."""
+    """Who gives no nursery is told where it comes from; a stream that was given is closed."""
     wire = Wire()
     for name, args in (
         ("connect_websocket_url", ("ws://h/",)),
@@ -162,8 +171,41 @@ async def test_no_nursery(nursery: Any) -> None:
             TypeError, match=rf"trio.open_nursery\(\) as nursery: ws = await {name}"
         ):
             await getattr(anyhow, name)(nursery, *args)
+    assert wire.closed
     with pytest.raises(TypeError, match="connect_websocket_url"):
         await anyhow.connect_websocket_url(URL)
+
+
+async def test_a_stream_in_the_place_of_a_nursery() -> None:
+    """A call without a nursery has not taken the stream, and says what is missing."""
+    wire = Wire()
+    for args in ((wire, "h", "/"), (wire, "h", "/", "x"), (wire,), ()):
+        with pytest.raises(TypeError, match=r"wrap_client_stream\(\) takes a nursery first"):
+            await anyhow.wrap_client_stream(*args)
+    assert not wire.closed
+
+
+@pytest.mark.parametrize(("host", "resource"), [(None, "/"), ("h", b"/"), (5, None)])
+async def test_parts_of_another_type(host: Any, resource: Any, nursery: trio.Nursery) -> None:
+    """Host and resource are texts; the stream is closed."""
+    wire = Wire()
+    with pytest.raises(TypeError, match="host and resource must be strings"):
+        await wrap_client_stream(nursery, wire, host, resource)
+    assert wire.closed
+
+
+async def test_any_stream_will_do(nursery: trio.Nursery, autojump_clock: trio.abc.Clock) -> None:
+    """What has a stream's methods is one, whatever its class."""
+
+    class Duck:
+        send_all = Wire().send_all
+        receive_some = Wire().receive_some
+        aclose = Wire().aclose
+
+    duck: Any = Duck()
+    with trio.move_on_after(0.01) as scope:
+        await wrap_client_stream(nursery, duck, "h", "/")
+    assert scope.cancelled_caught
 
 
 async def test_a_nursery_too_many(nursery: trio.Nursery) -> None:

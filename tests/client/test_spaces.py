@@ -60,7 +60,7 @@ LOOPBACK_ADDRESSES = (
         *((host, Space.LOOPBACK) for host in LOOPBACK + LOOPBACK_ADDRESSES),
     ],
 )
-def test_hosts(host: str, space: Space) -> None:
+def test_hosts(host: str, space: int) -> None:
     """An address is where it is, a name where it says that it is, whatever they are written like."""
     assert space_of(normalise_host(host)) is space
 
@@ -74,6 +74,6 @@ def test_hosts(host: str, space: Space) -> None:
         (["10.0.0.1", "8.8.8.8"], Space.PUBLIC),
     ],
 )
-def test_farthest(addresses: list[str], space: Space) -> None:
+def test_farthest(addresses: list[str], space: int) -> None:
     """Who has several addresses is as far away as the farthest."""
     assert farthest(addresses) is space

@@ -25,6 +25,7 @@ from trio_wsproxy._exceptions import (
     ServerUnreachable,
     failed,
     failure_of,
+    was_last_redirect,
 )
 from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
@@ -53,7 +54,7 @@ from trio_wsproxy._websocket import (
 )
 
 from ._hosting import Leave, entered_already, hosted
-from ._misuse import check_trio
+from ._misuse import WRAP, check_nursery, check_stream, check_trio
 from ._options import (
     FOR_STREAMS,
     StreamOptions,
@@ -129,7 +130,7 @@ async def connect(
                     return await _attempt(plan, report, start)
                 except ServerRejected as exc:
                     if followed == plan.max_redirects:
-                        exc.was_last(followed)
+                        was_last_redirect(exc, followed)
                         raise
                     plan = redirected(plan, exc, report.log.stages)
                 except HandshakeError as exc:
@@ -142,33 +143,35 @@ async def connect(
 
 @trio.lowlevel.enable_ki_protection
 async def wrap(
+    nursery: trio.Nursery,
     stream: trio.abc.Stream,
     host: str,
     resource: str,
     options: StreamOptions,
-    start_soon: StartSoon,
 ) -> WebSocketConnection:
     """Do what is left where there is a stream already: upgrade it, or close it.
 
     Args:
+      nursery: The user's.
       stream: Connected to the server.
       host: The value of the ``Host`` header.
       resource: Path and query.
       options: Not checked yet.
-      start_soon: Of the user's nursery.
 
     """
     check_trio()
-    if not isinstance(stream, trio.abc.Stream):
-        raise TypeError(f"stream is a trio.abc.Stream, not {type(stream).__name__}")
+    check_stream(stream)
     try:
+        check_nursery(nursery, *WRAP)
+        if not isinstance(host, str) or not isinstance(resource, str):
+            raise TypeError("host and resource must be strings")  # noqa: TRY301  # closes, too
         values = checked(options, FOR_STREAMS)
         request = _request(host, host, resource, values["subprotocols"], values["extra_headers"])
         settings, deflate = connection_settings(values), values["compression"]
         timeout: float = values["connect_timeout"]
         with reporting(host, StageLog(values["trace"])) as report:
             with trio.move_on_after(timeout):
-                start = Start(start_soon, shielded=False)
+                start = Start(nursery.start_soon, shielded=False)
                 return await _upgrade(stream, request, deflate, settings, report, start)
             raise _timed_out(request.url, timeout, report.log)  # noqa: TRY301  # closes, too
     except BaseException:

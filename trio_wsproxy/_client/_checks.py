@@ -187,6 +187,8 @@ def positive_or_none(name: str, value: int | None) -> int | None:
 
 def _real(name: str, value: Any, wanted: str) -> float:
     """Take any number that is no bool: of numpy, ``Decimal``, ``Fraction``."""
+    if type(value) is int and 0 <= value <= sys.maxsize:  # nearly always, and each opening asks
+        return value
     convertible = hasattr(type(value), "__float__") or hasattr(type(value), "__index__")
     if isinstance(value, bool) or not convertible:
         raise TypeError(f"{name} is {wanted}, not {_shown(value)}")
@@ -206,6 +208,8 @@ def _as_float(value: Any) -> float | None:
 
 def _whole(name: str, value: Any, wanted: str, least: int) -> int:
     """Take whatever is an integer: Python's, numpy's; no float, not even 1e6."""
+    if type(value) is int and least <= value <= sys.maxsize:  # likewise
+        return value
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
         raise TypeError(f"{name} is {wanted}, not {_shown(value)}")
     number = operator.index(value)

@@ -75,24 +75,47 @@ def host_at(place: int, name: str, instead: str) -> Check:
     return check
 
 
-def nursery_first(name: str, line: str) -> Check:
+def nursery_first(name: str, more: str) -> Check:
     """Make the check that the first argument is a nursery.
 
     Args:
       name: The function's.
-      line: The right one.
+      more: Its other arguments.
 
     """
 
     def check(args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
-        nursery = args[0] if args else options.get("nursery")
-        if not callable(getattr(nursery, "start_soon", None)):
-            raise TypeError(
-                f"{name}() takes a nursery first, not {type(nursery).__name__}: "
-                f"async with trio.open_nursery() as nursery: {line}"
-            )
+        check_nursery(args[0] if args else options.get("nursery"), name, more)
 
     return check
+
+
+def check_nursery(nursery: object, name: str, more: str) -> None:
+    """Refuse what is no nursery; arguments as for :func:`nursery_first`."""
+    if not callable(getattr(nursery, "start_soon", None)):
+        raise TypeError(
+            f"{name}() takes a nursery first, not {type(nursery).__name__}: "
+            f"async with trio.open_nursery() as nursery: ws = await {name}(nursery, {more})"
+        )
+
+
+def no_stream_first(args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+    """Refuse a stream where :func:`wrap_client_stream` takes a nursery, if there is no other one.
+
+    Anything else in that place is refused when the stream is owned, so that it is closed.
+    """
+    if len(args) + len(options) < len(WRAPPED) or (args and hasattr(args[0], "send_all")):
+        check_nursery(args[0] if args else options.get("nursery"), *WRAP)
+
+
+WRAPPED = ("nursery", "stream", "host", "resource")
+WRAP = ("wrap_client_stream", "stream, host, resource")
+
+
+def check_stream(stream: object) -> None:
+    """Refuse what has not the methods of a stream."""
+    if not all(hasattr(stream, name) for name in ("send_all", "receive_some", "aclose")):
+        raise TypeError(f"stream is a trio.abc.Stream, not {type(stream).__name__}")
 
 
 def read_target(url: str) -> Target:
@@ -161,6 +184,7 @@ class NotYet:
     Attributes:
       call: How it was made, for example ``"open_websocket_url(…)"``.
       guest: What it is mostly called, for example ``"ws"``.
+      then: What follows the right line, if more does.
 
     """
 
@@ -168,6 +192,7 @@ class NotYet:
 
     call: str
     guest: str
+    then = ""
 
     def __await__(self) -> NoReturn:
         raise TypeError(self._right_line("await "))
@@ -193,6 +218,6 @@ class NotYet:
 
     def _right_line(self, wrong: str, *, whole: bool = False) -> str:
         return (
-            f"use 'async with {self.call} as {self.guest}:', "
+            f"use 'async with {self.call} as {self.guest}:'{self.then}, "
             f"not '{wrong if whole else wrong + self.call}'"
         )

@@ -23,7 +23,7 @@ from trio_wsproxy._urls import Target, make_target
 from trio_wsproxy._websocket import Deflate, WebSocketConnection
 
 from ._attempt import connect, opened, wrap
-from ._misuse import checks_first, host_at, nursery_first, read_target
+from ._misuse import checks_first, host_at, no_stream_first, nursery_first, read_target
 from ._options import (
     CONNECT_TIMEOUT,
     DISCONNECT_TIMEOUT,
@@ -197,9 +197,7 @@ def open_websocket(
     return opened(plan, "open_websocket(…)")
 
 
-@checks_first(
-    nursery_first("connect_websocket_url", "ws = await connect_websocket_url(nursery, url)")
-)
+@checks_first(nursery_first("connect_websocket_url", "url"))
 @trio.lowlevel.enable_ki_protection
 async def connect_websocket_url(
     nursery: trio.Nursery,
@@ -233,7 +231,7 @@ async def connect_websocket_url(
 @checks_first(
     nursery_first(
         "connect_websocket",
-        "ws = await connect_websocket(nursery, host, port, resource, use_ssl=True)",
+        "host, port, resource, use_ssl=True",
     ),
     host_at(1, "connect_websocket", "await connect_websocket_url(nursery, {url})"),
 )
@@ -270,11 +268,7 @@ async def connect_websocket(
     return await connect(plan, nursery.start_soon)
 
 
-@checks_first(
-    nursery_first(
-        "wrap_client_stream", "ws = await wrap_client_stream(nursery, stream, host, resource)"
-    )
-)
+@checks_first(no_stream_first)
 @trio.lowlevel.enable_ki_protection
 async def wrap_client_stream(
     nursery: trio.Nursery,
@@ -311,7 +305,7 @@ async def wrap_client_stream(
     A cancelled call has closed the stream.
 
     """
-    return await wrap(stream, host, resource, options, nursery.start_soon)
+    return await wrap(nursery, stream, host, resource, options)
 
 
 def _target_and_context(

@@ -14,7 +14,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import trio
 
@@ -194,6 +194,12 @@ class Reconnections:
     def __aiter__(self) -> Reconnections:
         return self
 
+    def __iter__(self) -> NoReturn:
+        raise TypeError("use 'async for ws in connections:', not 'for ws in connections:'")
+
+    def __await__(self) -> NoReturn:
+        raise TypeError("use 'async for ws in connections:', not 'await connections'")
+
     @trio.lowlevel.enable_ki_protection
     async def __anext__(self) -> WebSocketConnection:
         if self._busy:
@@ -284,6 +290,7 @@ class _reconnecting(hosted[Reconnections]):  # noqa: N801  # as hosted
 
     call = "reconnecting_websocket_url(…)"
     guest = "connections"
+    then = " and in it 'async for ws in connections:'"
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:

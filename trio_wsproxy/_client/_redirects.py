@@ -86,7 +86,7 @@ class RedirectGrant(NamedTuple):
 
     """
 
-    headers: bool | Collection[str] = False
+    headers: bool | Collection[str | bytes] = False
     subprotocols: bool = False
     ssl_context: bool | ssl.SSLContext = False
     private: bool = False
@@ -167,11 +167,14 @@ def headers_for(headers: HeaderPairs, redirect: Redirect, grant: RedirectGrant) 
         return headers
     if isinstance(grant.headers, bool):
         return tuple(pair for pair in headers if grant.headers and pair[0].lower() != b"host")
-    names = {name.lower().encode("latin-1", "replace") for name in grant.headers} - {b"host"}
+    names = {
+        name.lower().encode("latin-1", "replace") if isinstance(name, str) else bytes(name).lower()
+        for name in grant.headers
+    } - {b"host"}
     return tuple(pair for pair in headers if pair[0].lower() in names)
 
 
-def source_space(target: Target, stages: Iterable[Stage]) -> Space:
+def source_space(target: Target, stages: Iterable[Stage]) -> int:
     """Tell how near the origin of a redirect is.
 
     Args:
@@ -188,7 +191,7 @@ def source_space(target: Target, stages: Iterable[Stage]) -> Space:
     return farthest(resolved[-1]) if resolved else space_of(target.host)
 
 
-def check_name(redirect: Redirect, space: Space) -> None:
+def check_name(redirect: Redirect, space: int) -> None:
     """Refuse a target that is nearer by itself: a literal, or a name that says so.
 
     Args:
@@ -203,7 +206,7 @@ def check_name(redirect: Redirect, space: Space) -> None:
         raise _nearer(redirect, space_of(redirect.target.host), None, "upgrade")
 
 
-def address_check(redirect: Redirect, space: Space) -> Callable[[Collection[str]], None]:
+def address_check(redirect: Redirect, space: int) -> Callable[[Collection[str]], None]:
     """Make the check for the addresses that this machine finds for the target's name.
 
     Returns:
@@ -221,7 +224,7 @@ def address_check(redirect: Redirect, space: Space) -> Callable[[Collection[str]
 
 
 def _nearer(
-    redirect: Redirect, space: Space, address: str | None, stage: StageName
+    redirect: Redirect, space: int, address: str | None, stage: StageName
 ) -> HandshakeError:
     found = words(" ({address})", address=address) if address else ""
     problem = words("which is {nearer}{found}", nearer=_NEARER[space], found=found)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import email.utils
-import re
 import time
+
+from trio_wsproxy._lazy import lazy_pattern
 
 MAX_VALUE = 64  # characters; the longest form of a date has 40 (RFC 9110 section 5.6.7)
 LONGEST = 10.0**9  # seconds; what is more than thirty years is not told apart
-_SECONDS = re.compile(r"[0-9]+(?:[ \t]*,[ \t]*[0-9]+)*")
+_SECONDS = lazy_pattern(r"[0-9]+(?:[ \t]*,[ \t]*[0-9]+)*")
 
 
 def retry_after(headers: tuple[tuple[bytes, bytes], ...]) -> float:

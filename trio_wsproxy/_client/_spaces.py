@@ -8,15 +8,14 @@ resolved here.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from trio_wsproxy._urls import ip_literal
 
 
-class Space(enum.IntEnum):
-    """The greater, the nearer."""
+class Space:
+    """The greater, the nearer; plain numbers, for an enumeration takes long to make at import."""
 
     PUBLIC = 0
     PRIVATE = 1  # RFC 1918 and 4193, link-local, shared, reserved: all that is not global
@@ -43,7 +42,7 @@ _NAT64_HERE = IPv6Network("64:ff9b:1::/48")  # RFC 8215; older Pythons call it g
 _COMPATIBLE = IPv6Network("::/96")  # RFC 4291 section 2.5.5.1
 
 
-def space_of(host: str) -> Space:
+def space_of(host: str) -> int:
     """Tell how far away a host is by itself.
 
     Args:
@@ -65,7 +64,7 @@ def space_of(host: str) -> Space:
     return Space.PUBLIC
 
 
-def farthest(addresses: Iterable[str]) -> Space:
+def farthest(addresses: Iterable[str]) -> int:
     """Tell how far away a host is that has these addresses; it is as far as the farthest."""
     return min(map(space_of, addresses), default=Space.PUBLIC)
 
@@ -74,7 +73,7 @@ def _is_below(name: str, domains: Iterable[str]) -> bool:
     return any(name == domain or name.endswith(f".{domain}") for domain in domains)
 
 
-def _space_of_address(address: IPv4Address | IPv6Address) -> Space:
+def _space_of_address(address: IPv4Address | IPv6Address) -> int:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return _space_of_address(address.ipv4_mapped)
@@ -93,7 +92,7 @@ def _hidden_ipv4(address: IPv6Address) -> IPv4Address | None:
     return address.sixtofour
 
 
-def _space_itself(address: IPv4Address | IPv6Address) -> Space:
+def _space_itself(address: IPv4Address | IPv6Address) -> int:
     # To 0.0.0.0 and :: a socket connects on this machine.
     if address.is_loopback or address.is_unspecified:
         return Space.LOOPBACK

@@ -50,6 +50,7 @@ from ._connecting import (
     failure_of,
     misconfigured,
     told,
+    was_last_redirect,
 )
 
 __all__ = [
@@ -75,4 +76,5 @@ __all__ = [
     "misconfigured",
     "shown_reason",
     "told",
+    "was_last_redirect",
 ]

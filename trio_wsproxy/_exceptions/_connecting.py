@@ -123,6 +123,11 @@ def _words_of(error: BaseException) -> Words | None:
     return first if isinstance(first, Words) else None
 
 
+def was_last_redirect(error: ServerRejected, followed: int) -> None:
+    """Let the message of a redirect say that no more are followed than these, before it."""
+    vars(error)["_followed"] = followed
+
+
 class ServerUnreachable(HandshakeError, OSError):
     """The server's name, its TCP port or its TLS could not be reached.
 
@@ -178,10 +183,6 @@ class ServerRejected(ConnectionRejected):
         self._said = said_in(*self._told, sent)
         self._followed: int | None = None
 
-    def was_last(self, followed: int) -> None:
-        """Let the message say that no more redirects are followed than these, before it."""
-        self._followed = followed
-
     def __str__(self) -> str:
         return str(self._failure.words)
 
@@ -203,11 +204,11 @@ class ServerRejected(ConnectionRejected):
 
     @property
     def _phrase(self) -> str:
-        from http import HTTPStatus  # an enumeration of sixty members, for this alone
-
         try:
+            from http import HTTPStatus  # an enumeration of sixty members, for this alone
+
             return HTTPStatus(self.status_code).phrase
-        except ValueError:
+        except (ValueError, ImportError, OSError):  # no such status; no free file descriptor
             return ""
 
     def _remedy(self) -> Words | None:

@@ -58,9 +58,13 @@ def page_title(body: bytes) -> str | None:
     match = _TITLE.search(body, 0, _TITLE_WITHIN)
     if match is None:
         return None
-    import html  # its table of entities is for error pages alone
+    text = match[1].decode("utf-8", "replace")
+    try:
+        import html  # its table of entities is for error pages alone
 
-    text = html.unescape(match[1].decode("utf-8", "replace"))
+        text = html.unescape(text)
+    except (ImportError, OSError):  # no free file descriptor: a title is shown as it stands
+        pass
     return shown_page(" ".join(text.split()), _MAX_TITLE) or None
 
 
