@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-STARTING = 60  # seconds that a process may need beyond its time
+STARTING = 240  # seconds that a process may need beyond its time: to instrument, to read a corpus
 
 
 def run(name: str, engine: str, seconds: float, folder: Path) -> list[str]:
@@ -24,16 +24,22 @@ def run(name: str, engine: str, seconds: float, folder: Path) -> list[str]:
     path = os.pathsep.join(
         [str(ROOT), str(ROOT / "tests" / "support"), os.environ.get("PYTHONPATH", "")]
     )
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz._engine", name, engine, str(seconds), str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=seconds + STARTING,
-        check=False,
-    )
+    command = [sys.executable, "-m", "tests.fuzz._engine", name, engine, str(seconds), str(folder)]
+    try:
+        result = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds + STARTING,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        findings = [f"no end within {seconds + STARTING:.0f} s"]
+        print(f"{name}: {findings[0]}", flush=True)
+        return findings
     findings = re.findall(r"^FINDING (.*)$", result.stdout, re.MULTILINE)
     output = result.stdout + result.stderr
     done = re.search(r"^Done (\d+) runs", output, re.MULTILINE)
