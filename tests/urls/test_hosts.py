@@ -73,6 +73,7 @@ def test_no_host(text: str) -> None:
         ("h", ("h", None)),
         ("h:", ("h", None)),
         ("h:1", ("h", 1)),
+        ("h:0000003128", ("h", 3128)),
         ("[::1]", ("[::1]", None)),
         ("[::1]:65535", ("[::1]", 65535)),
     ],
@@ -83,7 +84,7 @@ def test_split(text: str, parts: tuple[str, int | None]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["::1", "[::1", "[::1]1", "h:x", "h:0", "h:65536", "h:" + "9" * 9999]
+    "text", ["::1", "[::1", "[::1]1", "h:x", "h:0", "h:00", "h:65536", "h:" + "9" * 9999]
 )
 def test_no_split(text: str) -> None:
     """What has no host and port in it is malformed."""

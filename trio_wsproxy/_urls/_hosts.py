@@ -98,7 +98,8 @@ def _parse_port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise Malformed("the port is not a number; it stands after the host, as in host:3128")
     # int() itself refuses thousands of digits, with a message of its own.
-    port = int(text) if len(text) <= len("65535") else 0
+    text = text.lstrip("0")
+    port = int(text or "0") if len(text) <= len("65535") else 0
     return check_port(port)
 
 
