@@ -252,6 +252,15 @@ def test_no_frame_has_a_secret(environ: dict[str, str], given: bool) -> None:
     assert SECRET not in shown
 
 
+@pytest.mark.parametrize("scheme", ["wss", "tcp", "http"])
+def test_no_frame_has_the_password_of_a_target(scheme: str) -> None:
+    """So it is with a target's URL."""
+    with pytest.raises(ValueError) as caught:
+        resolve_proxy(f"{scheme}://ada:{SECRET}@h:x", environ={})
+    frames = [frame for frame, _ in walk_tb(caught.value.__traceback__)][1:]
+    assert SECRET not in "".join(repr(frame.f_locals) for frame in frames)
+
+
 def test_a_given_proxy_has_no_notes() -> None:
     """Where no list is looked at, nothing is odd in it."""
     assert resolve_proxy("wss://h", proxy="a", environ={"no_proxy": "/"}).notes == ()

@@ -197,6 +197,43 @@ def test_target_unescaped_password_hint() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ws://ada:hunter2", "ws://ada:***"),
+        ("ws://ada:hunter2/x", "ws://ada:***"),
+        ("ws://ada:hunter2:h:80/", "ws://ada:***"),
+        ("ws://h:80:ada:hunter2/", "ws://h:***"),
+        ("ws://h:80@ada:hunter2/", "ws://***@ada:***"),
+        ("ws:ada:hunter2", "ws:***"),
+        ("ada:hunter2", "ada:***"),
+        ("http://ada:hunter2/", "http://ada:***"),
+        ("ws://ada hunter2/", "ws://ada ***"),
+        ("ws://ada;hunter2:h/", "ws://ada;***"),
+        ("ws://ada:123456/", "ws://ada:***"),
+        ("http://h:8080/chat", "http://h:8080/chat"),
+        ("ws://h:70000/chat", "ws://h:70000/chat"),
+        ("ws://::1/chat", "ws://::1/chat"),
+        ("ws://[::g]:80/", "ws://[::g]:80/"),
+        ("ws://a..b/chat", "ws://a..b/chat"),
+    ],
+)
+def test_what_may_be_a_password_is_not_shown(url: str, shown: str) -> None:
+    """Of a malformed URL nothing is shown that stands where a password may."""
+    with pytest.raises(ValueError) as info:
+        parse_target(url)
+    assert repr(shown) in str(info.value)
+    assert "hunter2" not in everything_told(info.value)
+
+
+@pytest.mark.parametrize("host", ["ada:hunter2", "ada:hunter2@h", "ada hunter2", "a,hunter2"])
+def test_nor_of_a_host(host: str) -> None:
+    """So it is with a host."""
+    with pytest.raises(ValueError, match=r"\*\*\*") as info:
+        make_target("ws", host, 80)
+    assert "hunter2" not in everything_told(info.value)
+
+
+@pytest.mark.parametrize(
     ("url", "authority", "host_header", "shown"),
     [
         ("ws://h/", "h:80", "h", "ws://h/"),

@@ -120,7 +120,8 @@ def resolve_proxy(
 
     """
     proxy, environ = _hidden(proxy), None if environ is None else _of_proxies(environ)
-    is_tcp = str(url).lstrip(" ")[:6].lower() in ("tcp://", "tls://")
+    url = secret(str(url))
+    is_tcp = url.lstrip(" ")[:6].lower() in ("tcp://", "tls://")
     target = parse_tcp_target(url) if is_tcp else parse_target(url)
     return resolve_target(target, proxy=proxy, environ=environ)
 

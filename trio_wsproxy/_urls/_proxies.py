@@ -2,8 +2,8 @@
 
 Nothing here touches the network or the environment. Whatever is refused is refused here, before
 anything is dialed, with :class:`~trio_wsproxy.ProxyConfigError`. No message, ``repr`` or chained
-exception holds a secret: messages show the whole offending text through :func:`shown_url`, never a
-piece of it that a wrong cut may have taken out of a password.
+exception holds a secret: messages show of an offending text through :func:`shown_proxy` what is
+proven to be harmless.
 
 The syntax is that of RFC 3986 section 3, with what users of curl and desktops write into proxy
 settings on top.

@@ -13,7 +13,7 @@ import re
 from typing import NamedTuple
 
 from trio_wsproxy._lazy import lazy_pattern
-from trio_wsproxy._redaction import HIDDEN
+from trio_wsproxy._redaction import HIDDEN, shown_url
 
 from ._hosts import Malformed, bracketed, ip_literal, normalise_host, split_host_port
 from ._parts import BEHIND_AUTHORITY, SCHEME, cut
@@ -43,6 +43,7 @@ _LONGEST_SCHEME = 10
 # A user name and a password that is no port, so that this is no host:port before user:password.
 _CREDENTIALS = lazy_pattern(r"[^:/?#@\\]+:(?![0-9]{1,5}\Z)[^:/?#@\\]+")
 
+_BEHIND_USER = lazy_pattern(r":(?![0-9]{0,5}\Z)|[\s;,\\]")
 _KNOWN = r"(?i:https?|socks(?:4a?|5h?)?)"
 
 
@@ -133,6 +134,27 @@ def shown_proxy(text: str) -> str:
     if sure and _CREDENTIALS.fullmatch(userinfo):
         return f"{start}{HIDDEN}@{host}{behind}"
     return start + HIDDEN
+
+
+def shown_target(text: str) -> str:
+    """Show of a target that is malformed what stands where a password cannot.
+
+    Args:
+      text: The URL or the host as it was given; a URL's path is no secret, its query may be one.
+
+    Returns:
+      The text, masked as every URL is, and cut behind what may be a user name: at a ``:`` with no
+      port behind it, at a blank or another separator.
+
+    """
+    shown = shown_url(text)
+    match = SCHEME.match(shown)
+    start = match.end() if match else 0
+    authority, _ = cut(shown[start:], BEHIND_AUTHORITY)
+    if "[" in authority or ip_literal(authority) is not None:
+        return shown
+    found = _BEHIND_USER.search(shown, start, start + len(authority))
+    return shown[: found.end()] + HIDDEN if found else shown
 
 
 def shown_scheme(text: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 from urllib.parse import quote
 
-from trio_wsproxy._redaction import HIDDEN, hide_userinfo, holds_userinfo, shown_url
+from trio_wsproxy._redaction import HIDDEN, hide_userinfo, holds_userinfo, secret
 
 from ._hosts import (
     Malformed,
@@ -35,6 +35,7 @@ from ._parts import (
     cut,
     parse_userinfo,
 )
+from ._slips import shown_target
 
 TargetScheme = Literal["ws", "wss", "tcp", "tls"]
 ReadT = TypeVar("ReadT")
@@ -124,7 +125,8 @@ def parse_target(url: str) -> Target:
         invalid one, or a port out of range.
 
     """
-    return _read("WebSocket URL", str(url).strip(" "), _read_websocket_url)
+    url = secret(str(url).strip(" "))  # error trackers show our variables
+    return _read("WebSocket URL", url, _read_websocket_url)
 
 
 def parse_tcp_target(url: str) -> Target:
@@ -140,7 +142,8 @@ def parse_tcp_target(url: str) -> Target:
       ValueError: The URL is anything else.
 
     """
-    return _read("URL", str(url).strip(" "), _read_tcp_url)
+    url = secret(str(url).strip(" "))
+    return _read("URL", url, _read_tcp_url)
 
 
 def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/") -> Target:
@@ -182,7 +185,7 @@ def _read(what: str, text: str, reader: Callable[[str], ReadT]) -> ReadT:
         return reader(text)
     except Malformed as exc:
         problem = exc.problem
-    raise ValueError(f"{what} {shown_url(text)!r}: {problem}")
+    raise ValueError(f"{what} {shown_target(text)!r}: {problem}")
 
 
 def _read_websocket_url(text: str) -> Target:
