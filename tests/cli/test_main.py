@@ -74,7 +74,11 @@ def test_completion() -> None:
         return done.stdout.split()
 
     assert completed("trio-wsproxy", "conn") == ["connect"]
-    assert completed("trio-wsproxy", "connect", "--prox") == ["--proxy", "--proxy-cacert"]
+    assert completed("trio-wsproxy", "connect", "--prox") == [
+        "--proxy",
+        "--proxy-user",
+        "--proxy-cacert",
+    ]
     assert completed("trio-wsproxy", "connect", "--cacert", "/dev/nul") == ["/dev/null"]
 
 

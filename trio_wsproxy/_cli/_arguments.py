@@ -9,14 +9,16 @@ from typing import Any
 from trio_wsproxy._client import CONNECT_TIMEOUT
 from trio_wsproxy._routing import ProxyArgument
 
+from ._secrets import add_proxy_user, headers
+
 
 def add_url(parser: argparse.ArgumentParser) -> None:
     """Add the one argument that every command needs."""
     parser.add_argument("url", metavar="URL", help="ws:// or wss://")
 
 
-def add_proxy_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose the way."""
+def add_proxy_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options that choose the way, and give their group."""
     group = parser.add_argument_group(
         "proxy", "without these, the system's settings (https_proxy, no_proxy, ...) are used"
     )
@@ -28,17 +30,19 @@ def add_proxy_options(parser: argparse.ArgumentParser) -> None:
         help="go through this proxy; several make a chain, nearest first",
     )
     either.add_argument("--no-proxy", action="store_true", help="connect directly")
+    return group
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a connection: the way, TLS, the WebSocket request, the time."""
     parser.add_argument(
         "--header",
-        action="append",
-        type=_header,
+        action="extend",
+        type=headers,
         default=[],
         metavar="'NAME: VALUE'",
-        help="send this header with the WebSocket request; may be repeated",
+        help="send this header with the WebSocket request, or with @FILE those in a file, a line "
+        "each, where nobody else can read them; may be repeated",
     )
     parser.add_argument(
         "--subprotocol",
@@ -56,7 +60,8 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="give up when the connection is not open by then (default: %(default)s)",
     )
-    add_proxy_options(parser)
+    add_proxy_user(add_proxy_options(parser))
+    parser.set_defaults(proxy_auth=None)  # what take_secrets() may find
     group = parser.add_argument_group("TLS", "without these, the platform's trust store is used")
     group.add_argument(
         "--cacert",
@@ -90,6 +95,7 @@ def connection_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
         "extra_headers": arguments.header,
         "proxy": proxy_argument(arguments),
         "proxy_ssl_context": arguments.proxy_cacert,
+        "proxy_auth": arguments.proxy_auth,
         "compression": "deflate" if arguments.compression else None,
         "connect_timeout": arguments.connect_timeout,
     }
@@ -113,14 +119,6 @@ def seconds_or_more(text: str, least: float) -> float:
 
 def _seconds(text: str) -> float:
     return seconds_or_more(text, 0)
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not (name.strip() and colon):
-        # Without the text: it may be a secret that was meant to have a name.
-        raise argparse.ArgumentTypeError("a header is written 'Name: value'")
-    return name.strip(), value.strip()
 
 
 def _trusting(path: str) -> ssl.SSLContext:

@@ -19,7 +19,7 @@ from typing import Any
 import trio
 
 from trio_wsproxy import ConnectionClosed, HandshakeError, open_tcp_stream, open_websocket_url
-from trio_wsproxy._redaction import escaped
+from trio_wsproxy._redaction import escaped, shown_subprotocols
 from trio_wsproxy._report import Certificate, DialReport, Stage, draw
 from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import presented_certificates
@@ -28,6 +28,7 @@ from trio_wsproxy._urls import Proxy, Target, bare_host, parse_target
 from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console
 from ._json import written
+from ._secrets import take_secrets
 from ._words import message, refuse, route_as_typed
 
 PINGS = 3
@@ -104,6 +105,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the command; see :func:`trio_wsproxy._cli.main` for the exit codes."""
     findings = Findings()
+    take_secrets(arguments)
     try:
         trio.run(_check, arguments, findings)
     except KeyboardInterrupt:
@@ -201,7 +203,7 @@ def _as_json(findings: Findings) -> dict[str, Any]:
         **report,
         "error": findings.error,
         "latencies": findings.latencies,
-        "subprotocol": findings.subprotocol,
+        "subprotocol": findings.subprotocol and shown_subprotocols(findings.subprotocol),
         "extensions": findings.extensions,
         "certificates": [
             {
@@ -252,7 +254,7 @@ def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
         else:
             yield "latency", f"{times} ms (lowest, mean, highest of {len(pings)} pings)"
     if findings.closed is not None:
-        yield "subprotocol", escaped(findings.subprotocol or "none")
+        yield "subprotocol", shown_subprotocols(findings.subprotocol or "none")
         yield "extensions", escaped(findings.extensions or "none")
     for number, certificate in enumerate(findings.certificates):
         yield "" if number else "certificate", _validity(certificate)

@@ -33,12 +33,13 @@ from trio_wsproxy import (
 )
 from trio_wsproxy._client import MAX_MESSAGE_SIZE
 from trio_wsproxy._failures import Words, render
-from trio_wsproxy._redaction import escaped
+from trio_wsproxy._redaction import escaped, shown_subprotocols
 from trio_wsproxy._websocket._events import Described
 
 from ._arguments import add_connection_options, add_url, connection_arguments, seconds_or_more
 from ._console import Console
 from ._json import pretty
+from ._secrets import take_secrets
 from ._stdin import each_line
 from ._words import OPTIONS, message
 
@@ -49,7 +50,8 @@ EXAMPLES = """\
 examples:
   %(prog)s wss://example.org/chat
   %(prog)s --proxy socks5h://127.0.0.1:1080 wss://example.org/
-  %(prog)s --header 'Authorization: Bearer KEY' wss://example.org/
+  %(prog)s --proxy http://ada@proxy.corp:3128 wss://example.org/
+  %(prog)s --header @headers.txt wss://example.org/
   echo subscribe | %(prog)s --wait inf --json wss://example.org/
 
 Each line of the input is sent as a text message. Ctrl-D closes the connection,
@@ -104,6 +106,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the command; see :func:`trio_wsproxy._cli.main` for the exit codes."""
+    take_secrets(arguments)
     screen = Screen(console, verbose=arguments.verbose, json=arguments.json)
     try:
         with screen.showing_log():
@@ -257,7 +260,8 @@ class Screen:
     def connected(self, ws: WebSocketConnection) -> None:
         """Tell the way to the server."""
         if self.interactive or self._verbose:
-            subprotocol = f", subprotocol {ws.subprotocol}" if ws.subprotocol else ""
+            name = shown_subprotocols(ws.subprotocol or "")
+            subprotocol = f", subprotocol {name}" if name else ""
             picture = ws.route.picture if ws.route else "a stream"
             self.note(f"connected: {self._console.drawn(picture)}{subprotocol}")
 

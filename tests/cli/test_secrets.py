@@ -1,0 +1,166 @@
+"""Secrets that do not stand in the arguments."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trio_wsproxy import BasicAuth, DigestAuth
+from trio_wsproxy._cli import _parser
+from trio_wsproxy._cli._arguments import connection_arguments
+from trio_wsproxy._cli._secrets import MAX_FILE, headers, take_secrets
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nobody at the terminal, and nothing in the environment."""
+    monkeypatch.delenv("TRIO_WSPROXY_PROXY_USER", raising=False)
+    monkeypatch.delenv("TRIO_WSPROXY_PROXY_PASSWORD", raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+
+class Asked:
+    """Somebody at the terminal, who answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: str | type[BaseException]) -> None:
+        self.prompts: list[str] = []
+        self._answer = answer
+        terminal = io.StringIO()
+        terminal.isatty = lambda: True  # type: ignore[method-assign]
+        monkeypatch.setattr("sys.stdin", terminal)
+        monkeypatch.setattr(getpass, "getpass", self.ask)
+
+    def ask(self, prompt: str) -> str:
+        """Answer, or press a key that says no."""
+        self.prompts.append(prompt)
+        if isinstance(self._answer, str):
+            return self._answer
+        raise self._answer
+
+
+def taken(*argv: str) -> dict[str, Any]:
+    """What the options come to."""
+    arguments = _parser("x").parse_args(["connect", *argv, "ws://echo.test"])
+    take_secrets(arguments)
+    assert "s3cret" not in repr(arguments)
+    return connection_arguments(arguments)
+
+
+def test_headers_from_a_file(tmp_path: Path) -> None:
+    """A file has a header in each line, and goes along with those that are given."""
+    path = tmp_path / "headers"
+    path.write_bytes(b"\xef\xbb\xbfAuthorization: Bearer s3cret\r\n\r\nX-Two : b:c\n")
+    got = taken("--header", "A: 1", "--header", f"@{path}")["extra_headers"]
+    assert got == [("A", "1"), ("Authorization", "Bearer s3cret"), ("X-Two", "b:c")]
+    assert "s3cret" not in repr(got)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"A: b\ns3cret", "line 2: a header is written 'Name: value'"),
+        (b": s3cret", "line 1: a header is written"),
+        (b"A: " + b"s3cret" * MAX_FILE, "has more than 64 KiB"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_file_that_is_none(content: bytes | None, problem: str, tmp_path: Path) -> None:
+    """What is wrong with a file is told with its name, and without what is in it."""
+    path = tmp_path / "headers"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        headers(f"@{path}")
+    assert problem in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "asks", "completed"),
+    [
+        ("http://ada@p.test:1", "ada at http://p.test:1", "http://ada:s3cret%2F%40@p.test:1"),
+        ("ada@p.test", "ada at p.test", "ada:s3cret%2F%40@p.test"),
+        ("socks5h://ada@p.test", "ada at socks5h://p.test", "socks5h://ada:s3cret%2F%40@p.test"),
+        ("http://ada:pw@p.test", None, "http://ada:pw@p.test"),
+        ("http://ada:@p.test", None, "http://ada:@p.test"),
+        ("http://:@p.test", None, "http://:@p.test"),
+        ("http://p.test", None, "http://p.test"),
+        ("socks4://ada@p.test", None, "socks4://ada@p.test"),
+    ],
+)
+def test_the_password_is_asked_for(
+    url: str, asks: str | None, completed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a URL has a user and no password, whoever sits there types it."""
+    asked = Asked(monkeypatch, "s3cret/@")
+    assert taken("--proxy", url)["proxy"] == completed
+    assert asked.prompts == ([f"Password of {asks}: "] if asks else [])
+
+
+@pytest.mark.parametrize("answer", ["", EOFError])
+def test_no_answer(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lone user name may be a key: no answer sends no password."""
+    Asked(monkeypatch, answer)
+    assert taken("--proxy", "http://key@p.test")["proxy"] == "http://key@p.test"
+
+
+def test_ctrl_c_at_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the program as ever."""
+    Asked(monkeypatch, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        taken("--proxy", "http://ada@p.test")
+
+
+def test_nobody_is_asked_in_a_pipe() -> None:
+    """Without a terminal nobody can answer."""
+    assert taken("--proxy", "http://ada@p.test")["proxy"] == "http://ada@p.test"
+
+
+def test_the_environment_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable with the password spares the question."""
+    asked = Asked(monkeypatch, "no")
+    monkeypatch.setenv("TRIO_WSPROXY_PROXY_PASSWORD", "s3cret")
+    assert taken("--proxy", "http://ada@p.test")["proxy"] == "http://ada:s3cret@p.test"
+    monkeypatch.setenv("TRIO_WSPROXY_PROXY_USER", "bob")
+    got = taken("--proxy", "http://p.test", "--proxy", "http://eve:x@q.test")["proxy"]
+    assert got == ["http://bob:s3cret@p.test", "http://eve:x@q.test"]
+    assert asked.prompts == []
+
+
+@pytest.mark.parametrize("where", ["file", "argument", "variable", "terminal"])
+def test_proxy_user(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """User and password are for the proxies that were named, or for those of the environment."""
+    path = tmp_path / "user"
+    path.write_text("ada:s3cret\n")
+    argv = {
+        "file": ["--proxy-user", f"@{path}"],
+        "argument": ["--proxy-user", "ada:s3cret"],
+        "variable": [],
+        "terminal": ["--proxy-user", "ada"],
+    }[where]
+    if where == "variable":
+        monkeypatch.setenv("TRIO_WSPROXY_PROXY_USER", "ada:s3cret")
+    elif where == "terminal":
+        Asked(monkeypatch, "s3cret")
+    assert taken(*argv, "--proxy", "socks5://p.test")["proxy"] == "socks5://ada:s3cret@p.test"
+    assert taken(*argv)["proxy_auth"] == (BasicAuth("ada", "s3cret"), DigestAuth("ada", "s3cret"))
+    assert taken(*argv, "--no-proxy")["proxy_auth"] is None
+
+
+@pytest.mark.parametrize("content", ["", "ada", "ada:", "ada:s3cret\nb:c"])
+def test_a_user_that_is_none(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file for --proxy-user has one line, and the message does not show it."""
+    path = tmp_path / "user"
+    path.write_text(content)
+    with pytest.raises(SystemExit):
+        taken("--proxy-user", f"@{path}")
+    told = capsys.readouterr().err
+    assert "has to be one line, USER:PASSWORD" in told
+    assert "s3cret" not in told
