@@ -10,7 +10,7 @@ import pytest
 
 from trio_wsproxy import open_websocket_url, reconnecting_websocket_url
 from trio_wsproxy._auth import MAX_ROUNDS
-from trio_wsproxy._auth._challenges import MAX_CHALLENGES
+from trio_wsproxy._auth._challenges import MAX_CHALLENGES, MAX_ITEMS
 from trio_wsproxy._http import MAX_BODY, MAX_HEAD
 from trio_wsproxy._http._exchange import BODY_PATIENCE
 from trio_wsproxy._redaction._text import MAX_SHOWN
@@ -32,7 +32,7 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "body of a refusal": (MAX_BODY, BODY_PATIENCE),
     "page behind a 407": (MAX_DRAINED,),
     "requests for one tunnel": (MAX_ROUNDS,),
-    "challenges": (MAX_CHALLENGES,),
+    "challenges": (MAX_CHALLENGES, MAX_ITEMS),
     "small fragments": (_protocol.MAX_SMALL_FRAGMENTS,),
     "unread messages": (READ_AHEAD,),
     "pongs that wait": (MAX_PONGS,),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import copy
 import functools
 import logging
+import pickle
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -46,6 +48,7 @@ from trio_wsproxy import (
 )
 from trio_wsproxy._auth import MAX_ROUNDS, Authentication, ProxyChallenge
 from trio_wsproxy._auth._challenges import parse_parameters
+from trio_wsproxy._exceptions import failure_of
 from trio_wsproxy._http import MAX_BODY
 from trio_wsproxy._transport._http_connect import DialAgain, open_connect_tunnel
 from trio_wsproxy.testing import Certificates, open_echo_server, open_http_proxy
@@ -268,6 +271,17 @@ async def test_cancelled_at_each_checkpoint() -> None:
         assert not peer.closed
 
 
+def check_copies(error: Exception) -> None:
+    """An error survives pickle and copy, says the same then, and no secret travels in it."""
+    data = pickle.dumps(error)
+    assert b"s3cret" not in data
+    for other in (pickle.loads(data), copy.copy(error), copy.deepcopy(error)):
+        assert type(other) is type(error)
+        assert (str(other), repr(other)) == (str(error), repr(error))
+        assert failure_of(other) == failure_of(error)
+        assert "s3cret" not in all_texts(other)
+
+
 OFFERS = [
     ((), "http://p", b"Basic realm=x", "credentials (it offers Basic): put user:password@"),
     ((), "http://p", b"Negotiate, NTLM", "(it offers Negotiate, NTLM): give them with proxy_auth="),
@@ -285,6 +299,12 @@ OFFERS = [
     ),
     ((BasicAuth("ada", "s3cret"),), "http://p", b"Basic", "user name and password of proxy_auth="),
     ((BearerAuth("s3cret"),), "http://p", b"Bearer", "check the token of proxy_auth="),
+    (
+        (DigestAuth("ada", "s3cret"), BasicAuth("ada", "s3cret", require_tls=True)),
+        "http://p",
+        b"Basic realm=x",
+        "it offers Basic; Basic is kept from http:// proxies by require_tls=True: use https:// for",
+    ),
     (
         (DigestAuth("ada", "s3cret"),),
         "http://p",
@@ -308,6 +328,7 @@ async def test_refusal_names_the_schemes(
     assert (caught.value.status_code, caught.value.body) == (407, page[:MAX_BODY])
     assert (b"proxy-authenticate", offer) in caught.value.headers
     assert "s3cret" not in all_texts(caught.value)
+    check_copies(caught.value)
 
 
 DIGEST_THEN_BASIC = (DigestAuth("ada", "s3cret"), BasicAuth("ada", "s3cret"))
@@ -344,14 +365,16 @@ async def test_no_challenge(
     assert text in str(caught.value)
     assert [value and value.split(" ")[0] for value in map(sent, peer.heard)] == values
     assert "s3cret" not in all_texts(caught.value)
+    check_copies(caught.value)
 
 
 async def test_header_of_its_own_is_refused() -> None:
     """Who gives the header himself is not told to look at a password."""
     own = ((b"Proxy-Authorization", b"Bearer s3cret"),)
     text = r"refuses the Proxy-Authorization header that it was given \(it offers Digest\)$"
-    with pytest.raises(ProxyAuthenticationError, match=text):
+    with pytest.raises(ProxyAuthenticationError, match=text) as caught:
         await open_connect_tunnel(Peer(WRONG), hop("http://ada:s3cret@p"), AUTHORITY, own)
+    check_copies(caught.value)
 
 
 @pytest.mark.parametrize("auth", [NegotiateAuth(), "netrc", BearerAuth("t")])
@@ -595,6 +618,7 @@ async def test_nothing_is_sent_without_tls(auth: ProxyAuth, chain: bool) -> None
         with pytest.raises(ProxyConfigError, match="use https:// for its scheme") as caught:
             await open_tcp_stream("echo.test", 1, proxy=hops)
         assert "s3cret" not in all_texts(caught.value)
+        check_copies(caught.value)
         assert proxy.url in str(caught.value)
         assert not first.events
         assert not proxy.events

@@ -6,6 +6,7 @@ made by the library under test.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -266,6 +267,9 @@ async def test_authentication_fails(user: str, answers: list[bytes], text: str, 
     check_attributes(caught.value, None, f"socks5h://{masked}proxy.test:1080")
     assert "s3cret" not in all_texts(caught.value)
     assert len(peer.heard) == len(answers)
+    data = pickle.dumps(caught.value)
+    assert b"s3cret" not in data
+    assert str(pickle.loads(data)) == str(caught.value)
 
 
 # --- what is no answer -------------------------------------------------------------------

@@ -66,6 +66,7 @@ class Authentication:
       schemes: The names of the schemes there are credentials for, and that may be used here.
       secrets: Their passwords and tokens, so far as they are kept where ours are.
       said: The names of those that have spoken.
+      forbidden: The names of those that may not be used here, for want of TLS.
       hides_others: Whether others were given that these go before.
       withheld: Whether Basic was asked for, and not sent in the clear.
       waits: Makes a context manager for the time in which something of this program or of this
@@ -91,6 +92,7 @@ class Authentication:
         kept = (getattr(auth, name, None) for auth in usable for name in ("password", "token"))
         self.secrets = tuple(secret(value) for value in kept if isinstance(value, str))
         self.said: list[str] = []
+        self.forbidden = tuple(auth.name for auth in schemes if auth not in usable)
         self.withheld = False
         self.hides_others = False
         self.waits: Waits = lambda _: nullcontext()

@@ -30,7 +30,7 @@ from trio_wsproxy._exceptions import (
     ProxyRejected,
     ProxyUnreachable,
 )
-from trio_wsproxy._failures import Kind, Topic, Words, words
+from trio_wsproxy._failures import Kind, words
 from trio_wsproxy._http import (
     Answer,
     Exchange,
@@ -39,13 +39,14 @@ from trio_wsproxy._http import (
     ProblemKind,
     refused_by_proxy,
 )
-from trio_wsproxy._redaction import SentSecrets, secret, shown_page, shown_text
+from trio_wsproxy._redaction import SentSecrets, secret, shown_page
 from trio_wsproxy._report import HTTPAnswer, Running
 from trio_wsproxy._urls import Proxy, bare_host
 from trio_wsproxy._version import VERSION
 
 from ._hop import Hop
 from ._prefixed_stream import with_prefix
+from ._refused_credentials import credentials_remedy, names_of, offer_of
 from ._tls_failure import CLIENT_CERTIFICATE
 
 _AUTHENTICATION = (407, 401)  # the second is tinyproxy's answer to wrong credentials
@@ -156,7 +157,7 @@ class _Conversation:
                 what = words(
                     "closed the connection in the middle of an authentication that is bound to it "
                     "({schemes})",
-                    schemes=_schemes(_told(challenges, exchange.sent)),
+                    schemes=names_of(_told(challenges, exchange.sent)),
                 )
                 raise self._hop.broke_protocol("connect", what, kind=Kind.CUT_OFF)
             if not kept:
@@ -237,10 +238,10 @@ class _Conversation:
             if self._speaks_for_itself:
                 remedy = words(
                     "it refuses the Proxy-Authorization header that it was given{offer}",
-                    offer=_offer(challenges),
+                    offer=offer_of(challenges),
                 )
             else:
-                remedy = _credentials_remedy(hop, self._authentication, challenges)
+                remedy = credentials_remedy(hop, self._authentication, challenges)
             refusal: Callable[..., ProxyRejected] = hop.unauthenticated
         else:
             said = sent.hide_headers(answer.headers), sent.hide(body)
@@ -314,85 +315,3 @@ def _cut_off(hop: Hop, authority: str, *, middle: bool) -> ProxyProtocolError:
     )
     remedy = CLIENT_CERTIFICATE if hop.proxy.scheme == "https" else hop.right_protocol
     return hop.broke_protocol("connect", what, remedy, Kind.CUT_OFF)
-
-
-def _offer(challenges: list[ProxyChallenge]) -> str:
-    return f" (it offers {_schemes(challenges)})" if challenges else ""
-
-
-def _schemes(challenges: list[ProxyChallenge]) -> str:
-    """Name the schemes, each of them once; nobody has named any of them but the proxy."""
-    return shown_text(", ".join(dict.fromkeys(challenge.scheme for challenge in challenges)))
-
-
-def _credentials_remedy(
-    hop: Hop, authentication: Authentication, challenges: list[ProxyChallenge]
-) -> Words:
-    """Say what the proxy offers, and what can be done about it."""
-    remedy = _what_to_give(hop, authentication, challenges)
-    if authentication.hides_others:
-        hint = (
-            "{remedy}; proxy_auth= is for proxies without credentials in their URL: take these out"
-        )
-        remedy = words(hint + " and it is used", remedy=remedy)
-    return remedy
-
-
-def _what_to_give(
-    hop: Hop, authentication: Authentication, challenges: list[ProxyChallenge]
-) -> Words:
-    offered = {challenge.scheme.lower() for challenge in challenges}
-    offer = _offer(challenges)
-    able = {name.lower() for name in authentication.schemes}
-    if authentication.problem:
-        return words("{problem}{offer}", problem=authentication.problem, offer=offer)
-    if not able:
-        if offered and not offered & {"basic", "digest"}:
-            give = Topic.GIVE_CREDENTIALS
-            return words("it wants credentials{offer}: {give}", offer=offer, give=give)
-        return words(
-            "it wants credentials{offer}: put user:password@ into the proxy URL", offer=offer
-        )
-    if offered and not able & offered:
-        return words(
-            "it offers {names}, and there are credentials for {given}: {other}",
-            names=_schemes(challenges),
-            given=", ".join(dict.fromkeys(authentication.schemes)),
-            other=Topic.OTHER_CREDENTIALS,
-        )
-    if authentication.withheld and offered == {"basic"}:
-        return words(
-            "it offers Basic alone now, and nothing but TLS keeps a password from being read then, "
-            "which was not sent, for it has asked for a stronger scheme before: use https:// for its "
-            "scheme if it speaks TLS, or insist with BasicAuth alone in proxy_auth="
-        )
-    if not authentication.said:
-        return _nothing_was_sent(challenges)
-    return words(
-        "it refuses these credentials{offer}: check {what} {place}",
-        offer=offer,
-        what="the token" if set(authentication.said) == {"Bearer"} else "user name and password",
-        place="in the proxy URL" if hop.proxy.username is not None else "of proxy_auth=",
-    )
-
-
-def _nothing_was_sent(challenges: list[ProxyChallenge]) -> Words:
-    """Say why there are credentials, and none was sent."""
-    if not challenges:
-        return words(
-            "it wants credentials and names no scheme for them, so nothing was sent: put the scheme "
-            "that it takes first in proxy_auth=; BasicAuth and BearerAuth are sent unasked then"
-        )
-    known = ("algorithm", "qop")
-    asked = {
-        f"{name}={challenge.parameters[name]}"
-        for challenge in challenges
-        for name in known
-        if name in challenge.parameters
-    }
-    return words(
-        "it asks for what is not spoken here{offer}, so nothing was sent{asked}: {other}",
-        offer=_offer(challenges),
-        asked=f" ({shown_text(', '.join(sorted(asked)))})" if asked else "",
-        other=Topic.OTHER_CREDENTIALS,
-    )
