@@ -5,8 +5,6 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from trio_wsproxy import ServerRejected
 from trio_wsproxy._http import said_in
@@ -70,13 +68,6 @@ def test_secrets(text: str) -> None:
     assert "***" in said_in([(b"content-type", TEXT)], text.encode()) or "?…" in said_in(
         [(b"content-type", TEXT)], text.encode()
     )
-
-
-@given(st.text(max_size=20), st.text(max_size=20))
-def test_what_was_sent(before: str, after: str) -> None:
-    """What the server was sent is hidden, wherever it is repeated."""
-    body = f"{before}hunter{after}hunter".encode("utf-8", "replace")
-    assert "hunter" not in said_in([(b"content-type", TEXT)], body, ["hunter"])
 
 
 @pytest.mark.parametrize(

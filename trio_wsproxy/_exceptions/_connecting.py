@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio_websocket
@@ -172,15 +171,13 @@ class ServerRejected(ConnectionRejected):
         body: bytes,
         *,
         url: str,
-        sent: Iterable[str] = (),
         told: tuple[Headers, bytes] | None = None,
     ) -> None:
         super().__init__(status_code, *_for_users(headers, body))
         self.args = (status_code,)  # headers and body hold secrets, and repr() shows args
         self._url = url
-        # Now, for what was sent is not kept: an error may be stored, or sent to another process.
         self._told = _for_users(*(told or (headers, body)))
-        self._said = said_in(*self._told, sent)
+        self._said = said_in(*self._told)
         self._followed: int | None = None
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ is none of it; of that the title has to do (``_proof``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from trio_wsproxy._redaction import shown_quotation
@@ -21,13 +21,12 @@ _NAMES = (
 )
 
 
-def said_in(headers: Sequence[tuple[bytes, bytes]], body: bytes, sent: Iterable[str] = ()) -> str:
+def said_in(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> str:
     """Find what a refusal says in words, fit for a message.
 
     Args:
       headers: Of the answer, names in lower case.
-      body: Of the answer.
-      sent: Values of what the peer was sent, which it may repeat.
+      body: Of the answer, without what the peer was sent and repeats.
 
     Returns:
       The words; nothing, where there are none, or a page.
@@ -43,7 +42,7 @@ def said_in(headers: Sequence[tuple[bytes, bytes]], body: bytes, sent: Iterable[
             return ""
     else:
         return ""
-    return shown_quotation(text, MAX_SAID, sent)
+    return shown_quotation(text, MAX_SAID)
 
 
 def _message(body: bytes) -> str:

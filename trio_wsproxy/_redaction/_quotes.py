@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from trio_wsproxy._lazy import lazy_pattern
 
@@ -11,7 +10,6 @@ from ._text import HIDDEN, MAX_SHOWN
 from ._urls import shown_page
 
 MAX_QUOTED = 4096  # characters that are looked at; of a few hundred a quotation is made
-_SHORT = 4  # characters of what was sent that a text may hold by chance
 
 # What stands behind the name of a secret, and what a scheme of authentication says.
 _NAMED = lazy_pattern(
@@ -26,21 +24,17 @@ _SCHEMES = lazy_pattern(
 _LONG = lazy_pattern(r"(?=[\w.~+/=-]{0,64}[0-9])[\w.~+/=-]{16,}|[\w~+=-]{33,}")
 
 
-def shown_quotation(text: str, limit: int = MAX_SHOWN, sent: Iterable[str] = ()) -> str:
+def shown_quotation(text: str, limit: int = MAX_SHOWN) -> str:
     """Make a peer's explanation fit to be quoted in a message.
 
-    Hidden are URLs' secrets, what follows the name of one, what looks like a token, and all that was
-    sent to this peer, for a peer may repeat that.
+    Hidden are URLs' secrets, what follows the name of one, and what looks like a token; what the
+    peer was sent is known, and hidden before (:class:`SentSecrets`).
 
     Args:
       text: What the peer says.
       limit: Characters to keep.
-      sent: Values of what it was sent.
 
     """
     text = text[:MAX_QUOTED]
-    for value in sorted(sent, key=len, reverse=True):
-        if len(value) >= _SHORT:
-            text = text.replace(value, HIDDEN)
     text = _SCHEMES.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))
     return shown_page(" ".join(_LONG.sub(HIDDEN, text).split()), limit)

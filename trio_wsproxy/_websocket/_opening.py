@@ -8,9 +8,8 @@ refusal with a body worth keeping.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import unquote
 
 import h11
 import trio
@@ -236,28 +235,8 @@ async def _refusal(
         answer.headers,
         body.data,
         url=request.url,
-        sent=_sent(request),
         told=told,
     )
-
-
-_LONG = 16  # characters of a subprotocol that may be a token
-
-
-def _sent(request: OpeningRequest) -> Iterator[str]:
-    """Give what was sent that a server must not repeat in a message."""
-    for name, value in request.headers:
-        if name.lower() not in _NO_SECRETS:
-            text = value.decode("latin-1")
-            yield text
-            yield from text.replace(";", " ").replace(",", " ").split()
-    query = request.resource.partition("?")[2]
-    yield query
-    for part in query.split("&"):
-        parameter = part.partition("=")[2]
-        yield parameter
-        yield unquote(parameter)
-    yield from (name for name in request.subprotocols if len(name) >= _LONG)
 
 
 def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
@@ -268,8 +247,6 @@ def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
     try:
         ws.receive_data(answer)
         event = next(ws.events())
-    except StopIteration:
-        return "CR CR LF ends its lines"  # what else ends a head here, ends it for h11, too
     except (ProtocolError, h11.ProtocolError, UnicodeDecodeError) as exc:
         return shown_problem(exc)
     assert isinstance(event, AcceptConnection)  # a 101 makes no other
