@@ -433,3 +433,34 @@ async def test_fifo_that_somebody_serves(
         for _ in range(2):
             await (await open_ssl_over_tcp_stream("localhost", server.port, proxy=None)).aclose()
     writer.join()
+
+
+async def test_a_reading_that_was_given_up_replaces_no_newer_one(
+    certificates: Certificates, ca: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that comes back late, with what nobody waits for, leaves what was read meanwhile."""
+    create = ssl.create_default_context
+    begun, let, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+        begun.set()
+        let.wait()
+        try:
+            return create(*args, **kwargs)
+        finally:
+            ended.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", slow)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made_context, ())
+            while not begun.is_set():
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    ca.write_bytes(certificates.ca_pem + Certificates().ca_pem)
+    newer = await made_context(())
+    let.set()
+    await trio.to_thread.run_sync(ended.wait)
+    while _trust._FILES._limiters.get()[1].borrowed_tokens:
+        await trio.sleep(0)
+    assert await kept_context(()) is newer

@@ -125,7 +125,8 @@ def _kept_or_made(alpn: tuple[str, ...]) -> ssl.SSLContext:
     if alpn:
         context.set_alpn_protocols(list(alpn))
     if _trusts_anybody(context, settings):
-        _kept[alpn] = _Kept(state, context)
+        if _kept.get(alpn) is kept:  # else somebody was faster, whose reading is newer
+            _kept[alpn] = _Kept(state, context)
     else:
         _hopeless[context] = words(
             "this machine knows no authority, for there is nothing in {file} and {directory}",
