@@ -279,7 +279,30 @@ async def test_write() -> None:
     stream.on_write = lambda: counts.append(outbox.unsent)
     await outbox.write()
     assert b"".join(stream.writes) == b"x" * 2**20 + b"y"
-    assert [count.messages for count in counts] == [2] * len(stream.writes)
+    assert [count.messages for count in counts] == [2] * (len(stream.writes) - 1) + [1]
     assert len(stream.writes) > 3
     assert [count.size for count in counts] == sorted((x.size for x in counts), reverse=True)
+    assert outbox.unsent == Unsent(0, 0)
+
+
+@pytest.mark.parametrize("closing", [False, True])
+async def test_another_stream_tells_how_far_it_is(closing: bool) -> None:
+    """What is written to it counts slice by slice: messages, bytes, and that something has left."""
+    stream = AnyStream()
+    outbox = make(stream)
+    for _ in range(3):
+        outbox.put(b"x" * 100_000, message=True)
+    if closing:
+        outbox.put_close(1000, "")
+    total = outbox.backlog
+    before: list[Unsent] = []
+    stream.on_write = lambda: before.append(outbox.unsent)
+    await outbox.write()
+    left = [total - sum(map(len, stream.writes[:number])) for number in range(len(stream.writes))]
+    assert [unsent.size for unsent in before] == left
+    ends = [100_000, 200_000, 300_000]
+    assert [unsent.messages for unsent in before] == [
+        sum(end > total - size for end in ends) for size in left
+    ]
+    assert max(map(len, stream.writes)) == (16 if closing else 64) * 1024
     assert outbox.unsent == Unsent(0, 0)
