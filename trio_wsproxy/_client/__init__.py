@@ -1,9 +1,10 @@
 """How does a URL become a connection? The one room that knows all others.
 
-``_options`` declares each option once, and ``_checks`` says what is wrong with a value;
-``_open`` has the public functions, ``_attempt`` does what they ask for, ``_hosting`` gives the
-connection a nursery. ``_reconnect`` makes attempt after attempt, ``_redirects`` has the rules
-for following a server elsewhere (``_spaces`` tells where that is), and ``_streams`` opens streams for other protocols.
+``_options`` declares each option once, ``_checks`` says what is wrong with a value, ``_misuse`` what
+is wrong with a call, and ``_plan`` has what an attempt is to do. ``_open`` has the public functions,
+``_attempt`` does what they ask for, ``_hosting`` gives the connection a nursery. ``_reconnect`` makes
+attempt after attempt (``_retry_after`` reads when), ``_redirects`` has the rules for following a server
+elsewhere (``_spaces`` tells where that is), and ``_streams`` opens streams for other protocols.
 """
 
 from ._open import (
