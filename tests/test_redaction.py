@@ -246,6 +246,7 @@ def test_shown_subprotocols(offered: str, shown: str | None) -> None:
         ("http://h:80/@ada http://[::1]:80/@ada", "http://h:80/@ada http://[::1]:80/@ada"),
         ("http://h:1:ada:s3 http://[::1]:1:ada:s3", "http://h:1:*** http://[::1]:1:***"),
         ("x//y//ada:s3@h", "x//y//***@h"),
+        ("http:///ada:s3@h/x", "http:///***@h/x"),
         ("http://" + "s3" * 40000 + "@h", "…"),
         ("no http://ada:" + "s3" * 40000 + "@h", "no …"),
     ],

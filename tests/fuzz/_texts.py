@@ -278,6 +278,7 @@ _URLS = (
     b"http:/p:3128",
     b"ws:\0pa/ss\0a.test",
     b"http:\0\\\0a.test:0/x?y#z",
+    b"ws:/\0\x01\n\\\0",
 )
 
 TARGETS = Reader("targets", read_targets, (*_URLS, *(pump(b"ws:/", x) for x in _AWKWARD)), _PARTS)

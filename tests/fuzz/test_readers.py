@@ -24,6 +24,7 @@ def test_seeds(name: str) -> None:
 
 
 @names
+@settings(max_examples=100)  # in CI too: there the fuzzers have a minute of their own
 @given(data=st.data())
 def test_reader(name: str, data: st.DataObject) -> None:
     """So do bytes, pieces of its language, and its seeds with other pieces in them."""
@@ -38,7 +39,7 @@ def test_reader(name: str, data: st.DataObject) -> None:
 
 
 @names
-@settings(max_examples=settings().max_examples // 5)  # of 64 KiB each
+@settings(max_examples=20)  # of 64 KiB each
 @given(data=st.data())
 def test_repetitions(name: str, data: st.DataObject) -> None:
     """Nor does a repetition of a few pieces, up to 64 KiB, cost more than its size."""

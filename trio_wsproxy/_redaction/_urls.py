@@ -83,6 +83,8 @@ def _hide_in_url(word: str) -> str:
     last = word.rfind("@")  # once: to look for it anew behind each "//" would be quadratic
     start = 2
     while start >= 2:
+        while word.startswith("/", start):  # http:///ada:pw@h is a slip
+            start += 1
         found = _BEHIND_AUTHORITY.search(word, start)
         end = found.start() if found else len(word)
         authority = word[start:end]
