@@ -70,6 +70,8 @@ async def test_function_that_hangs(
             f"no connection to ws://e.test/ within 3 s; was waiting for {named}, for proxy {asked}"
         )
         assert str(caught.value).startswith(text)
+        question = "; does it come to an end, or is connect_timeout too short?"
+        assert str(caught.value).endswith(question)
         failure = failure_of(caught.value)
         assert failure is not None
         assert failure.stage == "setup"

@@ -322,10 +322,8 @@ def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:
             "or is {connect_timeout} too short?",
             connect_timeout=Topic.CONNECT_TIMEOUT,
         )
-    if running is not None and running.name == "setup":
-        question = words(
-            "does that file lie on a server that is down, or is it a pipe that nobody serves?"
-        )
+    if running is not None and running.question is not None:
+        question = running.question
     what = words(
         "no connection to {url} within {timeout:g} s; was waiting for {waiting_for}",
         url=url,

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import trio
 
-from trio_wsproxy._failures import StageName, Value
+from trio_wsproxy._failures import StageName, Value, Words
 from trio_wsproxy._redaction import SentSecrets
 
 from ._evidence import StageEvidence
@@ -114,10 +114,11 @@ class Running:
     Attributes:
       name (StageName): As in :class:`Stage`.
       evidence: What was found; see :mod:`._evidence` for what it may be.
+      question: What to ask where it takes too long, if that is known better than elsewhere.
 
     """
 
-    __slots__ = ("_end", "_hop", "_log", "_ok", "_peer", "_start", "evidence", "name")
+    __slots__ = ("_end", "_hop", "_log", "_ok", "_peer", "_start", "evidence", "name", "question")
 
     def __init__(self, log: StageLog, name: StageName, hop: int | None, peer: str) -> None:
         self._log = log
@@ -127,6 +128,7 @@ class Running:
         self._end: float | None = None
         self._ok: bool | None = None
         self.evidence: StageEvidence | None = None
+        self.question: Words | None = None
 
     def __enter__(self) -> Self:
         self._start = trio.current_time()

@@ -21,7 +21,7 @@ from trio_wsproxy._auth import (
     ProxyAuthRequest,
     from_url,
 )
-from trio_wsproxy._failures import Words, words
+from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report import StageLog
 from trio_wsproxy._routing import netrc_credentials
@@ -141,7 +141,11 @@ async def _headers(
 def _own(hop: Hop, whom: Words, log: StageLog) -> Iterator[None]:
     """Wait for a function of the program's."""
     waiting_for = words("{whom}, for {hop}", whom=whom, hop=hop.name)
-    with log.stage("setup", hop.number, hop.authority, waiting_for):
+    with log.stage("setup", hop.number, hop.authority, waiting_for) as stage:
+        stage.question = words(
+            "does it come to an end, or is {connect_timeout} too short?",
+            connect_timeout=Topic.CONNECT_TIMEOUT,
+        )
         try:
             yield
         except Exception as exc:

@@ -73,13 +73,18 @@ async def set_up(
     return Contexts(proxies, target)
 
 
+# What to ask where either takes too long.
+_FILE = words("does that file lie on a server that is down, or is it a pipe that nobody serves?")
+
+
 async def _default_context(stop: Stop, log: StageLog, alpn: tuple[str, ...]) -> ssl.SSLContext:
     waiting_for = _reading()
     log.waiting_for = waiting_for
     with _blamed_on(stop, waiting_for):
         context = await kept_context(alpn)
         if context is None:
-            with log.stage("setup", stop.number, "trust store", waiting_for):
+            with log.stage("setup", stop.number, "trust store", waiting_for) as stage:
+                stage.question = _FILE
                 context = await made_context(alpn)
         return context
 
@@ -100,7 +105,11 @@ async def _import_socks(hop: Hop, log: StageLog) -> None:
     if _imported:
         return
     waiting_for = words("python-socks to be imported")
-    with _blamed_on(hop, waiting_for), log.stage("setup", hop.number, "python-socks", waiting_for):
+    with (
+        _blamed_on(hop, waiting_for),
+        log.stage("setup", hop.number, "python-socks", waiting_for) as stage,
+    ):
+        stage.question = _FILE
         await _IMPORTS.run(_import)
 
 
