@@ -28,7 +28,11 @@ from trio_wsproxy import (
     DigestAuth,
     HandshakeError,
     Proxy,
+    open_ssl_over_tcp_stream,
+    open_tcp_stream,
+    open_websocket,
     open_websocket_url,
+    resolve_proxy,
 )
 from trio_wsproxy._redaction import SentSecrets
 from trio_wsproxy.testing import open_tcp_server
@@ -224,3 +228,64 @@ def shown_locals(error: BaseException) -> Iterator[str]:
         if PACKAGE in Path(code.co_filename).parents and "testing" not in code.co_filename:
             for name, value in traceback.tb_frame.f_locals.items():
                 yield f"{Path(code.co_filename).name}:{code.co_qualname if hasattr(code, 'co_qualname') else code.co_name}:{name}={value!r}"
+
+
+URL = f"http://ada:{quote(PASSWORD, safe='')}@127.0.0.1:9"
+RAW = f"http://ada:{PASSWORD}@127.0.0.1:9"
+GIVEN = {"X-Mine": PASSWORD}
+OPENING: dict[str, Callable[[], Any]] = {
+    "by URL": lambda: open_websocket_url(
+        f"ws://ada:{PASSWORD}@echo.test/?t={PASSWORD}",
+        proxy=RAW,
+        extra_headers=GIVEN,
+        proxy_headers=GIVEN,
+    ),
+    "by parts": lambda: open_websocket(
+        "127.0.0.1", 9, f"/?{PASSWORD}", use_ssl=False, proxy=URL, extra_headers=[("X", PASSWORD)]
+    ),
+    "SOCKS": lambda: open_websocket_url(
+        "ws://echo.test", proxy=f"socks5h://ada:{PASSWORD}@127.0.0.1:9"
+    ),
+    "a chain": lambda: open_websocket_url("ws://echo.test", proxy=[RAW, URL]),
+    "a scheme": lambda: open_websocket_url(
+        "ws://echo.test", proxy="http://127.0.0.1:9", proxy_auth=BasicAuth("ada", PASSWORD)
+    ),
+    "a bad proxy": lambda: open_websocket_url("ws://echo.test", proxy=f"ftp://a:{PASSWORD}@p"),
+    "a bad URL": lambda: open_websocket_url(f"ftp://ada:{PASSWORD}@echo.test"),
+    "TCP": lambda: open_tcp_stream("echo.test", 80, proxy=RAW, proxy_headers=GIVEN),
+    "TCP, a bad proxy": lambda: open_tcp_stream("echo.test", 80, proxy=f"ftp://a:{PASSWORD}@p"),
+    "TLS": lambda: open_ssl_over_tcp_stream("echo.test", 443, proxy=RAW, proxy_headers=GIVEN),
+}
+
+
+@pytest.mark.parametrize("name", OPENING)
+async def test_variables(name: str) -> None:
+    """Nothing that a program gives is shown by a local variable of ours when it fails."""
+    with pytest.raises((ValueError, OSError, HandshakeError)) as caught:
+        await opened_by(name)
+    shown = list(shown_locals(caught.value))
+    assert shown
+    check(shown)
+
+
+async def opened_by(name: str) -> None:
+    """Open in one of the ways."""
+    opening = OPENING[name]()
+    if hasattr(opening, "__aenter__"):
+        async with opening:
+            pass
+    else:
+        await opening
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "all_proxy", "no_proxy"])
+@pytest.mark.parametrize(
+    "value",
+    [f"http://ada:{PASSWORD}@p.test:0", f"ftp://ada:{PASSWORD}@p.test", f"a:1:ada:{PASSWORD}"],
+)
+def test_variables_of_the_resolver(name: str, value: str) -> None:
+    """Nor is what stands in the environment."""
+    environ = {"all_proxy": "ftp://x", name: value}
+    with pytest.raises(ValueError, match="environment variable") as caught:
+        resolve_proxy("wss://echo.test", environ=environ)
+    check([text for text in shown_locals(caught.value) if "resolve_proxy:environ" not in text])

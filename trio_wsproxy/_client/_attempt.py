@@ -29,7 +29,7 @@ from trio_wsproxy._exceptions import (
 )
 from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
-from trio_wsproxy._redaction import shown_text
+from trio_wsproxy._redaction import secret, shown_text
 from trio_wsproxy._report import StageLog, reporting
 from trio_wsproxy._routing import resolve_target
 from trio_wsproxy._transport import (
@@ -226,7 +226,7 @@ def _credentials(target: Target, headers: HeaderPairs) -> HeaderPairs:
     if target.username is None or any(name.lower() == b"authorization" for name, _ in headers):
         return ()
     value = basic(target.username, target.password or "")
-    return ((b"Authorization", value.encode("ascii")),)
+    return ((b"Authorization", secret(value.encode("ascii"))),)
 
 
 def _behind_handshake(

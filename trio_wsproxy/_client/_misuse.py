@@ -15,12 +15,24 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 import trio
 
-from trio_wsproxy._redaction import shown_url
+from trio_wsproxy._redaction import hiding, shown_url
 from trio_wsproxy._urls import Target, parse_target
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 Check: TypeAlias = Callable[[tuple[Any, ...], Mapping[str, Any]], None]
 NO_URL = (bytes, bytearray, memoryview, int, float, type(None), list, tuple, dict)
+
+
+_SECRETIVE = ("url", "resource", "extra_headers", "proxy", "proxy_headers")
+
+
+def _hidden(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
+    """Let arguments with secrets in them hide where somebody looks at local variables.
+
+    Without a name, URLs and resources are such; a host has no "/" in it, and stands in messages.
+    """
+    shown = {name: hiding(x) if name in _SECRETIVE else x for name, x in options.items()}
+    return tuple(hiding(x) if type(x) is str and "/" in x else x for x in args), shown
 
 
 def checks_first(*checks: Check) -> Callable[[FunctionT], FunctionT]:
@@ -39,6 +51,7 @@ def checks_first(*checks: Check) -> Callable[[FunctionT], FunctionT]:
             async def later(*args: Any, **options: Any) -> Any:
                 for check in checks:
                     check(args, options)
+                args, options = _hidden(args, options)
                 return await function(*args, **options)
 
             return cast("FunctionT", later)
@@ -47,6 +60,7 @@ def checks_first(*checks: Check) -> Callable[[FunctionT], FunctionT]:
         def at_once(*args: Any, **options: Any) -> Any:
             for check in checks:
                 check(args, options)
+            args, options = _hidden(args, options)
             return function(*args, **options)
 
         return cast("FunctionT", at_once)

@@ -16,6 +16,7 @@ import trio
 
 from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._http import HeadersArgument, ProxyHeadersArgument
+from trio_wsproxy._redaction import hiding
 from trio_wsproxy._report import Trace
 from trio_wsproxy._routing import ProxyArgument
 from trio_wsproxy._transport import MakeProxyHeaders
@@ -140,6 +141,9 @@ def open_websocket_url(
     A cancelled call leaves nothing behind. RFC 6455 sections 4.1 and 7.
 
     """
+    # Error trackers send our variables, and in these may be secrets.
+    url, extra_headers = hiding(url), hiding(extra_headers)
+    proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
     options = Options(
         subprotocols=subprotocols,
         extra_headers=extra_headers,

@@ -25,7 +25,7 @@ peer, for what that one repeats.
 
 from ._heads import LoggedHead, shown_head, shown_head_lines, shown_problem, shown_subprotocols
 from ._quotes import shown_quotation
-from ._secret import SecretBytes, SecretStr, secret
+from ._secret import SecretBytes, SecretStr, hiding, secret
 from ._sent import SentSecrets
 from ._text import HIDDEN, escaped, escaped_json, has_controls, is_visible, shown_text
 from ._urls import (
@@ -50,6 +50,7 @@ __all__ = [
     "escaped_json",
     "has_controls",
     "hide_userinfo",
+    "hiding",
     "holds_secret",
     "holds_userinfo",
     "is_visible",

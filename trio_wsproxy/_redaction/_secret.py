@@ -9,9 +9,11 @@ wherever in a tuple or a dictionary it stands. What is made of it (a part, a con
 
 from __future__ import annotations
 
-from typing import overload
+from typing import TypeVar, cast, overload
 
 from ._text import HIDDEN
+
+ValueT = TypeVar("ValueT")
 
 
 class SecretStr(str):
@@ -32,6 +34,30 @@ class SecretBytes(bytes):
         return repr(HIDDEN.encode())
 
     __str__ = __repr__
+
+
+def hiding(value: ValueT) -> ValueT:
+    """Give an argument that hides the texts in it, in a list, a tuple or a dictionary, too.
+
+    Args:
+      value: What a program has given for a URL, a proxy or headers; another kind of object stays.
+
+    """
+    kind = type(value)
+    made: object = value
+    if (
+        kind is str
+    ):  # bytes are of headers alone; elsewhere they are refused, by the name of their type
+        made = secret(cast("str", value))
+    elif kind is dict:
+        made = {key: _inside(item) for key, item in cast("dict[object, object]", value).items()}
+    elif kind is list or kind is tuple:
+        made = cast("type[list[object]]", kind)(_inside(x) for x in cast("list[object]", value))
+    return cast("ValueT", made)
+
+
+def _inside(item: object) -> object:
+    return secret(item) if type(item) is bytes else hiding(item)
 
 
 @overload
