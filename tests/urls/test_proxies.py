@@ -131,7 +131,8 @@ def test_proxy_credentials(userinfo: str, username: str | None, password: str | 
         ("http://user:a#b@proxy", "%23"),
         ("http://user:a@b@proxy", "%40"),
         ("http://good\\@evil", "%5C"),
-        ("http://DOMAIN\\user:pw@proxy", "%5C"),
+        ("http://good\\user:a\\b@evil", "%5C"),
+        ("http://\\user:pw@evil", "%5C"),
         ("http://pro\\xy", "backslash"),
         ("http://" + "a" * 65536, "too long"),
         ("hunter2://proxy", "scheme (not shown here) is not supported"),
@@ -192,7 +193,7 @@ PW = "hunter2"
         (f"http://ada:{PW}%40proxy.corp", "http://***"),
         (f"http://ada:p@{PW}@proxy.corp:3128", "http://***"),
         (f"http://ada:{PW}\\@proxy.corp:3128", "http://***"),
-        (f"http://CORP\\ada:{PW}@proxy.corp:3128", "http://***"),
+        (f"http://\\ada:{PW}@proxy.corp:3128", "http://***"),
         (f"'ada:{PW}@proxy.corp:3128", "***@proxy.corp:3128"),
         (f"https_proxy=http://ada:{PW}@proxy.corp:3128", "***"),
         (f"{PW}://proxy.corp:3128", "***://proxy.corp:3128"),
@@ -442,3 +443,9 @@ def test_no_secret_is_told_about_a_proxy(
         if proxy.scheme.startswith("socks4"):
             told = ""  # a SOCKS4 user name is no secret
     assert SECRET.lower() not in told.lower()
+
+
+@pytest.mark.parametrize("written", [r"CORP\ada:pw", r"CORP\ada", "CORP%5Cada:pw"])
+def test_user_of_a_domain(written: str) -> None:
+    """The backslash between a Windows domain and a user is taken as it is, as curl takes it."""
+    assert Proxy(f"http://{written}@proxy.corp:3128").username == r"CORP\ada"

@@ -194,11 +194,13 @@ class Reconnections:
     def __aiter__(self) -> Reconnections:
         return self
 
-    def __iter__(self) -> NoReturn:
-        raise TypeError("use 'async for ws in connections:', not 'for ws in connections:'")
+    if not TYPE_CHECKING:  # what a type checker is to refuse
 
-    def __await__(self) -> NoReturn:
-        raise TypeError("use 'async for ws in connections:', not 'await connections'")
+        def __iter__(self) -> NoReturn:
+            raise TypeError("use 'async for ws in connections:', not 'for ws in connections:'")
+
+        def __await__(self) -> NoReturn:
+            raise TypeError("use 'async for ws in connections:', not 'await connections'")
 
     @trio.lowlevel.enable_ki_protection
     async def __anext__(self) -> WebSocketConnection:

@@ -312,7 +312,7 @@ def _problem(text: str, exc: Malformed) -> str:
     for marks, problem in _LIKELY:
         if marks in text or (marks != "://" and any(mark in text for mark in marks)):
             return problem
-    return str(exc).partition(";")[0]
+    return str(exc.what)
 
 
 def _parse_entry(text: str, *, system: bool) -> BypassEntry:
@@ -356,7 +356,7 @@ def _parse_rule(host: str, *, system: bool) -> Rule:
     if host and not any(map(str.isalnum, host)) and set(host) != set("*."):
         raise Malformed("there is no letter and no digit in it")
     if "." in host and _RANGE.fullmatch(host):
-        raise Malformed("this is a range of addresses; write a network, such as 10.0.0.0/24")
+        raise Malformed("this is a range of addresses", "write a network, such as 10.0.0.0/24")
     name = host.removeprefix(".")
     if "*" in name or (system and name != host):
         return PatternRule(_parse_pattern(f"*{host}" if host.startswith(".") else host))

@@ -25,10 +25,11 @@ def credentials_remedy(
     """Say what the proxy offers, and what can be done about it."""
     remedy = _what_to_give(hop, authentication, challenges)
     if authentication.hides_others:
-        hint = (
-            "{remedy}; proxy_auth= is for proxies without credentials in their URL: take these out"
+        remedy = words(
+            "{remedy}; proxy_auth= is for proxies without credentials in their URL: "
+            "take these out and it is used",
+            remedy=remedy,
         )
-        remedy = words(hint + " and it is used", remedy=remedy)
     return remedy
 
 

@@ -36,14 +36,20 @@ class Malformed(Exception):
     raises the error of its own, with the text's source and the whole text masked, behind the
     ``except`` block.
 
+    Args:
+      what: What is wrong, without any piece of the text that may be secret.
+      remedy: What to write instead.
+
     Attributes:
-      problem: What is wrong, without any piece of the text that may be secret.
+      what (str | Words): As given.
+      problem (str | Words): The same, with the remedy behind it.
 
     """
 
-    def __init__(self, problem: str | Words) -> None:
-        super().__init__(problem)
-        self.problem = problem
+    def __init__(self, what: str | Words, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.problem = f"{what}; {remedy}" if remedy else what
 
 
 def ip_literal(host: str) -> IPv4Address | IPv6Address | None:
@@ -96,7 +102,7 @@ def split_host_port(text: str) -> tuple[str, int | None]:
 
 def _parse_port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise Malformed("the port is not a number; it stands after the host, as in host:3128")
+        raise Malformed("the port is not a number", "it stands after the host, as in host:3128")
     # int() itself refuses thousands of digits, with a message of its own.
     text = text.lstrip("0")
     port = int(text or "0") if len(text) <= len("65535") else 0
@@ -106,7 +112,7 @@ def _parse_port(text: str) -> int:
 def check_port(port: int) -> int:
     """Refuse a number that is no port."""
     if not 1 <= port <= 65535:
-        raise Malformed("the port is out of range; use 1 to 65535")
+        raise Malformed("the port is out of range", "use 1 to 65535")
     return port
 
 
@@ -144,12 +150,13 @@ def normalise_host(text: str) -> str:
     labels = name.split(".")
     if all(_NUMBER.fullmatch(label) for label in labels):
         raise Malformed(
-            "the host is a number but no IPv4 address; write all four parts, as in 127.0.0.1"
+            "the host is a number but no IPv4 address",
+            "write all four parts, as in 127.0.0.1",
         )
     if len(name) > _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise Malformed(
-            "the host is not a valid name; its labels have 1 to 63 letters, digits, hyphens or "
-            "underscores, 253 characters in all"
+            "the host is not a valid name",
+            "its labels have 1 to 63 letters, digits, hyphens or underscores, 253 characters in all",
         )
     return written
 
@@ -166,7 +173,7 @@ def _normalise_ipv6(text: str) -> str:
     address = ip_literal(literal)
     if not isinstance(address, IPv6Address) or (percent and not _ZONE.fullmatch(zone)):
         raise Malformed(
-            "this is not an IPv6 address; one looks like [2001:db8::1] or [fe80::1%25eth0]"
+            "this is not an IPv6 address", "one looks like [2001:db8::1] or [fe80::1%25eth0]"
         )
     return f"{address}{percent}{zone}"
 

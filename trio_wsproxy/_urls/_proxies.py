@@ -22,6 +22,7 @@ from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_
 from trio_wsproxy._exceptions import Headers, misconfigured
 from trio_wsproxy._failures import Topic, Value, words
 from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import HIDDEN, secret
 
 from ._hosts import (
@@ -57,6 +58,7 @@ _PROXY_PORTS: dict[ProxyScheme, int] = {
 }
 _PROXY_SCHEME_ALIASES = {"socks": "socks5h"}  # what curl's and desktops' users mean by it
 
+_DOMAIN_AND_USER = lazy_pattern(r"[^\\:]+\\[^\\:]+(?::[^\\]*)?\Z")
 _BEHIND_PATH = re.compile(r"[?#]")
 
 _PAC_HINT = (
@@ -300,7 +302,11 @@ def _parse_proxy_url(
         )
     username, password = parse_userinfo(userinfo)
     authority, tail = cut(rest, BEHIND_AUTHORITY)
-    check_backslash(userinfo + authority)
+    if not _DOMAIN_AND_USER.match(
+        userinfo
+    ):  # as people write it for a Windows domain, and curl takes it
+        check_backslash(userinfo)
+    check_backslash(authority)
     _check_tail(scheme, tail)
     host, port = split_host_port(authority)
     host = normalise_host(decode_host(host))
