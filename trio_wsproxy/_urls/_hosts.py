@@ -47,9 +47,9 @@ class Malformed(Exception):
     """
 
     def __init__(self, what: str | Words, remedy: str = "") -> None:
-        super().__init__(what)
         self.what = what
         self.problem = f"{what}; {remedy}" if remedy else what
+        super().__init__(self.problem)
 
 
 def ip_literal(host: str) -> IPv4Address | IPv6Address | None:
