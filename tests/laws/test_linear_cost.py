@@ -358,6 +358,6 @@ def test_linear(name: str) -> None:
 
 def test_this_test_finds_what_is_quadratic() -> None:
     """A reader that searches the rest of its text again and again is found."""
-    quadratic = Reader("", lambda text: [text.count("b", n) for n in range(0, len(text), 8)])
+    quadratic = Reader("", lambda text: [text.count("aab", n) for n in range(0, len(text), 24)])
     with pytest.raises(pytest.fail.Exception, match="again and again"):
         check_linear(quadratic, "", "a", "")
