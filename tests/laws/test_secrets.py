@@ -12,6 +12,7 @@ import copy
 import json
 import logging
 import pickle
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ from trio_wsproxy import (
     open_websocket_url,
     resolve_proxy,
 )
+from trio_wsproxy._auth._digest import digest
 from trio_wsproxy._redaction import SentSecrets
 from trio_wsproxy.testing import open_tcp_server
 
@@ -200,6 +202,50 @@ def test_short_passwords(password: str, said: bytes, told: bytes) -> None:
         assert sent.hide(said) == told
     assert sent.hide(b"bad " + credentials) == b"bad ***"
     assert sent.hide_text("nothing \ud800") == "nothing \ud800"
+
+
+@pytest.mark.parametrize("where", ["digest", "query"])
+def test_what_a_peer_has_had_us_repeat_is_looked_for_in_bounded_work(where: str) -> None:
+    """A challenge of thousands of values, or a redirect to such a URL, costs nothing in each header."""
+    values = [f"x=<<e {number:05}/" for number in range(1000)]
+    request = f"GET /?{'&'.join(values)} HTTP/1.1\r\n\r\n"
+    if where == "digest":
+        parameters = {"realm": ",".join(values), "nonce": 'n, response="00000000"'}
+        said = digest("ada", "pw", "CONNECT", "a:1", parameters, cnonce="c" * 32, count=1)
+        request = f"CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: {said}\r\n\r\n"
+    sent = SentSecrets()
+    sent.add_request(request.encode())
+    sent.hide(b"made")
+    few, many = ((b"a", b"b" * 4000),), ((b"a", b"bbbb"),) * 1000
+    costs = []
+    for headers in (few, many):
+        start = time.thread_time()
+        assert sent.hide_headers(headers) == headers
+        costs.append(time.thread_time() - start)
+    assert costs[1] < 50 * costs[0] + 0.1
+
+
+def test_of_digest_what_is_ours_is_hidden() -> None:
+    """The proof and our nonce are no secret of the proxy's; what its challenge says is its own."""
+    parameters = {"realm": 'r, a=12345678, response="11112222"', "nonce": "n" * 20, "qop": "auth"}
+    said = digest("ada", "pw", "CONNECT", "a:1", parameters, cnonce="c" * 32, count=1)
+    sent = SentSecrets()
+    sent.add_request(f"CONNECT a:1 HTTP/1.1\r\nProxy-Authorization: {said}\r\n\r\n".encode())
+    response = said.rpartition('response="')[2].partition('"')[0].encode()
+    assert sent.hide(b"no " + response) == b"no ***"
+    assert sent.hide(b"no " + response[:9]) == b"no ***"
+    assert sent.hide(b"no " + b"c" * 32 + b"!") == b"no ***!"
+    assert sent.hide(b"12345678 11112222 " + b"n" * 20) == b"12345678 11112222 " + b"n" * 20
+
+
+def test_headers_are_hidden_one_by_one() -> None:
+    """No secret reaches over the end of a header, and a part at the end of each is hidden."""
+    sent = SentSecrets()
+    sent.add("secret word", "one\ntwo")
+    headers = ((b"a", b"a secret"), (b"b", b"word"), (b"c", b"secret word!"), (b"d", b"one"))
+    told = ((b"a", b"a ***"), (b"b", b"word"), (b"c", b"***!"), (b"d", b"one"))
+    assert sent.hide_headers(headers) == told
+    assert sent.hide_headers(()) == ()
 
 
 # --- the variables of our frames -----------------------------------------------------------

@@ -11,13 +11,22 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from trio_wsproxy._lazy import lazy_pattern
 
 from ._heads import is_shown, shown_subprotocols
 from ._text import HIDDEN
 
 MIN_LENGTH = 4  # bytes; what is shorter is looked for as a word of its own
 _MAX_PART = 4096  # bytes of a secret that is looked for at the end of what was cut off
+# Of one query, or of one header; it is looked for as a whole, too. A server that redirects writes the query.
+_MAX_VALUES = 64
+# What is ours in Digest. All else is the challenge's, and a realm of 64 KiB would be thousands of values to
+# look for. In what a challenge says, a quotation mark is escaped, so none of this can stand there.
+_OURS = lazy_pattern(rb'\b(?:response|cnonce)="([0-9A-Za-z]{8,128})"')
 _CREDENTIALS = frozenset((b"authorization", b"proxy-authorization"))
 _HIDDEN = HIDDEN.encode("ascii")
 
@@ -25,12 +34,13 @@ _HIDDEN = HIDDEN.encode("ascii")
 class SentSecrets:
     """The secrets of one exchange; nothing is made of them until somebody tells of an answer."""
 
-    __slots__ = ("_found", "_more", "_requests")
+    __slots__ = ("_begun", "_found", "_more", "_requests")
 
     def __init__(self) -> None:
         self._requests: list[tuple[bytes, frozenset[bytes]]] = []
         self._more: set[bytes] = set()
-        self._found: list[bytes] | None = None
+        self._found: list[bytes] | None = None  # the longest first
+        self._begun: list[bytes] = []  # the same in alphabetical order
 
     def __reduce__(self) -> tuple[type[SentSecrets], tuple[()]]:
         """Stay here: what is told in another process was hidden in this one."""
@@ -57,15 +67,17 @@ class SentSecrets:
 
     def hide(self, data: bytes) -> bytes:
         """Give what a peer sent with each of the secrets in it hidden, and a part of one at its end."""
-        if self._found is None:
-            self._found = sorted(set(self._all()), key=len, reverse=True)
-        for found in self._found:
+        return self._without_begun(self._without_whole(data, self._all()))
+
+    @staticmethod
+    def _without_whole(data: bytes, secrets: Iterable[bytes]) -> bytes:
+        for found in secrets:
             if len(found) >= MIN_LENGTH:
                 data = data.replace(found, _HIDDEN)
             elif found in data:
                 word = rb"(?<![0-9A-Za-z])" + re.escape(found) + rb"(?![0-9A-Za-z])"
                 data = re.sub(word, _HIDDEN, data)
-        return self._without_begun(data)
+        return data
 
     def hide_text(self, text: str) -> str:
         """Do the same with a text."""
@@ -76,18 +88,38 @@ class SentSecrets:
     def hide_headers(
         self, headers: Iterable[tuple[bytes, bytes]]
     ) -> tuple[tuple[bytes, bytes], ...]:
-        """Do the same with the values of headers."""
-        return tuple((name, self.hide(value)) for name, value in headers)
+        """Do the same with the values of headers, in which no line ends.
+
+        A head may have twenty thousand of them, so each secret is looked for once, in all of them.
+        """
+        pairs = list(headers)
+        if not pairs:
+            return ()
+        lines = b"\n".join(value.replace(b"\n", b" ") for _, value in pairs)
+        secrets = (found for found in self._all() if b"\n" not in found)
+        values = self._without_whole(lines, secrets).split(b"\n")
+        return tuple(
+            (name, self._without_begun(value))
+            for (name, _), value in zip(pairs, values, strict=True)
+        )
 
     def _without_begun(self, data: bytes) -> bytes:
         """Hide a secret that was cut off: a network gives its pieces one by one."""
-        for found in self._found or ():
-            for size in range(min(len(found) - 1, len(data), _MAX_PART), MIN_LENGTH - 1, -1):
-                if data.endswith(found[:size]):
-                    return data[:-size] + _HIDDEN
+        begun = self._begun
+        for start in range(max(0, len(data) - _MAX_PART), len(data) - MIN_LENGTH + 1):
+            end = data[start:]
+            place = bisect_left(begun, end)  # where those are that begin with it
+            if place < len(begun) and begun[place].startswith(end):
+                return data[:start] + _HIDDEN
         return data
 
-    def _all(self) -> Iterator[bytes]:
+    def _all(self) -> list[bytes]:
+        if self._found is None:
+            self._begun = sorted(set(self._made()))
+            self._found = sorted(self._begun, key=len, reverse=True)
+        return self._found
+
+    def _made(self) -> Iterator[bytes]:
         for value in self._more:
             yield from _forms(value)
         for head, also in self._requests:
@@ -118,7 +150,7 @@ def _secrets_of(head: bytes, also: frozenset[bytes]) -> Iterator[bytes]:
 
 
 def _values(pairs: list[bytes]) -> Iterator[bytes]:
-    for pair in pairs:
+    for pair in islice(pairs, _MAX_VALUES):
         value = pair.partition(b"=")[2]
         if len(value) >= MIN_LENGTH:
             yield value
@@ -135,6 +167,9 @@ def _of_subprotocols(value: bytes) -> Iterator[bytes]:
 def _of_credentials(value: bytes) -> Iterator[bytes]:
     """Find what is secret in credentials: all of it, and in Basic the password, which is encoded."""
     scheme, _, token = value.partition(b" ")
+    if scheme.lower() == b"digest":
+        yield from _OURS.findall(token)
+        return
     yield token.strip()
     if scheme.lower() != b"basic":
         yield from (x.strip(b' "') for x in _values(token.split(b",")) if len(x) > 2 * MIN_LENGTH)
