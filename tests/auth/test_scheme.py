@@ -28,10 +28,12 @@ def test_proxy_auth_argument() -> None:
     assert check_proxy_auth("netrc", name="x") == "netrc"
 
 
-@pytest.mark.parametrize("argument", ["user:s3cret", ("user", "s3cret"), [BasicAuth], 5])
+@pytest.mark.parametrize(
+    "argument", ["user:s3cret", ("user", "s3cret"), [BasicAuth], 5, False, object()]
+)
 def test_proxy_auth_of_another_type(argument: Any) -> None:
-    """Anything else is refused without showing it."""
-    with pytest.raises(TypeError) as caught:
+    """Anything else is refused by name, without showing it."""
+    with pytest.raises(TypeError, match=r"^proxy_auth ") as caught:
         check_proxy_auth(argument, name="proxy_auth")
     assert "s3cret" not in str(caught.value)
 

@@ -238,6 +238,8 @@ def test_only_what_is_harmless_is_shown(value: str, shown: str) -> None:
         ("http=p:80;https=p:80", "how Windows names one proxy for each protocol; http://p:80 was"),
         ("http=p:80", "how Windows names one proxy for each protocol; http://p:80 was"),
         ("https=http://p.corp:80;ftp=q", "how Windows names one proxy for each"),
+        ("https=p:80 ftp=q:21", "how Windows names one proxy for each protocol; http://p:80 was"),
+        ("socks=p:1080", "how Windows names one proxy for each protocol; socks5h://p:1080 was"),
         ("PROXY p:80; DIRECT", "what a PAC file says; http://p:80 was probably meant"),
         ("PROXY p:80", "what a PAC file says; http://p:80 was probably meant"),
         ("HTTPS p:80; PROXY q:80", "what a PAC file says; https://p:80 was probably meant"),

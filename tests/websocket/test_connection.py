@@ -920,6 +920,41 @@ async def test_aclose_refuses(nursery: trio.Nursery, code: int, reason: str | No
 
 
 @pytest.mark.parametrize(
+    ("code", "reason", "says"),
+    [
+        (1000.0, None, "code is an integer, not float"),
+        ("1000", None, "code is an integer, not str"),
+        (None, None, "code is an integer, not NoneType"),
+        (1000, b"bye", "reason is a str or None, not bytes"),
+        (1000, 5, "reason is a str or None, not int"),
+    ],
+)
+async def test_aclose_of_another_type(
+    nursery: trio.Nursery, code: Any, reason: Any, says: str
+) -> None:
+    """A code that is no integer and a reason that is no text are named, and the connection goes on."""
+    ws, peer = connect(nursery)
+    with pytest.raises(TypeError, match=f"^{says}$"):
+        await ws.aclose(code, reason)
+    await ws.send("still here")
+    assert await peer.next() == TextMessage(data="still here")
+    assert ws.closed is None
+
+
+@pytest.mark.parametrize("name", ["ping", "pong"])
+@pytest.mark.parametrize("payload", ["text", 5, [b"x"]])
+async def test_control_payload_of_another_type(
+    nursery: trio.Nursery, name: str, payload: Any
+) -> None:
+    """What a ping or a pong carries is bytes; else it is named, and nothing is sent."""
+    ws, peer = connect(nursery)
+    with pytest.raises(TypeError, match=f"^payload is bytes or None, not {type(payload).__name__}"):
+        await getattr(ws, name)(payload)
+    await ws.pong(bytearray(b"like bytes"))
+    assert await peer.next() == Pong(payload=b"like bytes")
+
+
+@pytest.mark.parametrize(
     ("code", "reason", "sent"),
     [
         (1005, None, (1000, None)),

@@ -9,7 +9,7 @@ return an awaitable.)
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -140,7 +140,13 @@ def check_proxy_auth(argument: ProxyAuthArgument, *, name: str) -> CheckedProxyA
         return "netrc"
     if argument is None:
         return ()
-    schemes = (argument,) if isinstance(argument, ProxyAuth) else tuple(argument)
+    schemes: tuple[ProxyAuth, ...]
+    if isinstance(argument, ProxyAuth):
+        schemes = (argument,)
+    elif isinstance(argument, Iterable):
+        schemes = tuple(argument)
+    else:
+        raise TypeError(f"{name} is a scheme or a sequence of them, not {type(argument).__name__}")
     for scheme in schemes:
         if not isinstance(scheme, ProxyAuth) or isinstance(scheme, type):
             raise TypeError(

@@ -63,7 +63,12 @@ def _slip(looks: str, problem: str, right: str) -> _Slip:
 _SLIPS = (
     _slip(r"\w{0,10}(?i:proxy)=(.+)", "the name of the variable is a part of the value", r"\1"),
     _slip(
-        rf"{_KNOWN}=(?:https?://)?([^;=/]+)(?:;.*)?",
+        r"(?i:socks)=([^\s;=/]+)(?:[\s;][^@]*)?",
+        "this is how Windows names one proxy for each protocol",
+        r"socks5h://\1",
+    ),
+    _slip(
+        rf"{_KNOWN}=(?:https?://)?([^\s;=/]+)(?:[\s;][^@]*)?",
         "this is how Windows names one proxy for each protocol",
         r"http://\1",
     ),

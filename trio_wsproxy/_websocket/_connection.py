@@ -50,9 +50,14 @@ def as_sent(code: int, reason: str | None) -> tuple[int, str]:
     room for more (section 5.5), and what UTF-8 cannot encode becomes ``?``.
 
     Raises:
+      TypeError: The code is no integer, or the reason no text.
       ValueError: The code is no close code.
 
     """
+    if not isinstance(code, int):
+        raise TypeError(f"code is an integer, not {type(code).__name__}")
+    if not isinstance(reason, (str, type(None))):
+        raise TypeError(f"reason is a str or None, not {type(reason).__name__}")
     if code in _NEVER_SENT:
         code = 1000
     if not (code in range(1000, 1004) or code in range(1007, 1015) or code in range(3000, 5000)):
@@ -61,6 +66,22 @@ def as_sent(code: int, reason: str | None) -> tuple[int, str]:
         )
     data = (reason or "").encode("utf-8", "replace")
     return code, data[: MAX_CONTROL_PAYLOAD - 2].decode("utf-8", "ignore")
+
+
+def _control_payload(name: str, payload: bytes | bytearray | memoryview) -> bytes:
+    """Make what a ping or a pong carries immutable.
+
+    Raises:
+      TypeError: It is not bytes.
+      ValueError: It is too long for a control frame (RFC 6455 section 5.5).
+
+    """
+    if not isinstance(payload, (bytes, bytearray, memoryview)):
+        raise TypeError(f"payload is bytes or None, not {type(payload).__name__}")
+    payload = bytes(payload)
+    if len(payload) > MAX_CONTROL_PAYLOAD:
+        raise ValueError(f"a {name} carries {MAX_CONTROL_PAYLOAD} bytes at most")
+    return payload
 
 
 def _checked(value: Message | bytearray | memoryview, kind: type[Message] | None = None) -> Message:
@@ -501,6 +522,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
         Raises:
           ConnectionClosed: As for :meth:`get_message`, also where the connection ended while waiting.
+          TypeError: ``payload`` is not bytes.
           ValueError: ``payload`` is too long, or on its way already.
 
         A cancelled call leaves nothing behind; a late pong is ignored.
@@ -509,8 +531,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
         await trio.lowlevel.checkpoint()
         if payload is None:
             payload = self._pings.fresh_payload()
-        if len(payload) > MAX_CONTROL_PAYLOAD:
-            raise ValueError(f"a ping carries {MAX_CONTROL_PAYLOAD} bytes at most")
+        payload = _control_payload("ping", payload)
         if payload in self._pings.in_flight:
             raise ValueError(f"a ping with the payload {payload!r} is already in flight")
         with _PLAINLY:
@@ -535,15 +556,14 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
         Raises:
           ConnectionClosed: As for :meth:`get_message`.
+          TypeError: ``payload`` is not bytes.
           ValueError: ``payload`` is too long.
 
         A cancelled call has sent nothing.
 
         """
         await trio.lowlevel.checkpoint()
-        payload = payload or b""
-        if len(payload) > MAX_CONTROL_PAYLOAD:
-            raise ValueError(f"a pong carries {MAX_CONTROL_PAYLOAD} bytes at most")
+        payload = _control_payload("pong", payload or b"")
         with _PLAINLY:
             if not self._life.is_open:
                 raise self._life.error()
@@ -567,6 +587,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
         Raises:
           ValueError: ``code`` is another number; nothing was sent.
+          TypeError: ``code`` is no integer, or ``reason`` no text; nothing was sent.
           DisconnectionTimeout: The peer did not finish the closing handshake within
             ``disconnect_timeout`` seconds. The connection is closed all the same.
           ConnectionLost: The connection ended before everything that was sent was handed to the
