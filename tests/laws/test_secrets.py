@@ -36,6 +36,7 @@ from trio_wsproxy import (
     resolve_proxy,
 )
 from trio_wsproxy._auth._digest import digest
+from trio_wsproxy._http import page_title, said_in, told_body
 from trio_wsproxy._redaction import SentSecrets
 from trio_wsproxy.testing import open_tcp_server
 
@@ -236,6 +237,47 @@ def test_of_digest_what_is_ours_is_hidden() -> None:
     assert sent.hide(b"no " + response[:9]) == b"no ***"
     assert sent.hide(b"no " + b"c" * 32 + b"!") == b"no ***!"
     assert sent.hide(b"12345678 11112222 " + b"n" * 20) == b"12345678 11112222 " + b"n" * 20
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "a%2fb%26c%27%c3%a9%3c%22",  # .NET
+        "a\\/b&c'\\u00e9<\\\"",  # PHP
+        "a/b\\u0026c'\\u00e9\\u003c\\\"",  # Go
+        "a/b&amp;c&#39;\xe9&lt;&quot;",
+        "a/b&amp;c&#39;\xe9&lt;&#34;",
+        "a/b&c'\xe9<\\\"",
+        base64.b64encode(b"user:a/b&c'\xc3\xa9<\"").decode().rstrip("="),
+    ],
+)
+def test_a_secret_in_the_spellings_of_others(said: str) -> None:
+    """A password is hidden as servers in other languages write it, and in Latin-1."""
+    password = "a/b&c'\xe9<\""
+    sent = SentSecrets()
+    credentials = base64.b64encode(f"user:{password}".encode())
+    sent.add_request(b"GET / HTTP/1.1\r\nAuthorization: Basic " + credentials + b"\r\n\r\n")
+    assert sent.hide(b"bad " + said.encode() + b"!") == b"bad ***!"
+    assert sent.hide(b"bad " + password.encode("latin-1") + b"!") == b"bad ***!"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"application/json", rb'{"message": "bad \u0068unte\u0072/2!"}'),
+        (b"application/json", rb'{"error": {"detail": "bad hunte\u0072\/2!"}}'),
+        (b"text/html", b"<html><title>bad &#104;unter&#x2f;2!</title>"),
+        (b"text/html", b"<html><title>bad hunter&sol;2!</title>"),
+    ],
+)
+def test_a_secret_that_only_decoding_shows(kind: bytes, body: bytes) -> None:
+    """What is decoded to be quoted is looked at decoded."""
+    sent = SentSecrets()
+    sent.add("hunter/2")
+    headers = ((b"content-type", kind),)
+    told = told_body(headers, body, sent)
+    assert "bad ***!" in (said_in(headers, told), page_title(told))
+    assert told_body(headers, told, sent) == told
 
 
 def test_headers_are_hidden_one_by_one() -> None:

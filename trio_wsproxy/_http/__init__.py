@@ -17,7 +17,7 @@ from ._headers import (
     proxy_header_pairs,
 )
 from ._proof import page_title, redirected, refused_by_proxy, refused_by_server
-from ._said import said_in
+from ._said import said_in, told_body
 
 __all__ = [
     "FRAMING",
@@ -39,4 +39,5 @@ __all__ = [
     "refused_by_proxy",
     "refused_by_server",
     "said_in",
+    "told_body",
 ]

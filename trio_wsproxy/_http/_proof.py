@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._lazy import lazy_pattern
-from trio_wsproxy._redaction import shown_page, shown_url
+from trio_wsproxy._redaction import SentSecrets, shown_page, shown_url
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -58,14 +58,31 @@ def page_title(body: bytes) -> str | None:
     match = _TITLE.search(body, 0, _TITLE_WITHIN)
     if match is None:
         return None
-    text = match[1].decode("utf-8", "replace")
+    text = " ".join(_unescaped(match[1]).split())
+    return shown_page(text, _MAX_TITLE) or None
+
+
+def title_without(body: bytes, sent: SentSecrets) -> bytes:
+    """Give a page in whose title nothing stands that was sent, however its entities spell it."""
+    match = _TITLE.search(body, 0, _TITLE_WITHIN)
+    if match is None or b"&" not in match[1]:
+        return body
+    text = _unescaped(match[1])
+    hidden = sent.hide_text(text)
+    if hidden == text:
+        return body
+    title = hidden.replace("&", "&amp;").replace("<", "&lt;").encode("utf-8", "replace")
+    return body[: match.start(1)] + title + body[match.end(1) :]
+
+
+def _unescaped(title: bytes) -> str:
+    text = title.decode("utf-8", "replace")
     try:
         import html  # its table of entities is for error pages alone
 
-        text = html.unescape(text)
+        return html.unescape(text)
     except (ImportError, OSError):  # no free file descriptor: a title is shown as it stands
-        pass
-    return shown_page(" ".join(text.split()), _MAX_TITLE) or None
+        return text
 
 
 def header(headers: Headers, name: bytes) -> bytes:

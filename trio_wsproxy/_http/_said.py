@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trio_wsproxy._redaction import shown_quotation
+from trio_wsproxy._redaction import SentSecrets, shown_quotation
+
+from ._proof import title_without
 
 MAX_SAID = 200  # characters that are quoted; what is longer is cut
 MAX_TEXT = 2048  # bytes; a longer text is a page
@@ -32,9 +34,8 @@ def said_in(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> str:
       The words; nothing, where there are none, or a page.
 
     """
-    kind = next((value for name, value in headers if name == b"content-type"), b"")
-    kind = kind.split(b";")[0].strip().lower()
-    if kind == b"application/json" or kind.endswith(b"+json"):
+    kind = _kind(headers)
+    if _is_json(kind):
         text = _message(body)
     elif kind in (b"text/plain", b"text/html"):
         text = body.decode("utf-8", "replace")
@@ -43,6 +44,39 @@ def said_in(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> str:
     else:
         return ""
     return shown_quotation(text, MAX_SAID)
+
+
+def told_body(headers: Sequence[tuple[bytes, bytes]], body: bytes, sent: SentSecrets) -> bytes:
+    """Give a refusal's body without what the peer was sent and repeats.
+
+    What :func:`said_in` and :func:`~._proof.page_title` decode is looked at decoded, too: there are many
+    ways to write one text in JSON and in HTML.
+
+    Args:
+      headers: Of the answer, names in lower case.
+      body: Of the answer.
+      sent: What the peer was sent.
+
+    """
+    told = title_without(sent.hide(body), sent)
+    if not _is_json(_kind(headers)):
+        return told
+    message = _message(told)
+    hidden = sent.hide_text(message)
+    if hidden == message:
+        return told
+    import json
+
+    return json.dumps({_NAMES[0]: hidden}).encode()
+
+
+def _kind(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    kind = next((value for name, value in headers if name == b"content-type"), b"")
+    return kind.split(b";")[0].strip().lower()
+
+
+def _is_json(kind: bytes) -> bool:
+    return kind == b"application/json" or kind.endswith(b"+json")
 
 
 def _message(body: bytes) -> str:

@@ -13,6 +13,7 @@ import binascii
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 
 from trio_wsproxy._lazy import lazy_pattern
@@ -27,6 +28,8 @@ _MAX_VALUES = 64
 # What is ours in Digest. All else is the challenge's, and a realm of 64 KiB would be thousands of values to
 # look for. In what a challenge says, a quotation mark is escaped, so none of this can stand there.
 _OURS = lazy_pattern(rb'\b(?:response|cnonce)="([0-9A-Za-z]{8,128})"')
+_ENCODED = lazy_pattern(r"%[0-9A-F]{2}")
+_UNSAFE = lazy_pattern(r"[<>&]")  # in a page, so Go escapes them in JSON
 _CREDENTIALS = frozenset((b"authorization", b"proxy-authorization"))
 _HIDDEN = HIDDEN.encode("ascii")
 
@@ -171,6 +174,7 @@ def _of_credentials(value: bytes) -> Iterator[bytes]:
         yield from _OURS.findall(token)
         return
     yield token.strip()
+    yield token.strip().rstrip(b"=")
     if scheme.lower() != b"basic":
         yield from (x.strip(b' "') for x in _values(token.split(b",")) if len(x) > 2 * MIN_LENGTH)
         return
@@ -184,7 +188,7 @@ def _of_credentials(value: bytes) -> Iterator[bytes]:
 
 
 def _forms(value: bytes) -> Iterator[bytes]:
-    """Write a secret as a URL, a page and JSON do."""
+    """Write a secret as a URL, a page and JSON do; Go, .NET and PHP each have a way of their own."""
     import html
     import json
     from urllib.parse import quote, quote_plus, unquote_to_bytes
@@ -195,13 +199,21 @@ def _forms(value: bytes) -> Iterator[bytes]:
     yield value
     yield unquote_to_bytes(value.replace(b"+", b" "))
     yield unquote_to_bytes(value)
+    quoted = (quote(value, safe=""), quote(value), quote_plus(value))
+    page = html.escape(text)
+    written = json.dumps(text)[1:-1]
     for form in (
-        quote(value, safe=""),
-        quote(value),
-        quote_plus(value),
-        html.escape(text),
+        *quoted,
+        *(_ENCODED.sub(lambda found: found[0].lower(), form) for form in quoted),
+        page,
+        page.replace("&#x27;", "&#39;"),
+        page.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
         html.escape(text, quote=False),
-        json.dumps(text)[1:-1],
-        text.encode("latin-1", "replace").decode("latin-1"),
+        written,
+        written.replace("/", "\\/"),
+        _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written),
+        json.dumps(text, ensure_ascii=False)[1:-1],
     ):
         yield form.encode("utf-8", "replace")
+    with suppress(UnicodeEncodeError):
+        yield text.encode("latin-1")

@@ -38,6 +38,7 @@ from trio_wsproxy._http import (
     Problem,
     ProblemKind,
     refused_by_proxy,
+    told_body,
 )
 from trio_wsproxy._redaction import SentSecrets, secret, shown_page
 from trio_wsproxy._report import HTTPAnswer, Running
@@ -244,7 +245,7 @@ class _Conversation:
                 remedy = credentials_remedy(hop, self._authentication, challenges)
             refusal: Callable[..., ProxyRejected] = hop.unauthenticated
         else:
-            said = sent.hide_headers(answer.headers), sent.hide(body)
+            said = sent.hide_headers(answer.headers), told_body(answer.headers, body, sent)
             remedy = refused_by_proxy(status, self._authority, *said)
             refusal = hop.rejected
         return refusal(

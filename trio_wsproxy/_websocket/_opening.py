@@ -29,6 +29,7 @@ from trio_wsproxy._http import (
     Problem,
     ProblemKind,
     header_pairs,
+    told_body,
 )
 from trio_wsproxy._records import Record
 from trio_wsproxy._redaction import secret, shown_problem
@@ -229,7 +230,10 @@ async def _refusal(
     if isinstance(answer, Problem):
         return _not_a_handshake(request, answer.text)
     body = await exchange.body()
-    told = exchange.sent.hide_headers(answer.headers), exchange.sent.hide(body.data)
+    told = (
+        exchange.sent.hide_headers(answer.headers),
+        told_body(answer.headers, body.data, exchange.sent),
+    )
     return ServerRejected(
         answer.status,
         answer.headers,
