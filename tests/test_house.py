@@ -156,6 +156,7 @@ def test_no_servers_in_the_client() -> None:
         (
             "wsproto",
             {
+                "trio_wsproxy._websocket._answer",
                 "trio_wsproxy._websocket._opening",
                 "trio_wsproxy._websocket._protocol",
                 "trio_wsproxy._websocket._settings",

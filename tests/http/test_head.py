@@ -13,6 +13,7 @@ from trio_wsproxy._http._head import (
     Fields,
     Head,
     NotHTTP,
+    plain_fields,
     read_fields,
     status_code,
 )
@@ -246,3 +247,29 @@ def test_cost_is_linear(repetition: str) -> None:
 
     assert linear(read, repetition)
     assert linear(read_in_pieces, repetition)
+
+
+PIECES = [b"A", b"via", b"Content-Length", b"\xe9", b" ", b"\t", b":", b": ", b"5", b"\0"]
+PIECES += [b"\x01", b"\r\n", b"\r", b"\x0b"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
+def test_plain(lines: bytes) -> None:
+    """A head in which nothing is odd is read in one step, and as one with other line ends is."""
+    head = b"HTTP/1.1 403 No\r\n" + lines + b"\r\n\r\n"
+    cut = Head().feed(head)
+    assert cut is not None
+    plain = plain_fields(cut[0])
+    if plain is not None:
+        slowly = cut[0].replace(b"\r\n", b"\n")
+        assert plain_fields(slowly) is None
+        assert read_fields(cut[0]) == read_fields(slowly)
+        assert read_fields(cut[0]).headers == plain
+
+
+def test_plain_ones() -> None:
+    """What servers answer is plain; what is folded, or has no colon, or a control in it, is not."""
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade:websocket\r\nX: \xe4 \t\r\n%b\r\n"
+    assert plain_fields(head % b"") == ((b"upgrade", b"websocket"), (b"x", b"\xe4"))
+    for line in (b" folded", b"none", b"A : b", b"A: \x01", b": x", b"A: b\rC: d"):
+        assert plain_fields(head % (line + b"\r\n")) is None

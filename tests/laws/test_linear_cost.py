@@ -22,8 +22,6 @@ from typing import NamedTuple
 
 import pytest
 import trio
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import Request
 
 from trio_wsproxy import (
     CloseReason,
@@ -60,7 +58,7 @@ from trio_wsproxy._routing._bypass import PatternRule
 from trio_wsproxy._urls import make_target, parse_proxy, parse_target, parse_tcp_target
 from trio_wsproxy._urls._hosts import percent_decode
 from trio_wsproxy._urls._slips import shown_proxy
-from trio_wsproxy._websocket._opening import _accepted
+from trio_wsproxy._websocket._answer import judged
 
 SIZE = 64 * 1024  # characters
 FEW = 24  # texts for a reader that takes long
@@ -138,10 +136,8 @@ def read_head(text: str) -> object:
 
 
 def read_upgrade(text: str) -> object:
-    """Let wsproto read a 101."""
-    ws = WSConnection(ConnectionType.CLIENT)
-    ws.send(Request(host="e.test", target="/", subprotocols=["a", "b"]))
-    return _accepted(ws, cut_head(text))
+    """Judge a 101."""
+    return judged(cut_head(text), b"x" * 24, ["a", "b"], [])
 
 
 def read_target(text: str) -> object:

@@ -2,12 +2,12 @@
 
 :class:`Exchange` asks and reads the answer, for a proxy's ``CONNECT`` and for the opening
 handshake; what went wrong is a :class:`Problem`, which its callers turn into their own errors.
-Headers that users give become pairs of bytes in ``_headers``; what an unexpected answer proves
+Heads of requests are written in ``_request``. Headers that users give become pairs of bytes in ``_headers``; what an unexpected answer proves
 about who sent it is read in ``_proof``, and what it says in words in ``_said``.
 """
 
 from ._exchange import MAX_BODY, Answer, Exchange, FinalHead, Problem, ProblemKind
-from ._head import MAX_HEAD, read_fields
+from ._head import MAX_HEAD, plain_fields, read_fields
 from ._headers import (
     FRAMING,
     HeaderPairs,
@@ -17,6 +17,7 @@ from ._headers import (
     proxy_header_pairs,
 )
 from ._proof import page_title, redirected, refused_by_proxy, refused_by_server
+from ._request import request_head
 from ._said import said_in, told_body
 
 __all__ = [
@@ -33,11 +34,13 @@ __all__ = [
     "ProxyHeadersArgument",
     "header_pairs",
     "page_title",
+    "plain_fields",
     "proxy_header_pairs",
     "read_fields",
     "redirected",
     "refused_by_proxy",
     "refused_by_server",
+    "request_head",
     "said_in",
     "told_body",
 ]

@@ -32,6 +32,10 @@ _BLANK_LINE = re.compile(rb"\n\r{0,%d}\n" % _MAX_CR)
 _STATUS = re.compile(rb"HTTP/1\.([0-9]{1,2})[ \t]+([0-9]{3})(?![0-9])")
 _NAME = lazy_pattern(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 section 5.6.2
 _NOT_IN_VALUES = lazy_pattern(rb"[\x00\r\x0b\x0c]")
+# A head that needs no judgement: each line has a token, a colon, and what a value may have in it.
+_PLAIN = re.compile(
+    rb"HTTP/1\.[0-9][^\r\n]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*\r\n"
+)
 _LENGTH = lazy_pattern(rb"[0-9]{1,20}")  # as many digits as h11 takes
 
 
@@ -131,6 +135,22 @@ class Fields(NamedTuple):
     framing: bytes
 
 
+def plain_fields(head: bytes) -> HeaderPairs | None:
+    """Read the header lines of a head in which nothing is odd, as nearly all are.
+
+    Args:
+      head: Up to and including the blank line.
+
+    Returns:
+      The pairs, names in lower case; ``None`` where a line is folded, illegal, or ends with LF alone.
+
+    """
+    if not _PLAIN.fullmatch(head):
+        return None
+    fields = [line.partition(b":") for line in head.split(b"\r\n")[1:-2]]
+    return tuple((name.lower(), value.strip(b" \t")) for name, _, value in fields)
+
+
 def read_fields(head: bytes) -> Fields:
     """Read a head, whose status line has been seen to be one.
 
@@ -147,6 +167,9 @@ def read_fields(head: bytes) -> Fields:
     match = _STATUS.match(head)
     assert match is not None  # by contract
     reason = lines[0][match.end() :].strip(b" \t\r")
+    plain = plain_fields(head)
+    if plain is not None:
+        return Fields(int(match[1]), reason, plain, _framing(plain))
     headers: list[tuple[bytes, bytes]] = []
     framing_is_broken = False
     for line in _unfolded(lines[1:]):

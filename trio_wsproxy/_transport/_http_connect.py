@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import h11
 import trio
 
 from trio_wsproxy._auth import (
@@ -38,9 +37,10 @@ from trio_wsproxy._http import (
     Problem,
     ProblemKind,
     refused_by_proxy,
+    request_head,
     told_body,
 )
-from trio_wsproxy._redaction import SentSecrets, secret, shown_page
+from trio_wsproxy._redaction import SentSecrets, shown_page
 from trio_wsproxy._report import HTTPAnswer, Running
 from trio_wsproxy._urls import Proxy, bare_host
 from trio_wsproxy._version import VERSION
@@ -177,10 +177,7 @@ class _Conversation:
         if self._authentication.value is not None:
             headers.append((b"Proxy-Authorization", self._authentication.value))
         self._authentication.rounds += 1
-        http = h11.Connection(h11.CLIENT)
-        connect = h11.Request(method="CONNECT", target=self._authority, headers=headers)
-        request = secret(http.send(connect) or b"")
-        del connect  # it shows its headers to whoever looks at local variables
+        request = request_head(b"CONNECT", self._authority.encode("ascii"), headers)
         # What the user adds for a proxy is a token as often as not.
         own = [name for name, _ in headers if name.lower() not in (b"host", b"user-agent")]
         exchange.sent.add(*self._authentication.secrets, self._hop.proxy.password)

@@ -13,10 +13,8 @@ from typing import NamedTuple
 
 import h11
 import trio
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Request
 from wsproto.extensions import Extension
-from wsproto.utilities import ProtocolError
+from wsproto.utilities import generate_nonce
 
 from trio_wsproxy._exceptions import HandshakeError, Headers, ServerRejected, failed
 from trio_wsproxy._failures import Failure, Kind, Topic, Words, words
@@ -29,13 +27,14 @@ from trio_wsproxy._http import (
     Problem,
     ProblemKind,
     header_pairs,
+    request_head,
     told_body,
 )
 from trio_wsproxy._records import Record
-from trio_wsproxy._redaction import secret, shown_problem
+from trio_wsproxy._redaction import secret
 from trio_wsproxy._report import HTTPAnswer, Running
 
-from ._answer import tidied
+from ._answer import judged
 
 # RFC 6455 section 4.1 gives these values to the handshake itself.
 _OWNED = frozenset(
@@ -190,18 +189,8 @@ async def shake_hands(
     A failed or cancelled call leaves the stream unusable; the caller closes it.
 
     """
-    ws = WSConnection(ConnectionType.CLIENT)
-    hello = secret(
-        ws.send(
-            Request(
-                host=request.host,
-                target=request.resource,
-                extensions=list(extensions),
-                extra_headers=list(request.headers),
-                subprotocols=list(request.subprotocols),
-            )
-        )
-    )
+    key = generate_nonce()
+    hello = _hello(request, key, extensions)
     exchange = Exchange(stream, request.url, None if stage is None else stage.sent)
     own = [name for name, _ in request.headers if name.lower() not in _NO_SECRETS]
     final = await exchange.ask(hello, secret=own)
@@ -211,16 +200,39 @@ async def shake_hands(
         stage.evidence = HTTPAnswer(final.head, exchange.sent)
     if final.status != 101:
         raise await _refusal(request, exchange, final)
-    accepted = _accepted(ws, final.head)
-    if isinstance(accepted, str):
-        accepted = exchange.sent.hide_text(accepted)
-        raise _not_a_handshake(request, accepted)
-    return OpeningAnswer(
-        accepted.subprotocol,
-        tuple((bytes(name), bytes(value)) for name, value in accepted.extra_headers),
-        tuple(accepted.extensions),
-        exchange.rest,
-    )
+    agreed = judged(final.head, key, request.subprotocols, extensions)
+    if isinstance(agreed, str):
+        agreed = exchange.sent.hide_text(agreed)
+        raise _not_a_handshake(request, agreed)
+    return OpeningAnswer(*agreed, exchange.rest)
+
+
+def _hello(request: OpeningRequest, key: bytes, extensions: Sequence[Extension]) -> bytes:
+    """Write the request, in the order in which wsproto does (RFC 6455 section 4.1)."""
+    host = request.host
+    headers = [
+        (b"Host", host.encode("ascii") if host.isascii() else host.encode("idna")),
+        (b"Upgrade", b"websocket"),
+        (b"Connection", b"Upgrade"),
+        (b"Sec-WebSocket-Key", key),
+        (b"Sec-WebSocket-Version", b"13"),
+    ]
+    if request.subprotocols:
+        offered = ", ".join(request.subprotocols).encode("ascii")
+        headers.append((b"Sec-WebSocket-Protocol", secret(offered)))  # tokens are sent there, too
+    offers = [_offer(extension) for extension in extensions]
+    if any(offers):
+        value = ", ".join(offer for offer in offers if offer)
+        headers.append((b"Sec-WebSocket-Extensions", value.encode("ascii")))
+    return request_head(b"GET", request.resource.encode("ascii"), [*headers, *request.headers])
+
+
+def _offer(extension: Extension) -> str:
+    """Write what an extension offers: its parameters, or whether there are none."""
+    offer = extension.offer()
+    if isinstance(offer, bool):
+        return extension.name if offer else ""
+    return f"{extension.name}; {offer}"
 
 
 async def _refusal(
@@ -241,20 +253,6 @@ async def _refusal(
         url=request.url,
         told=told,
     )
-
-
-def _accepted(ws: WSConnection, head: bytes) -> AcceptConnection | str:
-    """Let wsproto judge a 101; where it is not content, say what is wrong."""
-    answer = tidied(head)
-    if isinstance(answer, str):
-        return answer
-    try:
-        ws.receive_data(answer)
-        event = next(ws.events())
-    except (ProtocolError, h11.ProtocolError, UnicodeDecodeError) as exc:
-        return shown_problem(exc)
-    assert isinstance(event, AcceptConnection)  # a 101 makes no other
-    return event
 
 
 def _failure(request: OpeningRequest, problem: Problem) -> HandshakeError:
