@@ -273,6 +273,8 @@ def declared(kind: type) -> dict[str, Option]:
 ALL = declared(Options)
 FOR_STREAMS = declared(StreamOptions)
 FOR_DIALING = declared(DialingOptions)
+# What the checks give for the defaults; nearly all options of nearly all calls have theirs.
+_USUAL = {name: option.check(name, option.default) for name, option in ALL.items()}
 
 
 def checked(
@@ -295,9 +297,10 @@ def checked(
     for name in options:
         if name not in declarations:
             raise TypeError(f"got an unexpected keyword argument {name!r}")
+    get = options.get
     return {
-        name: option.check(name, options.get(name, option.default))
-        for name, option in declarations.items()
+        name: _USUAL[name] if (value := get(name, default)) is default else check(name, value)
+        for name, (_, default, check) in declarations.items()
     }
 
 

@@ -15,6 +15,7 @@ functions that return ``None``, so that nothing is raised inside of an ``except`
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote_to_bytes
 
@@ -116,6 +117,7 @@ def check_port(port: int) -> int:
     return port
 
 
+@lru_cache(32)  # a program dials a few hosts again and again
 def normalise_host(text: str) -> str:
     """Bring a host into the one spelling that is used everywhere else.
 

@@ -58,6 +58,7 @@ _PROXY_PORTS: dict[ProxyScheme, int] = {
 }
 _PROXY_SCHEME_ALIASES = {"socks": "socks5h"}  # what curl's and desktops' users mean by it
 
+_UNESCAPED = re.compile(r"[/?#@]")
 _DOMAIN_AND_USER = lazy_pattern(r"[^\\:]+\\[^\\:]+(?::[^\\]*)?\Z")
 _BEHIND_PATH = re.compile(r"[?#]")
 
@@ -296,7 +297,7 @@ def _parse_proxy_url(
     # Cutting at the last "@" first keeps a password with "/", "?" or "#" in it in one piece,
     # and so out of the host and out of every message.
     userinfo, _, rest = rest.rpartition("@")
-    if re.search(r"[/?#@]", userinfo):
+    if _UNESCAPED.search(userinfo):
         raise Malformed(
             f"there is an unescaped '/', '?', '#' or '@' before the host; {ENCODE_HINT}"
         )
@@ -359,6 +360,8 @@ def _check_ssl_context(scheme: str, ssl_context: ssl.SSLContext | None) -> None:
 def _parse_headers(
     scheme: str, headers: ProxyHeadersArgument | None
 ) -> tuple[Headers, frozenset[bytes]]:
+    if headers is None:
+        return (), frozenset()
     problem = ""
     pairs: Headers = ()
     omitted: frozenset[bytes] = frozenset()

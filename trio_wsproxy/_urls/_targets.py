@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, TypeVar, cast
 from urllib.parse import quote
 
@@ -126,6 +127,13 @@ def parse_target(url: str) -> Target:
 
     """
     url = secret(str(url).strip(" "))  # error trackers show our variables
+    if "@" in url or "?" in url:  # there are passwords and tokens, which nothing here is to keep
+        return _read("WebSocket URL", url, _read_websocket_url)
+    return _read_kept(url)
+
+
+@lru_cache(16)  # a program opens a few URLs again and again
+def _read_kept(url: str) -> Target:
     return _read("WebSocket URL", url, _read_websocket_url)
 
 
