@@ -482,6 +482,27 @@ def test_argument_of_another_type(proxy: Any, message: str) -> None:
         resolve_proxy("wss://h", proxy=proxy, environ={})
 
 
+@pytest.mark.parametrize("url", [None, 5, b"ws://h", ["ws://h"]])
+def test_url_of_another_type(url: Any) -> None:
+    """What no URL is made of is named by its type, as where it is opened."""
+    with pytest.raises(TypeError, match=f"^url is a str, not {type(url).__name__}$"):
+        resolve_proxy(url)
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        (5, "environ is a mapping or None, not int"),
+        ([("http_proxy", "http://a")], "environ is a mapping or None, not list"),
+        ({"http_proxy": None}, "http_proxy in environ is a str, not NoneType"),
+    ],
+)
+def test_environment_of_another_type(environ: Any, message: str) -> None:
+    """An environment is texts by name, and what is none is named."""
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        resolve_proxy("ws://h", environ=environ)
+
+
 def test_resolve_target() -> None:
     """A target that is parsed already is resolved like its URL."""
     target = make_target("tls", "h", 5432)

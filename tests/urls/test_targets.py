@@ -365,3 +365,10 @@ def test_parsing_a_target_twice_changes_nothing(url: str) -> None:
     host = f"[{target.host}]" if ":" in target.host else target.host
     again = parse_target(f"ws://{host}:{target.port}{target.resource}")
     assert (again.host, again.port, again.resource) == (target.host, target.port, target.resource)
+
+
+@pytest.mark.parametrize("host", ["example.org:80", "ada:pw@example.org", "127.0.0.1:1"])
+def test_host_with_a_port(host: str) -> None:
+    """A port in the place of a host alone is called that, and no broken IPv6 address."""
+    with pytest.raises(ValueError, match="a host goes here alone, without a port"):
+        make_target("ws", host, 80)

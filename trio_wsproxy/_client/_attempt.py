@@ -39,7 +39,7 @@ from trio_wsproxy._transport import (
     socket_of,
     speaks_tls,
 )
-from trio_wsproxy._urls import Target
+from trio_wsproxy._urls import Target, check_text
 from trio_wsproxy._websocket import (
     Address,
     Attendant,
@@ -163,8 +163,8 @@ async def wrap(
     check_stream(stream)
     try:
         check_nursery(nursery, *WRAP)
-        if not isinstance(host, str) or not isinstance(resource, str):
-            raise TypeError("host and resource must be strings")  # noqa: TRY301  # closes, too
+        check_text("host", host)
+        check_text("resource", resource)
         values = checked(options, FOR_STREAMS)
         request = _request(host, host, resource, values["subprotocols"], values["extra_headers"])
         settings, deflate = connection_settings(values), values["compression"]

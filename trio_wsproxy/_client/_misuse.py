@@ -16,12 +16,10 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 import trio
 
 from trio_wsproxy._redaction import hiding, shown_url
-from trio_wsproxy._urls import Target, parse_target
+from trio_wsproxy._urls import NO_URL, Target, parse_target
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 Check: TypeAlias = Callable[[tuple[Any, ...], Mapping[str, Any]], None]
-NO_URL = (bytes, bytearray, memoryview, int, float, type(None), list, tuple, dict)
-
 
 _SECRETIVE = ("url", "resource", "extra_headers", "proxy", "proxy_headers")
 

@@ -32,6 +32,7 @@ from trio_wsproxy._exceptions import misconfigured
 from trio_wsproxy._failures import PARAMETERS, Topic, words
 from trio_wsproxy._redaction import HIDDEN, secret
 from trio_wsproxy._urls import (
+    NO_URL,
     Proxy,
     ProxyScheme,
     Target,
@@ -116,10 +117,12 @@ def resolve_proxy(
     Raises:
       ValueError: The URL is malformed.
       ProxyConfigError: A setting is; the message names the variable or the argument.
-      TypeError: ``proxy`` is something else.
+      TypeError: ``proxy`` is something else, ``url`` no text, or ``environ`` not of texts.
 
     """
     proxy, environ = _hidden(proxy), None if environ is None else _of_proxies(environ)
+    if isinstance(url, NO_URL):
+        raise TypeError(f"url is a str, not {type(url).__name__}")
     url = secret(str(url))
     is_tcp = url.lstrip(" ")[:6].lower() in ("tcp://", "tls://")
     target = parse_tcp_target(url) if is_tcp else parse_target(url)
@@ -235,8 +238,13 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
 
 def _of_proxies(environ: Mapping[str, str]) -> dict[str, str]:
     """Take what is about proxies out of an environment, in the order in which spellings count."""
+    if not isinstance(environ, Mapping):
+        raise TypeError(f"environ is a mapping or None, not {type(environ).__name__}")
     found = [name for name in environ if name.lower() in _NAMES or name == _CGI]
     found.sort(key=lambda name: (not name.islower(), not name.isupper(), name))
+    for name in found:
+        if not isinstance(environ[name], str):
+            raise TypeError(f"{name} in environ is a str, not {type(environ[name]).__name__}")
     return {name: secret(environ[name].strip()) for name in found}
 
 

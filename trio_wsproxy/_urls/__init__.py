@@ -11,15 +11,25 @@ A WebSocket URL becomes a :class:`Target`, a proxy URL a :class:`Proxy`. Three r
 
 from ._hosts import Malformed, bare_host, ip_literal, normalise_host, split_host_port
 from ._proxies import Proxy, ProxyScheme, parse_proxy, parse_shared_proxy
-from ._targets import Target, TargetScheme, make_target, parse_target, parse_tcp_target
+from ._targets import (
+    NO_URL,
+    Target,
+    TargetScheme,
+    check_text,
+    make_target,
+    parse_target,
+    parse_tcp_target,
+)
 
 __all__ = [
+    "NO_URL",
     "Malformed",
     "Proxy",
     "ProxyScheme",
     "Target",
     "TargetScheme",
     "bare_host",
+    "check_text",
     "ip_literal",
     "make_target",
     "normalise_host",

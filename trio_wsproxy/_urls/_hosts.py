@@ -169,6 +169,8 @@ def _normalise_ipv6(text: str) -> str:
         if not text.endswith("]"):
             raise Malformed("the bracket of the IPv6 address is not closed")
         inner = text[1:-1]
+    elif text.count(":") == 1:
+        raise Malformed("a host goes here alone, without a port")
     literal, percent, zone = inner.partition("%")
     # RFC 6874 section 2: in a URL the "%" before the zone is itself written %25.
     zone = zone[2:] if zone.startswith("25") and len(zone) > 2 else zone

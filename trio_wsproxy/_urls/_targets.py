@@ -41,6 +41,8 @@ from ._slips import shown_target
 TargetScheme = Literal["ws", "wss", "tcp", "tls"]
 ReadT = TypeVar("ReadT")
 
+# What nothing makes a URL of by str().
+NO_URL = (bytes, bytearray, memoryview, int, float, type(None), list, tuple, dict)
 _TARGET_PORTS: dict[TargetScheme, int | None] = {"ws": 80, "wss": 443, "tcp": None, "tls": None}
 # RFC 3986: unreserved and reserved characters, and "%" for what is encoded already.
 _KEPT_IN_RESOURCE = "!$%&'()*+,/:;=?@[]~"
@@ -171,8 +173,8 @@ def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/")
       TypeError: ``host`` or ``resource`` is not a string, or ``port`` not an integer.
 
     """
-    if not isinstance(host, str) or not isinstance(resource, str):
-        raise TypeError("host and resource must be strings")
+    check_text("host", host)
+    check_text("resource", resource)
     if not isinstance(port, int) or isinstance(port, bool):
         raise TypeError(f"port must be an integer, not {type(port).__name__}")
     if scheme not in _TARGET_PORTS:
@@ -185,6 +187,12 @@ def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/")
         port=_read("port", str(port), lambda _text: check_port(port)),
         resource=_read("resource", resource, _normalise_resource),
     )
+
+
+def check_text(name: str, value: object) -> None:
+    """Refuse a part of a target that is no text, by the name of its parameter."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a str, not {type(value).__name__}")
 
 
 def _read(what: str, text: str, reader: Callable[[str], ReadT]) -> ReadT:
