@@ -11,12 +11,13 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import Connection
-from wsproto.events import AcceptConnection, Event, Request
+from wsproto.events import AcceptConnection, Event, Message, Request
 from wsproto.extensions import Extension
 from wsproto.extensions import PerMessageDeflate as ServerDeflate
 
@@ -264,6 +265,7 @@ class Peer:
         )
         self._parsed = 0  # writes
         self._heard: list[Event] = []
+        self._piece: Any = None  # of a frame that is not complete
         if handshake:
             self.stream.on_write = self._accept
 
@@ -277,8 +279,19 @@ class Peer:
     def _parse(self) -> None:
         for write in self.stream.writes[self._parsed :]:
             self._wsproto.receive_data(write)
-            self._heard += self._wsproto.events()
+            for event in self._wsproto.events():
+                self._hear(event)
         self._parsed = len(self.stream.writes)
+
+    def _hear(self, event: Event) -> None:
+        """Put the pieces of a frame together again, in which it may have been written."""
+        if isinstance(event, Message):
+            data = event.data if self._piece is None else self._piece + event.data
+            self._piece = None if event.frame_finished else data
+            if self._piece is not None:
+                return
+            event = replace(event, data=data)
+        self._heard.append(event)
 
     # -- what the client said ------------------------------------------------------------
 

@@ -163,9 +163,10 @@ def shown_target(text: str) -> str:
 
 
 def shown_scheme(text: str) -> str:
-    """Give a scheme that is one, or nearly one; an empty text else, for it may be a secret."""
+    """Give a scheme that is one, or may be one; an empty text else, for it may be a secret."""
     name = text.lower()
-    return text if name in _USUAL_SCHEMES or nearest_scheme(name) else ""
+    is_word = name.isalpha() and len(name) <= _LONGEST_SCHEME
+    return text if is_word or name in _USUAL_SCHEMES or nearest_scheme(name) else ""
 
 
 def nearest_scheme(text: str) -> str:
