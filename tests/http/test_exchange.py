@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 import trio
@@ -68,6 +69,37 @@ async def test_a_stream_that_breaks() -> None:
     assert isinstance(problem, Problem)
     assert problem.kind is ProblemKind.BROKE_WHILE_ANSWERING
     assert isinstance(problem.cause, trio.BrokenResourceError)
+
+
+class Resets(Peer):
+    """A peer that says what it has to say and resets the connection, whatever it is sent."""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Fail as the reset has it; what was received by then is still there."""
+        await super().send_all(data)
+        raise trio.BrokenResourceError("the request crossed a reset")
+
+
+async def test_the_last_word_of_a_peer() -> None:
+    """What came before a request could not be sent is read: an answer, or why TLS was broken off."""
+    _, final = await asked(Resets(REFUSAL, then="reset"))
+    assert final == FinalHead(403, REFUSAL)
+    _, problem = await asked(Resets(b"", then="reset"))
+    assert isinstance(problem, Problem)
+    assert problem.kind is ProblemKind.BROKE_WHILE_ASKED
+    assert problem.cause is not None
+    assert isinstance(problem.cause.__cause__, ConnectionResetError)  # as receiving has it
+
+
+@pytest.mark.parametrize("then", ["eof", "silence"])
+async def test_no_last_word(autojump_clock: trio.testing.MockClock, then: Any) -> None:
+    """Where nothing more comes, sending says what went wrong; a second is waited at most."""
+    start = trio.current_time()
+    _, problem = await asked(Resets(b"HTTP/1", then=then))
+    assert isinstance(problem, Problem)
+    assert problem.kind is ProblemKind.BROKE_WHILE_ASKED
+    assert str(problem.cause) == "the request crossed a reset"
+    assert trio.current_time() - start == pytest.approx(1 if then == "silence" else 0)
 
 
 @pytest.mark.parametrize(

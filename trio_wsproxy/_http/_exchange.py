@@ -33,6 +33,7 @@ from ._headers import HeaderPairs
 logger = logging.getLogger("trio_wsproxy")
 
 RECEIVE_SIZE = 4096  # bytes; an answer fits, and a page behind a refusal is read in few calls
+LAST_WORD = 1  # s, for what came before a request could not be sent
 MAX_BODY = 64 * 1024  # bytes of a refusal's body that are kept; services explain in JSON there
 # Seconds for that body. It comes with the head or in the flights right behind it. Who gives no end
 # to it must not cost more: the refusal is known, and within a connect_timeout of a few seconds a
@@ -150,7 +151,23 @@ class Exchange:
         try:
             await self._stream.send_all(request)
         except trio.BrokenResourceError as exc:
-            return Problem(ProblemKind.BROKE_WHILE_ASKED, cause=exc)
+            return await self._last_word(exc)
+        return await self._final_head()
+
+    async def _last_word(self, cause: trio.BrokenResourceError) -> FinalHead | Problem:
+        """Look for what a peer said before it closed the connection in the face of the request.
+
+        That may be an answer, or the alert of a TLS 1.3 server that wants a client certificate: it
+        comes behind the handshake, and a reset follows if the request has crossed it.
+        """
+        with trio.move_on_after(LAST_WORD):
+            found = await self._final_head()
+            if isinstance(found, FinalHead):
+                return found
+            cause = found.cause or cause
+        return Problem(ProblemKind.BROKE_WHILE_ASKED, cause=cause)
+
+    async def _final_head(self) -> FinalHead | Problem:
         while True:
             head = await self._receive_head()
             if isinstance(head, Problem):
