@@ -31,7 +31,7 @@ SLOW = [
 settings.register_profile(
     "local", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=100
 )
-settings.register_profile("ci", settings.get_profile("local"), max_examples=400, print_blob=True)
+settings.register_profile("ci", settings.get_profile("local"), max_examples=250, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 
 
