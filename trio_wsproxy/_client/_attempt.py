@@ -181,11 +181,12 @@ async def wrap(
 
 async def _attempt(plan: Plan, report: reporting, start: Start) -> WebSocketConnection:
     target = plan.target
-    report.url, report.route = target.url, None
+    url = target.url
+    report.url, report.route = url, None
     report.route = route = resolve_target(target, proxy=plan.proxy)
     check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
     headers = plan.headers + _credentials(target, plan.headers)
-    request = _request(target.url, target.host_header, target.resource, plan.subprotocols, headers)
+    request = _request(url, target.host_header, target.resource, plan.subprotocols, headers)
     stream = await dial(
         route,
         plan.dial_options,

@@ -153,6 +153,8 @@ def hide_userinfo(text: str) -> str:
       The text with ``***@`` in that place; it is not yet fit to be shown.
 
     """
+    if "@" not in text and "%40" not in text:  # nearly always, and each opening asks
+        return text
     scheme = _SCHEME.match(text)
     start = scheme.end() if scheme else 0
     end = max(text.rfind("@") + 1, text.rfind("%40") + 3 if "%40" in text else 0)

@@ -199,12 +199,15 @@ async def _bind(sock: trio.socket.SocketType, local_address: str, address: Any) 
 
 def speaks_tls(stream: trio.abc.Stream) -> bool:
     """Tell whether TLS is spoken with the other end of a stream."""
-    return isinstance(stream, (trio.SSLStream, TLSStream))
+    # Classes of trio's are asked last, for they are abstract ones, which ask others in turn.
+    return type(stream) is not TCPStream and isinstance(stream, (TLSStream, trio.SSLStream))
 
 
 def socket_of(stream: trio.abc.Stream) -> trio.socket.SocketType | None:
     """Find the TCP socket below any number of TLS layers, or ``None``."""
-    while isinstance(stream, (trio.SSLStream, TLSStream, PrefixedStream)):
+    while type(stream) is not TCPStream and isinstance(
+        stream, (TLSStream, PrefixedStream, trio.SSLStream)
+    ):
         stream = stream.transport_stream
     if isinstance(stream, TCPStream):
         stream = stream.socket_stream

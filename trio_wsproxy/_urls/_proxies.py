@@ -161,7 +161,10 @@ class Proxy:
     def _masked_userinfo(self) -> str:
         if self.username is None:
             return ""
-        user = quote(self.username, safe="")
+        plain = (
+            self.username.isascii() and self.username.isalnum()
+        )  # quote() takes ten times as long
+        user = self.username if plain else quote(self.username, safe="")
         if self.scheme.startswith("socks4"):
             return f"{user}@"
         return f"{user}:{HIDDEN}@" if self.password else f"{HIDDEN}@"
