@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import h11
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_wsproxy._http import request_head
@@ -45,6 +45,7 @@ texts = st.lists(
 ).map(b"".join)
 
 
+@example(b"/", b"a: ", b"a")
 @given(texts.map(lambda text: b"/" + text), texts, texts)
 def test_whatever_it_is_given(target: bytes, name: bytes, value: bytes) -> None:
     """What h11 refuses is refused, and what is written is what h11 writes."""

@@ -1,6 +1,6 @@
 """The head of a request: what is usual is written here, all else by h11, which refuses what HTTP does not have.
 
-A head is usual where each line is one (so nothing in a value has broken out of it), with a token for a
+A head is usual where each line is one (so nothing has broken out of its name or value), with a token for a
 name and nothing but blanks and visible characters for a value. To see that takes one expression; h11 takes
 ten times as long, and each opening writes a head or two.
 """
@@ -41,7 +41,8 @@ def request_head(method: bytes, target: bytes, headers: Sequence[tuple[bytes, by
         b"%b %b HTTP/1.1\r\n%b\r\n"
         % (method, target, b"".join([b"%b: %b\r\n" % pair for pair in headers]))
     )
-    if head.count(b"\n") == len(headers) + 2 and _USUAL.fullmatch(head):
+    whole = head.count(b"\n") == len(headers) + 2 and not any(b":" in name for name, _ in headers)
+    if whole and _USUAL.fullmatch(head):
         return head
     request = h11.Request(method=method, target=target, headers=[*headers])
     return SecretBytes(h11.Connection(h11.CLIENT).send(request) or b"")
