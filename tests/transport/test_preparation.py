@@ -151,6 +151,18 @@ async def test_function_that_is_not_async(made: Any) -> None:
     assert "s3cret" not in all_texts(caught.value)
 
 
+@pytest.mark.parametrize("made", [5, "X: s3cret", b"X: s3cret", True])
+async def test_function_that_gives_no_headers(made: Any) -> None:
+    """What is no mapping and no pairs is named with the parameter, and not shown."""
+
+    async def headers(*_: object) -> Any:
+        return made
+
+    with pytest.raises(TypeError, match="proxy_headers: the function gives a mapping") as caught:
+        await open_tcp_stream("e.test", 1, proxy="http://127.0.0.1:1", proxy_headers=headers)
+    assert "s3cret" not in all_texts(caught.value)
+
+
 async def test_token_is_asked_for_once() -> None:
     """Each tunnel asks for a token once, before it is dialed; a header of one's own spares that."""
     asked = []

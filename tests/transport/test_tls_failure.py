@@ -615,3 +615,13 @@ def test_other_reasons(reason: str, text: str) -> None:
     failure = explain_tls_failure(error, Topic.TRUST_SERVER)
     assert text in str(failure.remedy)
     assert failure.kind is Kind.TLS_FAILED
+
+
+def test_a_context_that_is_too_old() -> None:
+    """Where our own context forbids the newest TLS, an alert about versions does not blame the peer."""
+    error = ssl.SSLError(1, "x")
+    error.reason = "TLSV1_ALERT_PROTOCOL_VERSION"
+    context = ssl.create_default_context()
+    assert "minimum" in str(explain_tls_failure(error, Topic.TRUST_SERVER, None, context).remedy)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert "maximum" in str(explain_tls_failure(error, Topic.TRUST_SERVER, None, context).remedy)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
@@ -134,6 +134,9 @@ async def _headers(
             kind = type(made).__name__
             raise TypeError(f"proxy_headers: the function must be async; it gave {kind}")
         pairs = await made
+        if isinstance(pairs, (str, bytes)) or not isinstance(pairs, (Iterable, type(None))):
+            kind = type(pairs).__name__
+            raise TypeError(f"proxy_headers: the function gives a mapping or pairs, not {kind}")
     return proxy_header_pairs(pairs, name="proxy_headers")
 
 

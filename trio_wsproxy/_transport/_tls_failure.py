@@ -77,6 +77,8 @@ def explain_tls_failure(
     if reason:
         what = words("the TLS handshake failed (OpenSSL: {reason})", reason=reason)
         remedy = client_certificate_hint(reason) or _REMEDIES.get(reason)
+        if reason == "TLSV1_ALERT_PROTOCOL_VERSION" and _is_capped(context):
+            remedy = _NEW
         return TLSFailure(Kind.TLS_FAILED, what, remedy)
     if isinstance(exc, ValueError):
         what = words("its name cannot be used with TLS ({problem})", problem=str(exc))
@@ -184,6 +186,9 @@ _OLD = words(
     "it speaks versions of TLS that are out of date only; a context with a lower minimum_version "
     "takes them"
 )
+_NEW = words(
+    "it may speak newer versions of TLS only; a context with a higher maximum_version does"
+)
 # OpenSSL's reasons → what to try.
 _REMEDIES = {
     "UNSUPPORTED_PROTOCOL": _OLD,
@@ -242,6 +247,12 @@ def _certificate_failure(
     else:
         what = _with_issuer(what, chain)
     return TLSFailure(Kind.CERTIFICATE_REFUSED, what, remedy)
+
+
+def _is_capped(context: ssl.SSLContext | None) -> bool:
+    """Tell whether a context forbids the newest version of TLS."""
+    newest = (ssl.TLSVersion.MAXIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_3)
+    return context is not None and context.maximum_version not in newest
 
 
 def _is_strict(context: ssl.SSLContext | None) -> bool:
