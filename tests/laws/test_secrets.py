@@ -21,11 +21,14 @@ from urllib.parse import quote
 
 import pytest
 import trio
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection
 
 import trio_wsproxy
 from trio_wsproxy import (
     BasicAuth,
     BearerAuth,
+    ConnectionClosed,
     DigestAuth,
     HandshakeError,
     Proxy,
@@ -278,6 +281,37 @@ def test_a_secret_that_only_decoding_shows(kind: bytes, body: bytes) -> None:
     told = told_body(headers, body, sent)
     assert "bad ***!" in (said_in(headers, told), page_title(told))
     assert told_body(headers, told, sent) == told
+
+
+@pytest.mark.parametrize("code", [1000, 1008])
+async def test_what_a_close_frame_repeats(code: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that closes with the token that it refuses has it shown nowhere; ``reason`` has it."""
+    token = "eyJfalse.token7"
+    said = code.to_bytes(2, "big") + b"bad " + token.encode() + b"!"
+
+    async def serve(stream: trio.abc.Stream) -> None:
+        request = bytes(await stream.receive_some())
+        ws = WSConnection(ConnectionType.SERVER)
+        ws.receive_data(request)
+        await stream.send_all(ws.send(AcceptConnection()) + bytes((0x88, len(said))) + said)
+        while await stream.receive_some():
+            pass
+
+    headers = [("Authorization", f"Bearer {token}")]
+    async with open_tcp_server(serve) as server:
+        with caplog.at_level(logging.DEBUG, "trio_wsproxy"):
+            url = f"ws://127.0.0.1:{server.port}/"
+            async with open_websocket_url(url, proxy=None, extra_headers=headers) as ws:
+                with pytest.raises(ConnectionClosed) as caught:
+                    await ws.receive()
+                assert ws.closed is not None
+                shown = [str(ws.closed), repr(ws.closed), str(caught.value), repr(caught.value)]
+                copied = pickle.loads(pickle.dumps(caught.value))
+                shown += [str(copied), repr(copied), repr(caught.value.args)]
+    assert all("bad ***!" in text for text in shown)
+    assert not any(token in text for text in [*shown, caplog.text])
+    assert caught.value.reason is not None
+    assert caught.value.reason.reason == f"bad {token}!"
 
 
 def test_headers_are_hidden_one_by_one() -> None:

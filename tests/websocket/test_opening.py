@@ -82,7 +82,9 @@ async def test_the_answer() -> None:
     answer = await shake(
         lambda token: [accept(token, b"Sec-WebSocket-Protocol: superchat", b"Server: x", b"Y: 1")]
     )
-    assert answer == OpeningAnswer("superchat", ((b"server", b"x"), (b"y", b"1")), (), b"")
+    expected = OpeningAnswer("superchat", ((b"server", b"x"), (b"y", b"1")), (), b"", answer.sent)
+    assert answer == expected
+    assert answer.sent.hide(b"see room=1") == b"see ***"
 
 
 @pytest.mark.parametrize("trailing", [b"", b"\x81\x02hi", b"\n\r\n\n"])

@@ -165,7 +165,8 @@ def _interrupted(findings: Findings) -> str:
 
 
 def _closed(reason: Any) -> str:
-    return f"{reason.code} {reason.name}" + (f": {reason.reason}" if reason.reason else "")
+    said = getattr(reason, "said", reason.reason)
+    return f"{reason.code} {reason.name}" + (f": {said}" if said else "")
 
 
 async def _look_at_certificates(

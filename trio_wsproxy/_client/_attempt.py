@@ -271,6 +271,7 @@ async def _upgrade(
         headers=answer.headers,
         extensions=answer.extensions,
         trailing=answer.trailing,
+        sent=answer.sent,
         local=_address(stream, local=True),
         remote=_address(stream, local=False),
         route=route,

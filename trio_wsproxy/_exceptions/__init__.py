@@ -30,6 +30,7 @@ from ._closed import (
     ConnectionClosedLocally,
     ConnectionEnded,
     ConnectionLost,
+    ShownCloseReason,
     shown_reason,
 )
 from ._connecting import (
@@ -71,6 +72,7 @@ __all__ = [
     "ProxyUnreachable",
     "ServerRejected",
     "ServerUnreachable",
+    "ShownCloseReason",
     "failed",
     "failure_of",
     "misconfigured",

@@ -14,8 +14,12 @@ ABNORMAL_CLOSURE = 1006  # RFC 6455 section 7.1.4: no close frame came
 class ShownCloseReason(CloseReason):
     """trio-websocket's own, but that its ``repr()`` and ``str()`` command no terminal, nor forge a line.
 
-    ``reason`` is what the peer said, as it said it.
+    ``reason`` is what the peer said, as it said it; what it was sent and repeats is not shown.
     """
+
+    def __init__(self, code: int, reason: str | None, told: str | None = None) -> None:
+        super().__init__(code, reason)
+        self._told = reason if told is None else told
 
     def __repr__(self) -> str:
         return f"CloseReason<code={self.code}, name={self.name}, reason={self._shown}>"
@@ -28,7 +32,12 @@ class ShownCloseReason(CloseReason):
     @property
     def _shown(self) -> str:
         # What a peer says is escaped, not cut: it is short, and meant to be read.
-        return escaped(str(self.reason))
+        return escaped(str(self._told))
+
+    @property
+    def said(self) -> str:
+        """What is shown of what the peer said; nothing where that is nothing."""
+        return escaped(self._told or "")
 
     def __eq__(self, other: object) -> bool:
         """Compare what was said, also with trio-websocket's: a copy of an error says the same."""
@@ -69,7 +78,7 @@ def _describe(reason: CloseReason | None) -> str:
     if reason is None:
         return "no close code"
     text = f"{reason.code} {reason.name}"
-    said = escaped(reason.reason or "")
+    said = reason.said if isinstance(reason, ShownCloseReason) else escaped(reason.reason or "")
     return f"{text}: {said}" if said else text
 
 

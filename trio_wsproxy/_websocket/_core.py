@@ -143,7 +143,7 @@ class Core:
         if settings.ping_interval is not None:
             self._keepalive = Keepalive(settings.ping_interval, settings.ping_timeout, now)
         self.info = info
-        self.life = Life()
+        self.life = Life(info.sent)
         self.protocol = Protocol(info.extensions, settings.max_message_size)
         self.outbox = Outbox(
             self._wire, self.protocol, self._write_on, self._log if self._frames_logged else None

@@ -31,7 +31,7 @@ from trio_wsproxy._http import (
     told_body,
 )
 from trio_wsproxy._records import Record
-from trio_wsproxy._redaction import secret
+from trio_wsproxy._redaction import SentSecrets, secret
 from trio_wsproxy._report import HTTPAnswer, Running
 
 from ._answer import judged
@@ -129,6 +129,7 @@ class OpeningAnswer(NamedTuple):
       headers: Its other headers, names in lower case.
       extensions: wsproto's extensions, finalised.
       trailing: The bytes behind the answer: the WebSocket's first.
+      sent: What of the request is secret, and not told where the server repeats it.
 
     """
 
@@ -136,6 +137,7 @@ class OpeningAnswer(NamedTuple):
     headers: Headers
     extensions: tuple[Extension, ...]
     trailing: bytes
+    sent: SentSecrets
 
 
 def check_extra_headers(headers: HeadersArgument | None) -> HeaderPairs:
@@ -204,7 +206,7 @@ async def shake_hands(
     if isinstance(agreed, str):
         agreed = exchange.sent.hide_text(agreed)
         raise _not_a_handshake(request, agreed)
-    return OpeningAnswer(*agreed, exchange.rest)
+    return OpeningAnswer(*agreed, exchange.rest, exchange.sent)
 
 
 def _hello(request: OpeningRequest, key: bytes, extensions: Sequence[Extension]) -> bytes:

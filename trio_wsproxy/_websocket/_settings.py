@@ -11,6 +11,7 @@ from wsproto.extensions import Extension
 from trio_wsproxy._exceptions import Headers
 
 if TYPE_CHECKING:  # this room knows nothing of routing, and of reports only that there is one
+    from trio_wsproxy._redaction import SentSecrets
     from trio_wsproxy._report import DialReport
     from trio_wsproxy._routing import Route
 
@@ -30,6 +31,7 @@ class ConnectionInfo(NamedTuple):
       local: This end of the TCP connection: address, port, whether TLS is spoken; or words.
       remote: Its other end: the first proxy, or the server.
       route: What the client dialed; ``None`` for a stream that was given.
+      sent: What the server was sent, and is not shown where it repeats that.
 
     """
 
@@ -42,6 +44,7 @@ class ConnectionInfo(NamedTuple):
     local: Address = ""
     remote: Address = ""
     route: Route | None = None
+    sent: SentSecrets | None = None
 
     # Made when they are asked for: reading an address takes longer than asking the system for it.
 

@@ -18,7 +18,7 @@ traceback.
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from trio_websocket import CloseReason
 
@@ -27,11 +27,15 @@ from trio_wsproxy._exceptions import (
     ConnectionClosedLocally,
     ConnectionEnded,
     ConnectionLost,
+    ShownCloseReason,
     shown_reason,
 )
 from trio_wsproxy._failures import Topic, words
 
 from ._events import NO_CODE, CloseReceived
+
+if TYPE_CHECKING:
+    from trio_wsproxy._redaction import SentSecrets
 
 NORMAL_CODES = (1000, 1001, NO_CODE)  # the peer is done or going away: no error
 TOO_BIG = 1009  # RFC 6455 section 7.4.1; this side sends it for max_message_size alone
@@ -92,6 +96,9 @@ class Unsent(NamedTuple):
 class Life:
     """The state of one connection, and why it ended.
 
+    Args:
+      sent: What the peer was sent, and is not shown where its close frame repeats it.
+
     Attributes:
       state (State): Now.
       end (ConnectionClosed | None): The first end; a template, never raised.
@@ -105,6 +112,7 @@ class Life:
     __slots__ = (
         "_confirmed",
         "_said_by_peer",
+        "_sent",
         "end",
         "state",
         "told",
@@ -112,8 +120,9 @@ class Life:
         "write_error",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, sent: SentSecrets | None = None) -> None:
         self.state = State.OPEN
+        self._sent = sent
         self.end: ConnectionClosed | None = None
         self.write_error: BaseException | None = None
         self.unsent = Unsent()
@@ -139,11 +148,15 @@ class Life:
         """Record why the connection is over; the first reason stays."""
         if self.end is not None:
             return
-        self.end = kind(CloseReason(code, reason or None))
+        self.end = kind(self._shown(code, reason))
         if cause is not None and cause.__traceback__ is not None:
             # Its outermost frame is one of ours, through which the connection would keep itself alive.
             cause.__traceback__ = cause.__traceback__.tb_next
         self.end.__cause__ = cause
+
+    def _shown(self, code: int, reason: str) -> CloseReason:
+        told = self._sent.hide_text(reason) if self._sent is not None and reason else None
+        return ShownCloseReason(code, reason or None, told)
 
     def lose(self, code: int, reason: str, cause: BaseException | None) -> None:
         """Record that this side gave the connection up; a limit of ours can be raised."""
@@ -160,7 +173,7 @@ class Life:
         if isinstance(self.end, ConnectionClosedLocally):
             assert self.end.reason is not None
             self._confirmed = event.code == self.end.reason.code
-            self._said_by_peer = shown_reason(CloseReason(event.code, event.reason or None))
+            self._said_by_peer = self._shown(event.code, event.reason)
         kind = ConnectionEnded if event.code in NORMAL_CODES else ConnectionLost
         self.record(kind, event.code, event.reason, None)
         return explains
