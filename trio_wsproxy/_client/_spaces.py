@@ -39,6 +39,7 @@ _LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "localhost6", "localhos
 _LOOPBACK_ALIASES = ("ip6-localhost", "ip6-loopback")
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _NAT64_HERE = IPv6Network("64:ff9b:1::/48")  # RFC 8215; older Pythons call it global
+_TRANSLATED = IPv6Network("::ffff:0:0:0/96")  # RFC 2765 section 2.1; Pythons call it global
 _COMPATIBLE = IPv6Network("::/96")  # RFC 4291 section 2.5.5.1
 
 
@@ -85,7 +86,7 @@ def _space_of_address(address: IPv4Address | IPv6Address) -> int:
 
 def _hidden_ipv4(address: IPv6Address) -> IPv4Address | None:
     """Take the IPv4 address out that a gateway on the way would send this to."""
-    if address in _NAT64 or address in _COMPATIBLE:
+    if any(address in network for network in (_NAT64, _TRANSLATED, _COMPATIBLE)):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     if address.teredo is not None:
         return address.teredo[1]
