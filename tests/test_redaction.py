@@ -10,6 +10,7 @@ import pytest
 
 from trio_wsproxy._redaction import (
     escaped,
+    kind_of,
     secret,
     shown_head,
     shown_page,
@@ -269,3 +270,9 @@ def test_secrets_are_texts_that_hide() -> None:
             assert other == kept
         assert secret(kept) is kept
     assert secret(None) is None
+
+
+def test_a_text_that_hides_is_named_as_a_text() -> None:
+    """Messages about the type of an argument name the type that was given."""
+    assert [kind_of(secret(x)) for x in ("x", b"x", None)] == ["str", "bytes", "NoneType"]
+    assert kind_of(5) == "int"

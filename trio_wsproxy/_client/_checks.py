@@ -22,6 +22,7 @@ from trio_wsproxy._http import (
     ProxyHeadersArgument,
     proxy_header_pairs,
 )
+from trio_wsproxy._redaction import kind_of
 from trio_wsproxy._transport import MakeProxyHeaders
 from trio_wsproxy._websocket import Deflate, check_extra_headers
 
@@ -40,11 +41,11 @@ def tokens(name: str, value: Iterable[str] | None) -> tuple[str, ...]:
     if isinstance(value, str):
         raise TypeError(f"{name} is a sequence of str: [{value!r}]")
     if value is not None and not isinstance(value, Iterable):
-        raise TypeError(f"{name} is a sequence of str or None, not {type(value).__name__}")
+        raise TypeError(f"{name} is a sequence of str or None, not {kind_of(value)}")
     given = tuple(value or ())
     for token in given:
         if not isinstance(token, str):
-            raise TypeError(f"{name} is a sequence of str, and one is {type(token).__name__}")
+            raise TypeError(f"{name} is a sequence of str, and one is {kind_of(token)}")
         if not TOKEN.fullmatch(token):
             raise ValueError(
                 words(
@@ -82,15 +83,15 @@ def _pairs(name: str, value: Any, *, none: bool = False) -> Any:
     if value is None:
         return None
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} is a mapping or pairs, not {type(value).__name__}: {line}")
+        raise TypeError(f"{name} is a mapping or pairs, not {kind_of(value)}: {line}")
     pairs = list(value.items() if isinstance(value, Mapping) else value)
     for pair in pairs:
         if isinstance(pair, (str, bytes)) or not isinstance(pair, Sequence) or len(pair) != 2:
-            raise TypeError(f"{name} has {type(pair).__name__} in place of a pair: {line}")
+            raise TypeError(f"{name} has {kind_of(pair)} in place of a pair: {line}")
         for part in pair:
             if not isinstance(part, (str, bytes)) and not (none and part is pair[1] is None):
                 raise TypeError(
-                    f"{name}: names and values are str or bytes, not {type(part).__name__}: {line}"
+                    f"{name}: names and values are str or bytes, not {kind_of(part)}: {line}"
                 )
     return pairs
 
@@ -126,7 +127,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 def plain_function(name: str, value: FunctionT | None) -> FunctionT | None:
     """Refuse what cannot be called, and what would have to be awaited; ``None`` may be."""
     if value is not None and not callable(value):
-        raise TypeError(f"{name} is a function or None, not {type(value).__name__}")
+        raise TypeError(f"{name} is a function or None, not {kind_of(value)}")
     if inspect.iscoroutinefunction(value):
         raise TypeError(f"{name} is called and not awaited: make it 'def', not 'async def'")
     return value
@@ -141,7 +142,7 @@ def context(name: str, value: ssl.SSLContext | None) -> ssl.SSLContext | None:
 def address(name: str, value: str | None) -> str | None:
     """Refuse what is no text."""
     if value is not None and not isinstance(value, str):
-        raise TypeError(f"{name} is a str or None, not {type(value).__name__}")
+        raise TypeError(f"{name} is a str or None, not {kind_of(value)}")
     return value
 
 
@@ -224,4 +225,4 @@ def _shown(value: object) -> str:
         return "a huge number"
     if isinstance(value, (int, float)):
         return repr(value)
-    return f"a {type(value).__name__}"
+    return f"a {kind_of(value)}"

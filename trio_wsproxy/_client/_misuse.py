@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 import trio
 
-from trio_wsproxy._redaction import hiding, shown_url
+from trio_wsproxy._redaction import hiding, kind_of, shown_url
 from trio_wsproxy._urls import NO_URL, Target, parse_target
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -106,7 +106,7 @@ def check_nursery(nursery: object, name: str, more: str) -> None:
     """Refuse what is no nursery; arguments as for :func:`nursery_first`."""
     if not callable(getattr(nursery, "start_soon", None)):
         raise TypeError(
-            f"{name}() takes a nursery first, not {type(nursery).__name__}: "
+            f"{name}() takes a nursery first, not {kind_of(nursery)}: "
             f"async with trio.open_nursery() as nursery: ws = await {name}(nursery, {more})"
         )
 
@@ -127,7 +127,7 @@ WRAP = ("wrap_client_stream", "stream, host, resource")
 def check_stream(stream: object) -> None:
     """Refuse what has not the methods of a stream."""
     if not all(hasattr(stream, name) for name in ("send_all", "receive_some", "aclose")):
-        raise TypeError(f"stream is a trio.abc.Stream, not {type(stream).__name__}")
+        raise TypeError(f"stream is a trio.abc.Stream, not {kind_of(stream)}")
 
 
 def read_target(url: str) -> Target:
@@ -144,7 +144,7 @@ def read_target(url: str) -> Target:
         )
     if isinstance(url, NO_URL):
         hint = ": decode it, url.decode()" if isinstance(url, bytes) else ""
-        raise TypeError(f"url is a str, not {type(url).__name__}{hint}")
+        raise TypeError(f"url is a str, not {kind_of(url)}{hint}")
     return parse_target(url)
 
 
@@ -153,7 +153,7 @@ def check_context(name: str, context: object) -> None:
     if context is None:
         return
     if not isinstance(context, ssl.SSLContext):
-        value = repr(context) if isinstance(context, bool) else type(context).__name__
+        value = repr(context) if isinstance(context, bool) else kind_of(context)
         raise TypeError(
             f"{name} is an ssl.SSLContext or None, not {value}: "
             "context = ssl.create_default_context(), changed as you need it"

@@ -16,7 +16,7 @@ import trio
 
 from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._http import HeadersArgument, ProxyHeadersArgument
-from trio_wsproxy._redaction import hiding
+from trio_wsproxy._redaction import hiding, kind_of
 from trio_wsproxy._report import Trace
 from trio_wsproxy._routing import ProxyArgument
 from trio_wsproxy._transport import MakeProxyHeaders
@@ -316,6 +316,6 @@ def _target_and_context(
     host: str, port: int, resource: str, use_ssl: bool | ssl.SSLContext
 ) -> tuple[Target, ssl.SSLContext | None]:
     if not isinstance(use_ssl, (bool, ssl.SSLContext)):
-        raise TypeError(f"use_ssl is a bool or an ssl.SSLContext, not {type(use_ssl).__name__}")
+        raise TypeError(f"use_ssl is a bool or an ssl.SSLContext, not {kind_of(use_ssl)}")
     target = make_target("wss" if use_ssl else "ws", host, port, resource)
     return target, (use_ssl if isinstance(use_ssl, ssl.SSLContext) else None)

@@ -35,7 +35,7 @@ from urllib.parse import urljoin
 from trio_wsproxy._exceptions import HandshakeError, ServerRejected, failed
 from trio_wsproxy._failures import Failure, Kind, StageName, Topic, Words, words
 from trio_wsproxy._http import HeaderPairs
-from trio_wsproxy._redaction import shown_url
+from trio_wsproxy._redaction import kind_of, shown_url
 from trio_wsproxy._report import Stage
 from trio_wsproxy._urls import Target, parse_target
 
@@ -156,7 +156,7 @@ def granted(policy: RedirectPolicy | None, redirect: Redirect) -> RedirectGrant:
             close()  # a coroutine that nobody awaits
         raise TypeError(
             "redirect_policy is a plain function that returns a RedirectGrant, a bool or None, "
-            f"not {type(verdict).__name__}"
+            f"not {kind_of(verdict)}"
         )
     return RedirectGrant()
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import h11
 
 from trio_wsproxy._failures import Value, words
-from trio_wsproxy._redaction import secret
+from trio_wsproxy._redaction import kind_of, secret
 
 HeaderPairs = tuple[tuple[bytes, bytes], ...]
 HeadersArgument = (
@@ -106,7 +106,7 @@ def _to_bytes(text: str | bytes) -> bytes | None:
     if isinstance(text, (bytes, bytearray, memoryview)):
         return bytes(text)
     if not isinstance(text, str):
-        raise TypeError(f"header names and values are str or bytes, not {type(text).__name__}")
+        raise TypeError(f"header names and values are str or bytes, not {kind_of(text)}")
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

@@ -25,7 +25,7 @@ peer, for what that one repeats.
 
 from ._heads import LoggedHead, shown_head, shown_head_lines, shown_problem, shown_subprotocols
 from ._quotes import shown_quotation
-from ._secret import SecretBytes, SecretStr, hiding, secret
+from ._secret import SecretBytes, SecretStr, hiding, kind_of, secret
 from ._sent import SentSecrets
 from ._text import HIDDEN, escaped, escaped_json, has_controls, is_visible, shown_text
 from ._urls import (
@@ -54,6 +54,7 @@ __all__ = [
     "holds_secret",
     "holds_userinfo",
     "is_visible",
+    "kind_of",
     "secret",
     "shown_bytes",
     "shown_head",

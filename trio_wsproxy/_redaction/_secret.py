@@ -36,6 +36,14 @@ class SecretBytes(bytes):
     __str__ = __repr__
 
 
+def kind_of(value: object) -> str:
+    """Name the type of a value as its owner knows it, for messages: a text that hides is a text."""
+    for kind in (str, bytes):
+        if isinstance(value, kind):
+            return kind.__name__
+    return type(value).__name__
+
+
 def hiding(value: ValueT) -> ValueT:
     """Give an argument that hides the texts in it, in a list, a tuple or a dictionary, too.
 
