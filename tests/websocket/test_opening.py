@@ -245,7 +245,7 @@ NOT_A_HANDSHAKE: dict[str, tuple[Answer, str]] = {
     "a wrong key": (lambda token: [accept(token.swapcase())], "Bad accept token"),
     "no key": (
         lambda token: [accept(token).replace(b"Sec-WebSocket-Accept", b"X")],
-        "Bad accept token",
+        "Missing header, 'Sec-WebSocket-Accept'",
     ),
     "no Upgrade": (lambda token: [accept(token).replace(b"Upgrade: w", b"X: w")], "Upgrade"),
     "no Connection": (

@@ -77,7 +77,9 @@ def judged(
             return "Missing header, 'Connection: Upgrade'"
         if b"upgrade" not in own or not own[b"upgrade"]:
             return "Missing header, 'Upgrade: websocket'"
-        if own.get(b"sec-websocket-accept") != generate_accept_token(key):
+        if b"sec-websocket-accept" not in own:
+            return "Missing header, 'Sec-WebSocket-Accept'"
+        if own[b"sec-websocket-accept"] != generate_accept_token(key):
             return "Bad accept token"
         chosen = None if subprotocol is None else subprotocol.decode("ascii")
         if chosen is not None and chosen not in subprotocols:
