@@ -119,7 +119,7 @@ def reconnecting_websocket_url(
       first_delay: Seconds before the first new attempt, 0.5 by default; it doubles with each.
       max_delay: Seconds that no delay exceeds (but ``Retry-After`` may), 60 by default.
       max_retry_after: Seconds of a ``Retry-After`` header to wait for at most, 3600 by default;
-        0 ignores it, :data:`math.inf` waits as long as any server says.
+        0 ignores it, ``math.inf`` waits as long as any server says.
       retry: Is asked about each failed attempt: ``True`` tries again, ``False`` raises,
         ``None`` decides as usual: what is transient is tried again (see the documentation
         for the list), the rest raised.
