@@ -46,6 +46,30 @@ class NoThread(OSError):
     """The system starts no other thread."""
 
 
+class Limit:
+    """A limiter for one purpose, made anew in each run of trio.
+
+    Args:
+      purpose: What for; shown by debuggers only.
+      tokens: How many at a time.
+
+    """
+
+    def __init__(self, purpose: str, tokens: int) -> None:
+        self._tokens = tokens
+        self._limiter: trio.lowlevel.RunVar[trio.CapacityLimiter]
+        self._limiter = trio.lowlevel.RunVar(f"trio_wsproxy.{purpose}")
+
+    def get(self) -> trio.CapacityLimiter:
+        """Give the limiter of this run."""
+        try:
+            return self._limiter.get()
+        except LookupError:
+            limiter = trio.CapacityLimiter(self._tokens)
+            self._limiter.set(limiter)
+            return limiter
+
+
 class Workers:
     """Threads for one purpose, in each run of trio.
 
@@ -57,10 +81,9 @@ class Workers:
     """
 
     def __init__(self, purpose: str, *, awaited: int, most: int) -> None:
-        self._awaited = awaited
         self._most = most
-        self._limiters: trio.lowlevel.RunVar[tuple[trio.CapacityLimiter, trio.CapacityLimiter]]
-        self._limiters = trio.lowlevel.RunVar(f"trio_wsproxy.{purpose}")
+        self._awaited = Limit(f"{purpose}.awaited", awaited)
+        self._threads = Limit(f"{purpose}.threads", most)
 
     async def run(self, call: Callable[[], ResultT]) -> ResultT:
         """Make a call in a thread; a cancelled one leaves the thread to itself.
@@ -80,12 +103,7 @@ class Workers:
         if getattr(trio.lowlevel.current_clock(), "autojump_threshold", math.inf) < math.inf:
             await trio.lowlevel.checkpoint()
             return call()
-        try:
-            awaited, threads = self._limiters.get()
-        except LookupError:
-            awaited = trio.CapacityLimiter(self._awaited)
-            threads = trio.CapacityLimiter(self._most)
-            self._limiters.set((awaited, threads))
+        awaited, threads = self._awaited.get(), self._threads.get()
         begun = False
 
         def begin() -> ResultT:

@@ -69,6 +69,19 @@ async def echo(stream: trio.abc.Stream) -> None:
 # --- once --------------------------------------------------------------------------------
 
 
+def count_contexts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Give a list that gets a 1 for each reading of the trust store."""
+    made = []
+    create = ssl.create_default_context
+
+    def counting(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+        made.append(1)
+        return create(*args, **kwargs)
+
+    monkeypatch.setattr(ssl, "create_default_context", counting)
+    return made
+
+
 async def test_default_context_is_made_once() -> None:
     """There is one default context for each ALPN offer, and it checks certificates."""
     assert await kept_context(()) is None
@@ -84,14 +97,7 @@ async def test_default_context_is_made_once_for_all_connections(
     certificates: Certificates, ca: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two connections through TLS in TLS read the trust store once."""
-    made = []
-    create = ssl.create_default_context
-
-    def counting(*args: Any, **kwargs: Any) -> ssl.SSLContext:
-        made.append(1)
-        return create(*args, **kwargs)
-
-    monkeypatch.setattr(ssl, "create_default_context", counting)
+    made = count_contexts(monkeypatch)
     async with open_echo_server(ssl_context=certificates.server_context()) as echo_server:
         async with open_http_proxy(ssl_context=certificates.server_context()) as proxy:
             for _ in range(2):
@@ -104,14 +110,7 @@ async def test_dials_that_begin_together_read_once(
     certificates: Certificates, ca: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten dials at once read the trust store once."""
-    made = []
-    create = ssl.create_default_context
-
-    def counting(*args: Any, **kwargs: Any) -> ssl.SSLContext:
-        made.append(1)
-        return create(*args, **kwargs)
-
-    monkeypatch.setattr(ssl, "create_default_context", counting)
+    made = count_contexts(monkeypatch)
 
     async def dial(port: int) -> None:
         await (await open_ssl_over_tcp_stream("localhost", port, proxy=None)).aclose()
@@ -461,6 +460,6 @@ async def test_a_reading_that_was_given_up_replaces_no_newer_one(
     newer = await made_context(())
     let.set()
     await trio.to_thread.run_sync(ended.wait)
-    while _trust._FILES._limiters.get()[1].borrowed_tokens:
+    while _trust._FILES._threads.get().borrowed_tokens:
         await trio.sleep(0)
     assert await kept_context(()) is newer

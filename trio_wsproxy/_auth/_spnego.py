@@ -16,13 +16,14 @@ from typing import Any, cast
 import trio
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
+from trio_wsproxy._threads import Limit
 
 from ._basic import check_text
 from ._challenges import ProxyChallenge
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
 THREADS = 20  # at once; half of what trio has for all others
-_limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("spnego_limiter")
+_LIMIT = Limit("spnego", THREADS)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class SpnegoConversation:
         except ValueError:
             return None
         answer = await trio.to_thread.run_sync(
-            self._step, token, abandon_on_cancel=True, limiter=_own_limiter()
+            self._step, token, abandon_on_cancel=True, limiter=_LIMIT.get()
         )
         return f"{self._name} {base64.b64encode(answer).decode('ascii')}" if answer else None
 
@@ -137,15 +138,6 @@ def _check_given(scheme: str, *texts: str | None) -> None:
     if not all(isinstance(text, str) for text in given):
         raise TypeError(f"{scheme}: what is given is str")
     check_text(scheme, *given)
-
-
-def _own_limiter() -> trio.CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = trio.CapacityLimiter(THREADS)
-        _limiter.set(limiter)
-        return limiter
 
 
 def _check_installed(name: str) -> None:

@@ -33,6 +33,7 @@ import trio
 from trio_wsproxy._exceptions import misconfigured
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_text
+from trio_wsproxy._threads import Limit
 
 from ._system import netrc_file
 
@@ -54,7 +55,7 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_limiter: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("netrc_limiter")
+_LIMIT = Limit("netrc", READERS)
 
 
 class _State(NamedTuple):
@@ -116,12 +117,9 @@ async def netrc_credentials(host: str) -> tuple[str, str] | None:
     A cancelled call returns at once, whatever the file does.
 
     """
-    try:
-        limiter = _limiter.get()
-    except LookupError:
-        limiter = trio.CapacityLimiter(READERS)
-        _limiter.set(limiter)
-    return await trio.to_thread.run_sync(_look_up, host, abandon_on_cancel=True, limiter=limiter)
+    return await trio.to_thread.run_sync(
+        _look_up, host, abandon_on_cancel=True, limiter=_LIMIT.get()
+    )
 
 
 def _look_up(host: str) -> tuple[str, str] | None:
