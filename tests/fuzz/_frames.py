@@ -5,7 +5,17 @@ from __future__ import annotations
 import struct
 import zlib
 
-from _peer import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, received
+from _peer import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    TEXT,
+    close_payload,
+    frame,
+    put_together,
+    received,
+)
 from wsproto import ConnectionType
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
@@ -36,18 +46,8 @@ Outcome = list[Event | int]  # of what a peer broke the code
 
 
 def _whole(events: list[Event]) -> Outcome:
-    """Put messages together: where they are cut depends on the network."""
-    result: Outcome = []
-    parts: list[str | bytes] = []
-    for event in events:
-        if isinstance(event, Fragment):
-            parts.append(event.data)
-            if event.last:
-                result.append(type(event.data)().join(parts))  # type: ignore[arg-type]
-                parts = []
-        else:
-            result.append(event.code if isinstance(event, PeerBrokeProtocol) else event)
-    return result
+    """Put messages together, and tell of an error its code alone."""
+    return [x.code if isinstance(x, PeerBrokeProtocol) else x for x in put_together(events)]
 
 
 def _of_lane(data: list[bytes], flags: int, *, fast_lane: bool) -> Outcome:

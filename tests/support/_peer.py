@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from trio_wsproxy._websocket import (
 )
 from trio_wsproxy._websocket._deflate import Deflate, PerMessageDeflate
 from trio_wsproxy._websocket._events import Event as ProtocolEvent
+from trio_wsproxy._websocket._events import Fragment
 from trio_wsproxy._websocket._protocol import Protocol
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -60,6 +61,21 @@ def received(protocol: Protocol, *chunks: bytes | bytearray) -> list[ProtocolEve
         while protocol.undigested:
             events += protocol.events()
     return events
+
+
+def put_together(events: Iterable[ProtocolEvent]) -> list[ProtocolEvent]:
+    """The same events, with messages whole: where they are cut depends on the network."""
+    result: list[ProtocolEvent] = []
+    parts: list[str | bytes] = []
+    for event in events:
+        if isinstance(event, Fragment):
+            parts.append(event.data)
+            if event.last:
+                result.append(type(event.data)().join(parts))  # type: ignore[arg-type]
+                parts = []
+        else:
+            result.append(event)
+    return result
 
 
 class Wire(trio.abc.Stream):

@@ -22,6 +22,7 @@ from _peer import (
     close_payload,
     connect,
     frame,
+    put_together,
     received,
 )
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ from trio_wsproxy._websocket._events import (
 from trio_wsproxy._websocket._events import Event as OurEvent
 from trio_wsproxy._websocket._protocol import Protocol
 
-from .test_protocol import one_by_one, put_together
+from .test_protocol import one_by_one
 
 RSV1 = 0x40
 NAME = "permessage-deflate"

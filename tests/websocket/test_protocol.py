@@ -6,7 +6,18 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 import pytest
-from _peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, frame, received
+from _peer import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    close_payload,
+    frame,
+    put_together,
+    received,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType
@@ -30,21 +41,6 @@ def receive(chunks: Iterable[bytes], max_message_size: int | None = None) -> lis
     """What a fresh protocol makes of these bytes."""
     protocol = Protocol((), max_message_size)
     return received(protocol, *chunks)
-
-
-def put_together(events: Iterable[Event]) -> list[Event]:
-    """The same events, with messages whole: where they are cut depends on the network."""
-    result: list[Event] = []
-    parts: list[str | bytes] = []
-    for event in events:
-        if isinstance(event, Fragment):
-            parts.append(event.data)
-            if event.last:
-                result.append(type(event.data)().join(parts))  # type: ignore[arg-type]
-                parts = []
-        else:
-            result.append(event)
-    return result
 
 
 def one_by_one(data: bytes) -> list[bytes]:
