@@ -150,6 +150,7 @@ def test_no_servers_in_the_client() -> None:
     [
         ("python_socks", {"trio_wsproxy._transport._socks"}),
         ("spnego", {"trio_wsproxy._auth._spnego"}),
+        ("quickjs", {"trio_wsproxy._routing._pac_engine"}),
         ("trustme", {"trio_wsproxy.testing._certificates"}),
         ("rich", {"trio_wsproxy._cli._console"}),
         ("shtab", {"trio_wsproxy._cli._completion"}),

@@ -39,6 +39,7 @@ from ._client import (
     open_websocket,
     open_websocket_url,
     reconnecting_websocket_url,
+    resolve_proxy_async,
     wrap_client_stream,
 )
 from ._exceptions import (
@@ -62,7 +63,7 @@ from ._exceptions import (
 from ._failures import StageName
 from ._http import HeadersArgument, ProxyHeadersArgument
 from ._report import DialReport, Stage, Trace
-from ._routing import Look, ProxyArgument, Route, resolve_proxy
+from ._routing import PAC, Failover, Look, ProxyArgument, Route, resolve_proxy
 from ._transport import MakeProxyHeaders
 from ._urls import Proxy, Target
 from ._websocket import SPEEDUPS, Deflate, MessageStream, WebSocketConnection
@@ -70,6 +71,7 @@ from ._websocket import SPEEDUPS, Deflate, MessageStream, WebSocketConnection
 __version__ = _version.VERSION
 
 __all__ = [
+    "PAC",
     "SPEEDUPS",
     "BasicAuth",
     "BearerAuth",
@@ -85,6 +87,7 @@ __all__ = [
     "DigestAuth",
     "DisconnectionTimeout",
     "Endpoint",
+    "Failover",
     "HandshakeError",
     "HeadersArgument",
     "Look",
@@ -129,6 +132,7 @@ __all__ = [
     "open_websocket_url",
     "reconnecting_websocket_url",
     "resolve_proxy",
+    "resolve_proxy_async",
     "wrap_client_stream",
 ]
 

@@ -5,6 +5,7 @@ is wrong with a call, and ``_plan`` has what an attempt is to do. ``_open`` has 
 ``_attempt`` does what they ask for, ``_hosting`` gives the connection a nursery. ``_reconnect`` makes
 attempt after attempt (``_retry_after`` reads when), ``_redirects`` has the rules for following a server
 elsewhere (``_spaces`` tells where that is), and ``_streams`` opens streams for other protocols.
+``_way`` tries the alternatives of a route, and ``_pac_world`` gives a PAC script what it needs.
 """
 
 from ._open import (
@@ -18,6 +19,7 @@ from ._options import CONNECT_TIMEOUT, MAX_MESSAGE_SIZE, Options, StreamOptions
 from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
 from ._redirects import Redirect, RedirectGrant, RedirectPolicy
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
+from ._way import resolve_proxy_async
 
 __all__ = [
     "CONNECT_TIMEOUT",
@@ -36,5 +38,6 @@ __all__ = [
     "open_websocket",
     "open_websocket_url",
     "reconnecting_websocket_url",
+    "resolve_proxy_async",
     "wrap_client_stream",
 ]

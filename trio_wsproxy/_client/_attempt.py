@@ -31,7 +31,7 @@ from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import secret, shown_text
 from trio_wsproxy._report import StageLog, reporting
-from trio_wsproxy._routing import resolve_target
+from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import (
     HTTP_1_1,
     dial,
@@ -58,11 +58,11 @@ from ._misuse import WRAP, check_nursery, check_stream, check_trio
 from ._options import (
     FOR_STREAMS,
     StreamOptions,
-    check_proxy_ssl_context,
     checked,
     connection_settings,
 )
 from ._plan import Plan, redirected, without_context
+from ._way import open_way
 
 StartSoon: TypeAlias = Callable[..., object]  # a nursery's
 
@@ -181,20 +181,22 @@ async def wrap(
 
 async def _attempt(plan: Plan, report: reporting, start: Start) -> WebSocketConnection:
     target = plan.target
-    url = target.url
-    report.url, report.route = url, None
-    report.route = route = resolve_target(target, proxy=plan.proxy)
-    check_proxy_ssl_context(plan.dial_options.proxy_ssl_context, plan.proxy, route)
+    report.url, report.route = target.url, None
     headers = plan.headers + _credentials(target, plan.headers)
-    request = _request(url, target.host_header, target.resource, plan.subprotocols, headers)
-    stream = await dial(
-        route,
-        plan.dial_options,
-        report.log,
-        ssl_context=plan.ssl_context,
-        alpn=HTTP_1_1,
-        immediate=True,
-    )
+    request = _request(target.url, target.host_header, target.resource, plan.subprotocols, headers)
+
+    async def dial_route(route: Route) -> trio.abc.Stream:
+        return await dial(
+            route,
+            plan.dial_options,
+            report.log,
+            ssl_context=plan.ssl_context,
+            alpn=HTTP_1_1,
+            immediate=True,
+        )
+
+    context = plan.dial_options.proxy_ssl_context
+    stream = await open_way(target, plan.proxy, dial_route, report, context)
     try:
         return await _upgrade(stream, request, plan.deflate, plan.settings, report, start)
     except BaseException:

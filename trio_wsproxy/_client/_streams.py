@@ -13,7 +13,7 @@ import trio
 from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._http import ProxyHeadersArgument
 from trio_wsproxy._report import StageLog, Trace, reporting
-from trio_wsproxy._routing import ProxyArgument, resolve_target
+from trio_wsproxy._routing import ProxyArgument, Route
 from trio_wsproxy._transport import MakeProxyHeaders, dial
 from trio_wsproxy._urls import Target, make_target
 
@@ -21,10 +21,10 @@ from ._misuse import check_context, check_trio, checks_first, host_at
 from ._options import (
     FOR_DIALING,
     DialingOptions,
-    check_proxy_ssl_context,
     checked,
     dial_options,
 )
+from ._way import open_way
 
 
 @checks_first(
@@ -175,15 +175,13 @@ async def _open_stream(
     check_context("ssl_context", ssl_context)
     values = checked(options, FOR_DIALING)
     proxy: ProxyArgument = values["proxy"]
-    route = resolve_target(target, proxy=proxy)
-    check_proxy_ssl_context(values["proxy_ssl_context"], proxy, route)
     log = StageLog(values["trace"])
-    with reporting(target.url, log) as report:
-        report.route = route
+    dialing = dial_options(values)
+
+    async def dial_route(route: Route) -> trio.abc.Stream:
         return await dial(
-            route,
-            dial_options(values),
-            log,
-            ssl_context=ssl_context,
-            https_compatible=https_compatible,
+            route, dialing, log, ssl_context=ssl_context, https_compatible=https_compatible
         )
+
+    with reporting(target.url, log) as report:
+        return await open_way(target, proxy, dial_route, report, values["proxy_ssl_context"])

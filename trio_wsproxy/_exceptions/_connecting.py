@@ -257,7 +257,7 @@ class ProxyError(HandshakeError, OSError):
         could be made out of the setting.
       hop (int | None): The place of the proxy in the chain, counted from 1, nearest first;
         ``None`` when nothing was dialed yet.
-      stage (str): What was going on: ``"config"``, ``"setup"``, ``"resolve"``, ``"tcp"``,
+      stage (str): What was going on: ``"config"``, ``"pac"``, ``"setup"``, ``"resolve"``, ``"tcp"``,
         ``"proxy_tls"``, ``"connect"`` or ``"socks"``.
 
     """

@@ -3,7 +3,7 @@
 from ._certificates import Certificate, read_certificate
 from ._dial_report import DialReport, reporting
 from ._drawing import draw
-from ._evidence import TLS, Addresses, Attempt, Attempts, HTTPAnswer, SocksAnswer
+from ._evidence import TLS, Addresses, Attempt, Attempts, HTTPAnswer, ScriptAnswer, SocksAnswer
 from ._stages import Running, Stage, StageLog, Trace
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "DialReport",
     "HTTPAnswer",
     "Running",
+    "ScriptAnswer",
     "SocksAnswer",
     "Stage",
     "StageLog",

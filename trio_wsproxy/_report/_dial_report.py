@@ -73,7 +73,8 @@ class DialReport:
 
         Returns:
           ``url``, ``source`` (of the route), ``hops`` (a list of URLs), ``looks`` (a list of
-          lines: each place looked at), ``duration`` (seconds), ``error``, and ``stages``, a list
+          lines: each place looked at), ``tried`` (likewise: the alternatives that failed before),
+          ``duration`` (seconds), ``error``, and ``stages``, a list
           of objects with the fields of :class:`Stage`.
 
         """
@@ -83,6 +84,7 @@ class DialReport:
             "source": route.source if route else None,
             "hops": [hop.url for hop in route.hops] if route else [],
             "looks": [str(look) for look in route.trail] if route else [],
+            "tried": [str(look) for look in route.tried] if route else [],
             "duration": duration_of(stages),
             "error": self._error,
             "stages": [
@@ -144,7 +146,8 @@ def _without_secrets(route: Route | None) -> Route | None:
     if route is None:
         return None
     target = replace(route.target, username=None, password=None)
-    return replace(route, hops=tuple(Proxy(hop.url) for hop in route.hops), target=target)
+    hops = tuple(Proxy(hop.url) for hop in route.hops)
+    return replace(route, hops=hops, target=target, alternatives=())
 
 
 class Way(NamedTuple):

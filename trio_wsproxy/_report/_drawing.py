@@ -72,6 +72,8 @@ def draw(
     head = _wrapped(f"{url}: {outcome} after {_ms(total)}", "", width)
     if route is not None:
         head += _wrapped(f"route by {route.source}: {route.picture}", "  ", width)
+        for look in route.tried:
+            head += _wrapped(f"tried before: {look}", "  ", width)
         for note in route.notes:
             head += _wrapped(f"note: {note}", "  ", width)
     lines: list[Line] = []
@@ -133,6 +135,10 @@ def _details(stage: Stage) -> Iterator[str]:
         yield known["status"]
         if not stage.ok:
             yield from known["headers"]
+    if "answer" in known:
+        yield known["answer"]
+        for found in known["names"]:
+            yield f"{found['name']}: {', '.join(found['addresses']) or 'no address'}"
     if "reply" in known and not stage.ok:
         yield f"answer: {known['reply']}"
 

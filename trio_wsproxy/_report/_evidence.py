@@ -9,6 +9,7 @@ evidence               of
 ``Certificate``        one that failed, where the peer's certificate is known all the same
 ``HTTPAnswer``         ``CONNECT`` and the upgrade
 ``SocksAnswer``        a SOCKS proxy
+``ScriptAnswer``       a PAC script
 =====================  ====================================================================
 
 Nothing is made of them until somebody asks, for nearly nobody does.
@@ -117,6 +118,19 @@ class SocksAnswer(NamedTuple):
         return {"reply": self.reply.hex(" ")} if self.reply else {}
 
 
+class ScriptAnswer(NamedTuple):
+    """What a PAC script said, all of it fit to be shown."""
+
+    answer: str
+    names: tuple[tuple[str, tuple[str, ...]], ...]
+    runs: int
+
+    def details(self) -> Details:
+        """Give the answer, the names that were looked up for it, and how often the script ran."""
+        names = [{"name": name, "addresses": list(found)} for name, found in self.names]
+        return {"answer": self.answer, "names": names, "runs": self.runs}
+
+
 class TLS(NamedTuple):
     """What a handshake agreed on; taken at once, for a stream forgets it when it is closed.
 
@@ -157,4 +171,6 @@ class TLS(NamedTuple):
 
 
 #: All that a stage may find.
-StageEvidence: TypeAlias = Addresses | Attempts | TLS | Certificate | HTTPAnswer | SocksAnswer
+StageEvidence: TypeAlias = (
+    Addresses | Attempts | TLS | Certificate | HTTPAnswer | SocksAnswer | ScriptAnswer
+)

@@ -39,10 +39,11 @@ class Stage:
     """One step of a connection.
 
     Attributes:
-      name: ``"setup"``, ``"resolve"``, ``"tcp"``, ``"proxy_tls"``, ``"connect"``, ``"socks"``,
+      name: ``"pac"``, ``"setup"``, ``"resolve"``, ``"tcp"``, ``"proxy_tls"``, ``"connect"``, ``"socks"``,
         ``"server_tls"`` or ``"upgrade"``.
       hop: The proxy it concerns, counted from 1, nearest first; ``None`` for the server.
-      peer: Whom it is done with: ``"host:port"``, the host to look up, or what is set up.
+      peer: Whom it is done with: ``"host:port"``, the host to look up, what is set up, or where the
+        PAC script is from.
       start: Seconds since the dial began.
       duration: Seconds it took; ``None`` while it goes on.
       ok: Whether it succeeded; ``None`` while it goes on.
@@ -50,7 +51,8 @@ class Stage:
         ``tcp``: ``attempts``, a list of ``address`` and ``outcome``. ``proxy_tls`` and
         ``server_tls``: ``version``, ``cipher``, ``alpn``, ``subject``, ``issuer``, ``expires``
         (text, UTC). ``connect`` and ``upgrade``: ``status`` (the line) and ``headers``, a list
-        of lines, masked. ``socks``: ``reply``, the answer's bytes in hexadecimal. Those that
+        of lines, masked. ``pac``: ``answer``, ``names`` (a list of ``name`` and
+        ``addresses``) and ``runs``. ``socks``: ``reply``, the answer's bytes in hexadecimal. Those that
         are not known are absent.
 
     """

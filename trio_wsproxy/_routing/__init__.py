@@ -1,28 +1,64 @@
 """Target → route: which proxies, if any, a connection goes through. No network.
 
+Where there are several ways, ``_failover`` has their order and the rule for trying another one; what a
+PAC script says is found out by ``_pac``, through a :class:`World` that whoever asks brings along.
+
 Precedence has one place, ``_resolve``; the environment and the operating system's settings have one
 reader, ``_system``; what exempts a host from proxies is ``_bypass``.
 """
 
 from ._bypass import BypassEntry, is_loopback, parse_bypass
+from ._failover import (
+    PATIENCE,
+    Failover,
+    chosen,
+    in_order,
+    is_worth_another,
+    note_failure,
+    note_success,
+)
 from ._netrc import netrc_credentials
-from ._resolve import ProxyArgument, resolve_proxy, resolve_target
+from ._pac import MAX_SCRIPT, PAC, Answer, Unloadable, World, ask
+from ._resolve import (
+    ProxyArgument,
+    Question,
+    read_target,
+    resolve_proxy,
+    resolve_target,
+    steps_to,
+)
 from ._route import Look, Route, decider, spoken
 from ._system import TLSSettings, environment, tls_settings
 
 __all__ = [
+    "MAX_SCRIPT",
+    "PAC",
+    "PATIENCE",
+    "Answer",
     "BypassEntry",
+    "Failover",
     "Look",
     "ProxyArgument",
+    "Question",
     "Route",
     "TLSSettings",
+    "Unloadable",
+    "World",
+    "ask",
+    "chosen",
     "decider",
     "environment",
+    "in_order",
     "is_loopback",
+    "is_worth_another",
     "netrc_credentials",
+    "note_failure",
+    "note_success",
     "parse_bypass",
+    "read_target",
     "resolve_proxy",
     "resolve_target",
     "spoken",
+    "steps_to",
     "tls_settings",
 ]

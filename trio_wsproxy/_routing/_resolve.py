@@ -9,8 +9,9 @@ libraries know):
 4. ``https_proxy``;
 5. ``http_proxy``, for ``ws`` only;
 6. ``all_proxy``;
-7. only if none of these variables is set: the operating system's proxies, SOCKS first;
-8. direct.
+7. ``TRIO_WSPROXY_PAC``, the address of a PAC script;
+8. only if none of these variables is set: the operating system's proxies, SOCKS first;
+9. direct.
 
 Names are found in any spelling: lower case wins over upper case, that over others. An empty value means
 unset. ``HTTP_PROXY`` is ignored under CGI, where any client can set it by sending a ``Proxy`` header
@@ -19,6 +20,9 @@ unset. ``HTTP_PROXY`` is ignored under CGI, where any client can set it by sendi
 A proxy's value may be a secret, and error trackers show the variables of our frames: so such values hide
 themselves (:func:`secret`), and of the environment nothing else is carried about.
 An explicit ``proxy=`` wins over everything, the bypass rules included.
+
+What comes of it is a list of steps (:func:`steps_to`): a route for each alternative, or a
+:class:`Question` where a PAC script has to be asked first, which takes a running program of trio.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from trio_wsproxy._exceptions import misconfigured
-from trio_wsproxy._failures import PARAMETERS, Topic, words
+from trio_wsproxy._failures import PARAMETERS, Topic, Value, words
 from trio_wsproxy._redaction import HIDDEN, secret
 from trio_wsproxy._urls import (
     NO_URL,
@@ -45,20 +49,25 @@ from trio_wsproxy._urls import (
 
 from . import _system
 from ._bypass import BypassList, is_loopback, parse_bypass
+from ._failover import Failover, chosen
+from ._pac import PAC
 from ._route import Look, Route, Trail, place_of
 
 logger = logging.getLogger("trio_wsproxy")
 
-__all__ = ["ProxyArgument", "resolve_proxy", "resolve_target"]
+__all__ = ["ProxyArgument", "Question", "resolve_proxy", "resolve_target", "steps_to"]
 
-ProxyArgument: TypeAlias = Literal[True] | str | Proxy | Sequence[str | Proxy] | None
+ProxyArgument: TypeAlias = (
+    Literal[True] | str | Proxy | Sequence[str | Proxy] | PAC | Failover | None
+)
 
 _ARGUMENT = PARAMETERS[Topic.ARGUMENT]
 _SYSTEM = "operating system settings"
 _LOOPBACK = "loopback rule"
+_PAC = "trio_wsproxy_pac"
 
 _ORDER = ("wss_proxy", "ws_proxy", "socks_proxy", "https_proxy", "http_proxy", "all_proxy")
-_NAMES = frozenset([*_ORDER, "no_proxy"])
+_NAMES = frozenset([*_ORDER, "no_proxy", _PAC])
 _CGI = "REQUEST_METHOD"
 _LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
     "wss": ("wss_proxy", "socks_proxy", "https_proxy", "all_proxy"),
@@ -94,6 +103,21 @@ class _Variable(NamedTuple):
         return place_of(self.spelling)
 
 
+class Question(NamedTuple):
+    """A PAC script that is to be asked.
+
+    Attributes:
+      pac: The script.
+      source: Where the setting stood.
+      route: The target, and what was looked at so far; its hops are not known yet.
+
+    """
+
+    pac: PAC
+    source: Value
+    route: Route
+
+
 def resolve_proxy(
     url: str, *, proxy: ProxyArgument = True, environ: Mapping[str, str] | None = None
 ) -> Route:
@@ -106,8 +130,8 @@ def resolve_proxy(
         :func:`~trio_wsproxy.open_tcp_stream` and
         :func:`~trio_wsproxy.open_ssl_over_tcp_stream` do.
       proxy: ``True`` for what the system says, ``None`` for a direct connection, or a proxy URL, a
-        :class:`~trio_wsproxy.Proxy`, or a sequence of them, nearest first. An explicit proxy
-        wins over all bypass rules.
+        :class:`~trio_wsproxy.Proxy`, or a sequence of them, nearest first; or a
+        :class:`~trio_wsproxy.Failover` of these. An explicit proxy wins over all bypass rules.
       environ: The environment to look at, and nothing else. Default: the process's own, and the
         settings of Windows or macOS if it names no proxy.
 
@@ -116,17 +140,22 @@ def resolve_proxy(
 
     Raises:
       ValueError: The URL is malformed.
-      ProxyConfigError: A setting is; the message names the variable or the argument.
+      ProxyConfigError: A setting is; the message names the variable or the argument. Or a PAC
+        script has to be asked, which :func:`~trio_wsproxy.resolve_proxy_async` does.
       TypeError: ``proxy`` is something else, ``url`` no text, or ``environ`` not of texts.
 
     """
     proxy, environ = _hidden(proxy), None if environ is None else _of_proxies(environ)
+    return resolve_target(read_target(url), proxy=proxy, environ=environ)
+
+
+def read_target(url: str) -> Target:
+    """Read what :func:`resolve_proxy` takes."""
     if isinstance(url, NO_URL):
         raise TypeError(f"url is a str, not {type(url).__name__}")
     url = secret(str(url))
     is_tcp = url.lstrip(" ")[:6].lower() in ("tcp://", "tls://")
-    target = parse_tcp_target(url) if is_tcp else parse_target(url)
-    return resolve_target(target, proxy=proxy, environ=environ)
+    return parse_tcp_target(url) if is_tcp else parse_target(url)
 
 
 def resolve_target(
@@ -143,14 +172,31 @@ def resolve_target(
       The route.
 
     Raises:
-      ProxyConfigError: A setting is malformed.
+      ProxyConfigError: A setting is malformed, or a PAC script has to be asked.
       TypeError: ``proxy`` is not what it may be.
 
     """
+    routes = []
+    for step in steps_to(target, proxy, environ):
+        if isinstance(step, Question):
+            what = words("{source}: a PAC script has to be asked", source=step.source)
+            raise misconfigured(what, words("use: await resolve_proxy_async(…)"))
+        routes.append(step)
+    return chosen(routes)
+
+
+def steps_to(
+    target: Target, proxy: ProxyArgument, environ: Mapping[str, str] | None = None
+) -> list[Route | Question]:
+    """List the alternatives to a target in the order of the setting; see :func:`resolve_proxy`."""
     proxy, environ = _hidden(proxy), None if environ is None else _of_proxies(environ)
-    if proxy is True:
-        return _system_route(target, environ)
-    return _explicit_route(target, proxy)
+    if isinstance(proxy, Failover):
+        return [x for one in proxy.alternatives for x in steps_to(target, one, environ)]
+    if isinstance(proxy, PAC):
+        look = Look(_ARGUMENT, proxy.shown, "a PAC script; it wins over bypass rules")
+        route = Route((), target, look.place, (look,), given=True)
+        return [Question(proxy, Topic.ARGUMENT, route)]
+    return [_system_route(target, environ) if proxy is True else _explicit_route(target, proxy)]
 
 
 def _hidden(proxy: ProxyArgument) -> ProxyArgument:
@@ -193,7 +239,7 @@ def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[
         )
     hint = "; use proxy=None for a direct connection" if isinstance(proxy, bool) else ""
     raise TypeError(
-        "proxy= takes True, None, a proxy URL, a Proxy or a sequence of them, "
+        "proxy= takes True, None, a proxy URL, a Proxy, a sequence of them, a PAC or a Failover, "
         f"not {type(proxy).__name__}{hint}"
     )
 
@@ -216,7 +262,7 @@ def _check_word(proxy: str | Proxy) -> None:
 # --- the system's ------------------------------------------------------------------------
 
 
-def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
+def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route | Question:
     # A copy has the names as they are; on Windows, os.environ finds them by any spelling.
     variables = _of_proxies(_system.environment() if environ is None else environ)
     system = _system_settings(target, variables) if environ is None else None
@@ -225,6 +271,12 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route:
     if source is not None:
         return Route((), target, source, tuple(trail), notes=tuple(trail.notes))
     proxy, source = _proxy_from_environment(target, variables, trail)
+    pac = _variable(_PAC, variables) if proxy is None else None
+    if pac is not None:
+        script = PAC(pac.value, place=pac.place)
+        trail.append(Look(pac.place, script.shown, "a PAC script"))
+        route = Route((), target, pac.place, tuple(trail), notes=tuple(trail.notes))
+        return Question(script, pac.place, route)
     if proxy is None:
         if environ is not None:
             trail.append(Look(_SYSTEM, None, "not looked at: an environment was given"))
@@ -268,7 +320,7 @@ def _variable(name: str, variables: Mapping[str, str]) -> _Variable | None:
 
 def _system_settings(target: Target, variables: Mapping[str, str]) -> _system.SystemSettings | None:
     """Read the operating system's settings, unless the environment names a proxy."""
-    if any(_variable(name, variables) for name in _LOOKED_AT[target.scheme]):
+    if any(_variable(name, variables) for name in (*_LOOKED_AT[target.scheme], _PAC)):
         return None
     return _system.operating_system_settings()
 

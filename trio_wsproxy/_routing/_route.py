@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from trio_wsproxy._failures import Topic, Value, Vocabulary, Words
+from trio_wsproxy._failures import PARAMETERS, Topic, Value, Vocabulary, Words
 from trio_wsproxy._urls import Proxy, Target
 
 __all__ = ["Look", "Route"]
@@ -97,6 +97,9 @@ class Route:
       given: Whether it was said by whoever wants the route, and not found in a setting.
       notes: What was odd in a setting and is passed over, a line each: entries of ``no_proxy`` that
         make no sense, for example. They stand in the trail, too.
+      alternatives: Where there are several ways, all of them in the order in which they are tried;
+        the first is this one. Empty where there is one way only.
+      tried: The alternatives that were tried before this one, and why they failed.
 
     """
 
@@ -106,6 +109,8 @@ class Route:
     trail: tuple[Look, ...] = ()
     given: bool = False
     notes: tuple[str, ...] = ()
+    alternatives: tuple[Route, ...] = ()
+    tried: tuple[Look, ...] = ()
     _said: tuple[tuple[int, Words], ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -126,6 +131,11 @@ class Route:
         return "\n".join(
             [f"Route to {self.target}", *(f"  {look}" for look in self.trail), self.picture]
         )
+
+    @property
+    def way(self) -> str:
+        """The masked URLs of the hops, or ``"DIRECT"``."""
+        return ", ".join(hop.url for hop in self.hops) or "DIRECT"
 
     @property
     def picture(self) -> str:
@@ -152,4 +162,6 @@ def spoken(route: Route, vocabulary: Vocabulary) -> Route:
     if not route.given:
         return replace(route, trail=tuple(looks))
     place = vocabulary[Topic.ARGUMENT]
-    return replace(route, source=place, trail=tuple(replace(x, place=place) for x in looks))
+    ours = PARAMETERS[Topic.ARGUMENT]
+    trail = (replace(x, place=place) if x.place == ours else x for x in looks)
+    return replace(route, source=place, trail=tuple(trail))

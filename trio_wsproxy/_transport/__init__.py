@@ -1,6 +1,7 @@
 """From a route to a stream: TCP, tunnels through proxies, TLS."""
 
 from ._dialer import dial
+from ._names import look_up
 from ._preparation import DialOptions, MakeProxyHeaders
 from ._tcp import socket_of, speaks_tls
 from ._tls import presented_certificates
@@ -13,6 +14,7 @@ __all__ = [
     "MakeProxyHeaders",
     "dial",
     "failure_behind_handshake",
+    "look_up",
     "presented_certificates",
     "socket_of",
     "speaks_tls",

@@ -1,0 +1,268 @@
+"""What a PAC script needs of the world: its text, the addresses of names, this machine's own.
+
+Its text comes over HTTP, with a request and an answer on one connection; out of a file, read in a
+thread; or it was given. Nothing of it goes through a proxy, for which one is what the script decides.
+Whatever is wrong is an :class:`Unloadable`, which says what and, where we know, what to try.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import socket
+import stat
+from collections.abc import Iterator
+from urllib.parse import unquote, urljoin, urlsplit
+
+import h11
+import trio
+
+from trio_wsproxy._auth import basic
+from trio_wsproxy._exceptions import HandshakeError, ProxyUnreachable, failure_of
+from trio_wsproxy._failures import Kind, words
+from trio_wsproxy._redaction import shown_page, shown_problem, shown_text, shown_url
+from trio_wsproxy._report import StageLog
+from trio_wsproxy._routing import MAX_SCRIPT, PAC, Route, Unloadable, World
+from trio_wsproxy._threads import Workers
+from trio_wsproxy._transport import HTTP_1_1, DialOptions, dial, look_up
+from trio_wsproxy._urls import Target, parse_target
+from trio_wsproxy._version import VERSION
+
+LOAD_PATIENCE = 30.0  # seconds for a script, where the caller has more; a portal may never answer
+MAX_REDIRECTS = 5
+RECEIVE_SIZE = 64 * 1024
+_REDIRECTS = (301, 302, 303, 307, 308)
+# Addresses of public name servers, which routing tables have a way to. Nothing is sent there: a UDP
+# socket that is connected knows the address that it would send from.
+_FAR_AWAY = ((socket.AF_INET, "8.8.8.8"), (socket.AF_INET6, "2001:4860:4860::8888"))
+# Charsets that decode in linear time and are text; of all others the script is tried as UTF-8.
+_CHARSETS = re.compile(
+    r"utf-?8|utf-?16(-?[lb]e)?|us-ascii|iso-?8859-?\d{1,2}|latin-?1|windows-125\d|cp125\d|koi8-[ru]"
+    r"|shift_jis|euc-jp|euc-kr|gbk|gb2312|gb18030|big5",
+    re.IGNORECASE,
+)
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE)
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+_FILES = Workers("PAC files", awaited=2, most=8)
+
+
+def world() -> World:
+    """Give the real one."""
+    return World(load=_load, look_up=_look_up, own=_own_addresses)
+
+
+# --- names -------------------------------------------------------------------------------
+
+
+async def _look_up(name: str) -> tuple[str, ...]:
+    try:
+        infos = await look_up(name, 0)
+    except OSError:
+        return ()
+    return tuple(dict.fromkeys(str(info[4][0]).partition("%")[0] for info in infos))
+
+
+async def _own_addresses() -> tuple[str, ...]:
+    found = []
+    for family, far_away in _FAR_AWAY:
+        try:
+            with trio.socket.socket(family, socket.SOCK_DGRAM) as sock:
+                await sock.connect((far_away, 53))
+                found.append(str(sock.getsockname()[0]).partition("%")[0])
+        except OSError:  # no way there
+            continue
+    return tuple(found)
+
+
+# --- loading -----------------------------------------------------------------------------
+
+
+async def _load(pac: PAC) -> str:
+    scheme = pac.source.partition("://")[0].lower()
+    if scheme not in ("http", "https"):
+        return _decoded(await _read_file(pac.source), None)
+    with trio.move_on_after(LOAD_PATIENCE):
+        data, charset = await _fetch(pac.source)
+        return _decoded(data, charset)
+    why = words("it did not come within {seconds:g} s", seconds=LOAD_PATIENCE)
+    raise Unloadable(why, error=ProxyUnreachable, kind=Kind.TIMED_OUT)
+
+
+def _decoded(data: bytes, charset: str | None) -> str:
+    """Make text of a script, which nothing keeps from being ISO-8859-1 in the end."""
+    for bom, name in _BOMS:
+        if data.startswith(bom):
+            return data[len(bom) :].decode(name, "replace")
+    names = [charset] if charset and _CHARSETS.fullmatch(charset) else []
+    for name in [*names, "utf-8"]:
+        try:
+            return data.decode(name)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return data.decode("latin-1")
+
+
+_TOO_LONG = words("it is longer than {limit:,} bytes", limit=MAX_SCRIPT)
+
+
+async def _read_file(source: str) -> bytes:
+    path, problem = source, ""
+    if source[:7].lower() == "file://":
+        parts = urlsplit(source)
+        if parts.netloc not in ("", "localhost"):
+            raise Unloadable(words("it is a file of another machine"), words("use http://"))
+        path = unquote(parts.path)
+        if os.name == "nt" and re.match(r"/[A-Za-z]:", path):
+            path = path[1:]
+    try:
+        data = await _FILES.run(lambda: _contents(path))
+    except (OSError, ValueError) as exc:  # a NUL in its name
+        problem = getattr(exc, "strerror", None) or str(exc)
+    if problem:
+        raise Unloadable(words("{problem}", problem=shown_text(problem)), _RIGHT_ADDRESS)
+    if len(data) > MAX_SCRIPT:
+        raise Unloadable(_TOO_LONG)
+    return data
+
+
+def _contents(path: str) -> bytes:
+    """Read a file; opening what is none may wait for ever."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  # a setting, not a path of ours
+        raise ValueError("it is no regular file")
+    with open(path, "rb") as file:  # noqa: PTH123  # likewise
+        return file.read(MAX_SCRIPT + 1)
+
+
+_RIGHT_ADDRESS = words("is its address right?")
+
+
+async def _fetch(url: str) -> tuple[bytes, str | None]:
+    """Get a script by HTTP, following redirects; its charset, too."""
+    for _ in range(MAX_REDIRECTS + 1):
+        answer = await _get(url)
+        if isinstance(answer, tuple):
+            return answer
+        following = urljoin(url, answer)
+        if not following.lower().startswith(("http://", "https://")):
+            raise Unloadable(words("it redirects to {url}", url=shown_url(following)))
+        if url.lower().startswith("https://") and following.lower().startswith("http://"):
+            raise Unloadable(words("it redirects from https:// to {url}", url=shown_url(following)))
+        url = following
+    raise Unloadable(words("it redirects more than {n} times", n=MAX_REDIRECTS))
+
+
+def _server(url: str) -> Target:
+    """Read the URL as that of a WebSocket, which has the same syntax."""
+    problem = ""
+    try:
+        secure = url[:6].lower() == "https:"
+        return parse_target(("wss" if secure else "ws") + url[url.index(":") :].partition("#")[0])
+    except ValueError as exc:
+        problem = str(exc).rpartition(": ")[2]
+    raise Unloadable(words("its URL is malformed ({problem})", problem=shown_page(problem)))
+
+
+async def _get(url: str) -> tuple[bytes, str | None] | str:
+    """Ask once; the script with its charset, or where it redirects to."""
+    target = _server(url)
+    problem: Unloadable | None = None
+    cause: BaseException | None = None
+    try:
+        stream = await dial(Route((), target, "direct"), DialOptions(), StageLog(), alpn=HTTP_1_1)
+    except HandshakeError as exc:
+        failure = failure_of(exc)
+        what = failure.what if failure else words("{error}", error=str(exc))
+        remedy = failure.remedy if failure else None
+        kind = failure.kind if failure else Kind.NO_CONNECTION
+        problem, cause = Unloadable(what, remedy, ProxyUnreachable, kind), exc
+    else:
+        try:
+            return await _exchange(stream, target)
+        except (trio.BrokenResourceError, h11.RemoteProtocolError) as exc:
+            why = shown_problem(exc) or "the connection broke"
+            what = words("its server broke off or speaks no HTTP ({why})", why=why)
+            problem = Unloadable(what, error=ProxyUnreachable, kind=Kind.CUT_OFF)
+        finally:
+            await trio.aclose_forcefully(stream)
+    raise problem from cause
+
+
+def _request(target: Target) -> h11.Request:
+    headers = [
+        ("Host", target.host_header),
+        ("User-Agent", f"trio_wsproxy/{VERSION}"),
+        ("Accept", "application/x-ns-proxy-autoconfig, */*;q=0.8"),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ]
+    if target.username is not None:
+        headers.append(("Authorization", basic(target.username, target.password or "")))
+    return h11.Request(method="GET", target=target.resource, headers=headers)
+
+
+async def _exchange(stream: trio.abc.Stream, target: Target) -> tuple[bytes, str | None] | str:
+    http = h11.Connection(h11.CLIENT)
+    out = (http.send(_request(target)) or b"") + (http.send(h11.EndOfMessage()) or b"")
+    await stream.send_all(out)
+    body = bytearray()
+    head: h11.Response | None = None
+    while True:
+        event = http.next_event()
+        if event is h11.NEED_DATA:
+            http.receive_data(bytes(await stream.receive_some(RECEIVE_SIZE)))
+        elif isinstance(event, h11.Response):
+            head = event
+            location = _judged(event, target)
+            if location is not None:
+                return location
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > MAX_SCRIPT:
+                raise Unloadable(_TOO_LONG)
+        elif isinstance(event, h11.EndOfMessage):
+            assert head is not None  # h11 gives no end before it
+            kind = next(_values(head, b"content-type"), "")
+            charset = _CHARSET.search(kind)
+            return bytes(body), charset[1] if charset else None
+        elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+            raise Unloadable(
+                words("its server broke off"), error=ProxyUnreachable, kind=Kind.CUT_OFF
+            )
+
+
+def _judged(head: h11.Response, target: Target) -> str | None:
+    """Refuse what is no script; give the address of a redirect."""
+    status = head.status_code
+    if status in _REDIRECTS:
+        location = next(_values(head, b"location"), "")
+        if location:
+            return location
+    if status != 200:
+        reason = shown_page(bytes(head.reason).decode("latin-1").strip(), 80)
+        server = target.authority
+        what = words(
+            "{server} answered {status}", server=server, status=f"{status} {reason}".rstrip()
+        )
+        remedy = _RIGHT_ADDRESS
+        if status == 401:
+            remedy = words("put user:password@ into its URL")
+        if status >= 500:
+            raise Unloadable(what, remedy, ProxyUnreachable, Kind.REFUSED)
+        raise Unloadable(what, remedy)
+    encoding = next(_values(head, b"content-encoding"), "identity")
+    if encoding.strip().lower() not in ("identity", ""):
+        raise Unloadable(words("it is packed ({encoding})", encoding=shown_page(encoding)))
+    length = next(_values(head, b"content-length"), "0")
+    if int(length) > MAX_SCRIPT:  # h11 has seen to it that it is a number
+        raise Unloadable(_TOO_LONG)
+    return None
+
+
+def _values(head: h11.Response, name: bytes) -> Iterator[str]:
+    return (value.decode("latin-1") for key, value in head.headers if key == name)
