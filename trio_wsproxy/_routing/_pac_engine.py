@@ -67,10 +67,11 @@ def engine_is_there() -> bool:
 @lru_cache(1)
 def _engine() -> ModuleType | None:
     try:
-        import quickjs
+        import quickjs  # type: ignore[import-untyped]  # it has annotations, and no py.typed
     except ImportError:
         return None
-    return quickjs
+    engine: ModuleType = quickjs
+    return engine
 
 
 @lru_cache(1)

@@ -1,0 +1,5 @@
+// A list of JavaScript's.
+// ask: wss://h.test/ => !NO_TEXT object
+function FindProxyForURL(url, host) {
+  return ["PROXY a:1"];
+}

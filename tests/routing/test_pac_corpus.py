@@ -1,0 +1,131 @@
+"""The corpus of PAC scripts in ``pac/``: each says in its head what it is asked and what comes of it.
+
+``// time:`` is the time that it runs at (UTC), ``// mine:`` this machine's addresses, ``// name:`` a
+name's, ``// ask: URL => answer`` a question and its answer, or ``!OUTCOME text`` for what fails.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from trio_wsproxy import ProxyConfigError
+from trio_wsproxy._routing import PAC, World, _pac, ask
+from trio_wsproxy._routing._pac_engine import MINE, Outcome, Run, run_script
+from trio_wsproxy._routing._resolve import read_target
+
+pytest.importorskip("quickjs")
+
+FILES = sorted((Path(__file__).parent / "pac").glob("*.pac"))
+HEAD = re.compile(r"// (time|mine|name|ask): (.*)")
+
+
+class Case(NamedTuple):
+    """A script, and what its head says."""
+
+    text: str
+    now: float
+    names: dict[str, tuple[str, ...]]
+    asks: list[tuple[str, str]]
+
+
+def read(path: Path) -> Case:
+    """Read a script and its head."""
+    text = path.read_text(encoding="utf-8")
+    now, asks = time.time(), []
+    names: dict[str, tuple[str, ...]] = {MINE: ("127.0.0.1",)}
+    for key, value in HEAD.findall(text):
+        if key == "time":
+            now = datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
+        elif key == "mine":
+            names[MINE] = tuple(value.split(", "))
+        elif key == "name":
+            name, _, found = value.partition(" = ")
+            names[name] = tuple(found.split(", "))
+        else:
+            url, _, answer = value.partition(" => ")
+            asks.append((url, answer))
+    return Case(text, now, names, asks)
+
+
+CASES = [
+    pytest.param(path, url, answer, id=f"{path.stem}-{number}")
+    for path in FILES
+    for number, (url, answer) in enumerate(read(path).asks)
+]
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let local time be UTC, for the scripts that ask for it."""
+    monkeypatch.setenv("TZ", "UTC")
+    if hasattr(time, "tzset"):
+        time.tzset()
+    yield
+    os.environ.pop("TZ", None)
+    if hasattr(time, "tzset"):
+        time.tzset()
+
+
+def settled(case: Case, url: str) -> Run:
+    """Run a script until it asks for no name that is not known."""
+    asked, host = _pac._question(read_target(url))
+    known: dict[str, tuple[str, ...]] = {}
+    while len(known) <= _pac.MAX_NAMES:
+        run = run_script(case.text.lstrip("\ufeff"), asked, host, known, case.now)
+        if run.wanted is None:
+            return run
+        known[run.wanted] = case.names.get(run.wanted, ())
+    return Run(Outcome.ANSWERED, "!NAMES")
+
+
+@pytest.mark.parametrize(("path", "url", "answer"), CASES)
+def test_corpus(path: Path, url: str, answer: str) -> None:
+    """A script of the corpus answers what its head says, or fails as it says."""
+    run = settled(read(path), url)
+    if not answer.startswith("!") or answer == "!NAMES":
+        assert run.text.encode("ascii", "backslashreplace").decode() == answer, run
+        assert run.outcome is Outcome.ANSWERED
+        return
+    outcome, _, text = answer[1:].partition(" ")
+    assert (run.outcome.name, run.text[: len(text)]) == (outcome, text)
+
+
+def test_size() -> None:
+    """The corpus has sixty scripts and more."""
+    assert len(FILES) >= 60
+    assert all(read(path).asks for path in FILES)
+
+
+FAILING = [path for path in FILES if read(path).asks[0][1].startswith("!")]
+
+
+@pytest.mark.parametrize("path", FAILING, ids=[path.stem for path in FAILING])
+async def test_failures_say_so(path: Path) -> None:
+    """A script that fails is an error that names its source and a remedy, not a direct connection."""
+    case = read(path)
+
+    async def load(_pac: PAC) -> str:
+        return case.text
+
+    async def look_up(name: str) -> tuple[str, ...]:
+        return case.names.get(name, ())
+
+    async def own() -> tuple[str, ...]:
+        return case.names[MINE]
+
+    pac = PAC(f"http://wpad.test/{path.name}")
+    with pytest.raises(ProxyConfigError) as caught:
+        await ask(pac, read_target("wss://h.test/?secret"), "a test", World(load, look_up, own))
+    said = str(caught.value)
+    assert said.startswith(f"a test: the PAC script http://wpad.test/{path.name} ")
+    assert "; " in said
+    assert "in proxy=" in said
+    assert "secret" not in said
