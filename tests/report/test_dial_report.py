@@ -429,7 +429,16 @@ async def test_as_dict_is_json() -> None:
         pass
     report = DialReport("wss://e.test/", route, log)
     known = json.loads(json.dumps(report.as_dict()))
-    assert known.keys() == {"url", "source", "hops", "looks", "duration", "error", "stages"}
+    assert known.keys() == {
+        "url",
+        "source",
+        "hops",
+        "looks",
+        "tried",
+        "duration",
+        "error",
+        "stages",
+    }
     assert known["hops"] == ["http://ada:***@proxy.test:3128"]
     (stage,) = known["stages"]
     assert stage.keys() == {"name", "hop", "peer", "start", "duration", "ok", "details"}

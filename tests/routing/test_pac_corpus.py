@@ -6,7 +6,7 @@ name's, ``// ask: URL => answer`` a question and its answer, or ``!OUTCOME text`
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import re
 import time
@@ -18,6 +18,7 @@ import pytest
 
 from trio_wsproxy import ProxyConfigError
 from trio_wsproxy._routing import PAC, World, _pac, ask
+from trio_wsproxy._routing._pac_answer import question
 from trio_wsproxy._routing._pac_engine import MINE, Outcome, Run, run_script
 from trio_wsproxy._routing._resolve import read_target
 
@@ -43,7 +44,7 @@ def read(path: Path) -> Case:
     names: dict[str, tuple[str, ...]] = {MINE: ("127.0.0.1",)}
     for key, value in HEAD.findall(text):
         if key == "time":
-            now = datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
+            now = dt.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
         elif key == "mine":
             names[MINE] = tuple(value.split(", "))
         elif key == "name":
@@ -76,7 +77,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def settled(case: Case, url: str) -> Run:
     """Run a script until it asks for no name that is not known."""
-    asked, host = _pac._question(read_target(url))
+    asked, host = question(read_target(url))
     known: dict[str, tuple[str, ...]] = {}
     while len(known) <= _pac.MAX_NAMES:
         run = run_script(case.text.lstrip("\ufeff"), asked, host, known, case.now)

@@ -30,21 +30,21 @@ connection that nobody has listed.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
-from os import PathLike, fspath
 from typing import Any, NamedTuple
 
 import trio
 
 from trio_wsproxy._exceptions import ProxyConfigError, failed, misconfigured
 from trio_wsproxy._failures import Failure, Kind, Topic, Value, Words, words
-from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._records import Record
 from trio_wsproxy._redaction import escaped, has_controls, secret, shown_page, shown_url
 from trio_wsproxy._threads import ThreadsHang, Workers
-from trio_wsproxy._urls import Malformed, Proxy, Target, normalise_host, parse_proxy
+from trio_wsproxy._urls import Malformed, Proxy, Target, normalise_host
 
+from ._pac_answer import parse_answer, question
 from ._pac_engine import CPU_SECONDS, MEMORY, MINE, Outcome, Run, engine_is_there, run_script
 
 logger = logging.getLogger("trio_wsproxy")
@@ -53,26 +53,12 @@ MAX_SCRIPT = 2**20  # bytes; Chromium's limit, and the largest known have half o
 MAX_AGE = 3600.0  # seconds
 MAX_KEPT = 16  # scripts in memory; a program has one
 MAX_NAMES = 20  # Chromium's limit
-MAX_WAYS = 32  # alternatives in an answer; more were never seen
 NAME_PATIENCE = 5.0  # seconds for a name; one that nobody answers has no address then
 PATIENCE = 5.0  # seconds for a run, whatever the engine thinks of its own limit
 MAX_THREADS = 4  # that do not come back; each takes a core
-_DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
-_NO_ADDRESS = lazy_pattern(r"[\s/@?#]")
 
 _RUNS = Workers("PAC scripts", awaited=2, most=MAX_THREADS)
-
-# SOCKS alone means version 4 in all browsers, for there was no other when it was named; names go to
-# the proxy (4a), as version 4 of today's proxies has it.
-_SCHEMES = {
-    "PROXY": "http",
-    "HTTP": "http",
-    "HTTPS": "https",
-    "SOCKS": "socks4a",
-    "SOCKS4": "socks4a",
-    "SOCKS5": "socks5h",
-}
 
 
 class PAC(Record):
@@ -96,10 +82,10 @@ class PAC(Record):
 
     source: str
 
-    def __init__(self, source: str | PathLike[str], *, place: Value = "PAC()") -> None:
-        if not isinstance(source, (str, PathLike)):
+    def __init__(self, source: str | os.PathLike[str], *, place: Value = "PAC()") -> None:
+        if not isinstance(source, (str, os.PathLike)):
             raise TypeError(f"PAC() takes a URL, a path or a script, not {type(source).__name__}")
-        text = fspath(source).strip()
+        text = os.fspath(source).strip()
         if not isinstance(text, str) or not text:
             what = words("{place}: the source is empty", place=place)
             raise misconfigured(what, words("give a URL, a path or the script"))
@@ -237,7 +223,7 @@ async def ask(pac: PAC, target: Target, source: Value, world: World) -> Answer:
     name = words("{source}: the PAC script {pac}", source=source, pac=pac.shown)
     script = await _loaded(pac, name, world)
     began = trio.current_time()
-    url, host = _question(target)
+    url, host = question(target)
     run, known, runs = await _settled(script, url, host, name, world)
     secret = target.resource.partition("?")[2] if target.scheme == "ws" else ""
 
@@ -370,17 +356,6 @@ async def _addresses(name: str, world: World) -> tuple[str, ...]:
     return ()
 
 
-def _question(target: Target) -> tuple[str, str]:
-    """URL and host that a script is asked about."""
-    host = target.host.partition("%")[0]
-    scheme = target.scheme if target.scheme in ("ws", "wss") else "https"
-    shown = f"[{host}]" if ":" in host else host
-    default = _DEFAULT_PORTS.get(scheme, 443)
-    port = "" if target.port == default else f":{target.port}"
-    resource = target.resource if scheme == "ws" else "/"
-    return f"{scheme}://{shown}{port}{resource}", host
-
-
 _ASK = words("ask who runs it, or name the proxy {by}", by=Topic.BY_PROXY)
 _FAILED: dict[Outcome, str] = {
     Outcome.NO_TEXT: "answered with {text}, not with a text",
@@ -402,53 +377,6 @@ def _failure(name: Words, run: Run, shown: Callable[[str], str]) -> ProxyConfigE
     if run.outcome in (Outcome.MALFORMED, Outcome.NO_FUNCTION):
         remedy = words("is its address right, and no page of a portal there? {ask}", ask=_ASK)
     return failed(ProxyConfigError, Failure(Kind.MISCONFIGURED, "pac", what, remedy))
-
-
-# --- what it answers ---------------------------------------------------------------------
-
-
-def parse_answer(
-    text: str, shown: Callable[[str], str] = shown_page
-) -> tuple[tuple[tuple[Proxy, ...], ...], tuple[str, ...]]:
-    """Read an answer.
-
-    Args:
-      text: ``PROXY host:port``, ``HTTP``, ``HTTPS``, ``SOCKS``, ``SOCKS4``, ``SOCKS5`` likewise, or
-        ``DIRECT``, in any case, with ``;`` between them and any blanks anywhere.
-      shown: Makes a part of it fit to be shown.
-
-    Returns:
-      The alternatives in order, each of them once; and what makes no sense, a line each.
-
-    """
-    ways: dict[tuple[Proxy, ...], None] = {}
-    odd: list[str] = []
-    for number, element in enumerate(text.split(";", MAX_WAYS)):
-        kind, *others = element.split(None, 1)[:2] or [""]
-        address = others[0].strip() if others else ""
-        if number == MAX_WAYS:
-            odd.append(f"more than {MAX_WAYS} alternatives")
-        elif kind.upper() == "DIRECT" and not address:
-            ways[()] = None
-        elif kind.upper() in _SCHEMES:
-            proxy = _proxy(_SCHEMES[kind.upper()], address)
-            if proxy is None:
-                odd.append(f"{shown(element.strip())!r} has no host and port that make sense")
-            else:
-                ways[(proxy,)] = None
-        elif kind:
-            odd.append(f"{shown(element.strip())!r} is no kind of proxy that is known")
-    return tuple(ways), tuple(odd)
-
-
-def _proxy(scheme: str, address: str) -> Proxy | None:
-    # A script names hosts and ports; a URL or credentials would have another meaning elsewhere.
-    if not address or len(address) > 300 or _NO_ADDRESS.search(address):
-        return None
-    try:
-        return parse_proxy(f"{scheme}://{address}", source="PAC")
-    except ProxyConfigError:
-        return None
 
 
 def _shown_name(name: str) -> str:
