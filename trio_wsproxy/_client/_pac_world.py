@@ -13,7 +13,8 @@ import re
 import socket
 import stat
 from collections.abc import Iterator
-from urllib.parse import unquote, urljoin, urlsplit
+from contextlib import suppress
+from urllib.parse import unquote, urljoin
 
 import h11
 import trio
@@ -114,10 +115,10 @@ _TOO_LONG = words("it is longer than {limit:,} bytes", limit=MAX_SCRIPT)
 async def _read_file(source: str) -> bytes:
     path, problem = source, ""
     if source[:7].lower() == "file://":
-        parts = urlsplit(source)
-        if parts.netloc not in ("", "localhost"):
+        machine, slash, path = source[7:].partition("/")
+        if machine.lower() not in ("", "localhost"):
             raise Unloadable(words("it is a file of another machine"), words("use http://"))
-        path = unquote(parts.path)
+        path = slash + unquote(path)
         if os.name == "nt" and re.match(r"/[A-Za-z]:", path):
             path = path[1:]
     try:
@@ -148,9 +149,11 @@ async def _fetch(url: str) -> tuple[bytes, str | None]:
         answer = await _get(url)
         if isinstance(answer, tuple):
             return answer
-        following = urljoin(url, answer)
+        following = ""
+        with suppress(ValueError):  # of urllib's, for brackets
+            following = urljoin(url, answer)
         if not following.lower().startswith(("http://", "https://")):
-            raise Unloadable(words("it redirects to {url}", url=shown_url(following)))
+            raise Unloadable(words("it redirects to {url}", url=shown_url(following or answer)))
         if url.lower().startswith("https://") and following.lower().startswith("http://"):
             raise Unloadable(words("it redirects from https:// to {url}", url=shown_url(following)))
         url = following
@@ -159,13 +162,10 @@ async def _fetch(url: str) -> tuple[bytes, str | None]:
 
 def _server(url: str) -> Target:
     """Read the URL as that of a WebSocket, which has the same syntax."""
-    problem = ""
-    try:
-        secure = url[:6].lower() == "https:"
+    secure = url[:6].lower() == "https:"
+    with suppress(ValueError):
         return parse_target(("wss" if secure else "ws") + url[url.index(":") :].partition("#")[0])
-    except ValueError as exc:
-        problem = str(exc).rpartition(": ")[2]
-    raise Unloadable(words("its URL is malformed ({problem})", problem=shown_page(problem)))
+    raise Unloadable(words("the URL {url} is malformed", url=shown_url(url)), _RIGHT_ADDRESS)
 
 
 async def _get(url: str) -> tuple[bytes, str | None] | str:
