@@ -1,20 +1,14 @@
-"""The corpus of PAC scripts in ``pac/``: each says in its head what it is asked and what comes of it.
-
-``// time:`` is the time that it runs at (UTC), ``// mine:`` this machine's addresses, ``// name:`` a
-name's, ``// ask: URL => answer`` a question and its answer, or ``!OUTCOME text`` for what fails.
-"""
+"""The corpus of PAC scripts: each answers, or fails, as its head says."""
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from _pac_corpus import FILES, Case, read
 
 from trio_wsproxy import ProxyConfigError
 from trio_wsproxy._routing import PAC, World, _pac, ask
@@ -23,38 +17,6 @@ from trio_wsproxy._routing._pac_engine import MINE, Outcome, Run, run_script
 from trio_wsproxy._routing._resolve import read_target
 
 pytest.importorskip("quickjs")
-
-FILES = sorted((Path(__file__).parent / "pac").glob("*.pac"))
-HEAD = re.compile(r"// (time|mine|name|ask): (.*)")
-
-
-class Case(NamedTuple):
-    """A script, and what its head says."""
-
-    text: str
-    now: float
-    names: dict[str, tuple[str, ...]]
-    asks: list[tuple[str, str]]
-
-
-def read(path: Path) -> Case:
-    """Read a script and its head."""
-    text = path.read_text(encoding="utf-8")
-    now, asks = time.time(), []
-    names: dict[str, tuple[str, ...]] = {MINE: ("127.0.0.1",)}
-    for key, value in HEAD.findall(text):
-        if key == "time":
-            now = dt.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
-        elif key == "mine":
-            names[MINE] = tuple(value.split(", "))
-        elif key == "name":
-            name, _, found = value.partition(" = ")
-            names[name] = tuple(found.split(", "))
-        else:
-            url, _, answer = value.partition(" => ")
-            asks.append((url, answer))
-    return Case(text, now, names, asks)
-
 
 CASES = [
     pytest.param(path, url, answer, id=f"{path.stem}-{number}")

@@ -1,5 +1,6 @@
-"""``trio-wsproxy explain URL``: which proxy would be used, and why. Nothing is connected to.
+"""``trio-wsproxy explain URL``: which proxy would be used, and why. No connection is made.
 
+But for a PAC script, which is loaded and asked where a setting names one.
 What is shown is a :class:`~trio_wsproxy._routing.Route` and, beside it, what other clients make of
 the same environment (:mod:`._rivals`). Both are masked where they are made, so there is no
 secret here to be lost.
@@ -12,8 +13,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import trio
+
+from trio_wsproxy._client import resolve_proxy_async
+from trio_wsproxy._exceptions import HandshakeError
 from trio_wsproxy._redaction import escaped
-from trio_wsproxy._routing import Look, Route, environment, resolve_proxy
+from trio_wsproxy._routing import Look, Route, environment
 
 from ._arguments import add_proxy_options, proxy_argument
 from ._console import Console
@@ -66,12 +71,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
       console: Where to write.
 
     Returns:
-      The exit code: 0, or 2 if the URL or a setting is malformed.
+      The exit code: 0, or 2 if the URL or a setting is malformed, or a PAC script is no good.
 
     """
     try:
-        route = resolve_proxy(arguments.url, proxy=proxy_argument(arguments))
-    except ValueError as exc:  # ProxyConfigError is one
+        route = trio.run(_find, arguments)
+    except (ValueError, HandshakeError) as exc:  # ProxyConfigError is both
         return refuse(exc, console, as_json=arguments.json)
     others = _others(route, arguments)
     route = route_as_typed(route, arguments)
@@ -80,6 +85,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         _show(route, others, console)
     return 0
+
+
+async def _find(arguments: argparse.Namespace) -> Route:
+    """Find the route; a PAC script, if there is one, is loaded and asked, each within its limits."""
+    return await resolve_proxy_async(arguments.url, proxy=proxy_argument(arguments))
 
 
 def _others(route: Route, arguments: argparse.Namespace) -> Sequence[Comparison]:

@@ -54,7 +54,7 @@ def message(error: BaseException) -> str:
     return escaped(told(error, OPTIONS))
 
 
-def refuse(error: ValueError, console: Console, *, as_json: bool) -> int:
+def refuse(error: Exception, console: Console, *, as_json: bool) -> int:
     """Tell what is malformed, to programs as an object too; give the exit code."""
     told = message(error)
     console.error(told)

@@ -44,7 +44,7 @@ from trio_wsproxy._redaction import escaped, has_controls, secret, shown_page, s
 from trio_wsproxy._threads import ThreadsHang, Workers
 from trio_wsproxy._urls import Malformed, Proxy, Target, normalise_host
 
-from ._pac_answer import parse_answer, question
+from ._pac_answer import parse_answer, question, shown_answer
 from ._pac_engine import CPU_SECONDS, MEMORY, MINE, Outcome, Run, engine_is_there, run_script
 
 logger = logging.getLogger("trio_wsproxy")
@@ -228,7 +228,7 @@ async def ask(pac: PAC, target: Target, source: Value, world: World) -> Answer:
     secret = target.resource.partition("?")[2] if target.scheme == "ws" else ""
 
     def shown(text: str) -> str:
-        return shown_page(text.replace(secret, "…") if secret else text)
+        return shown_answer(text.replace(secret, "…") if secret else text)
 
     for alert in run.alerts:
         logger.debug("the PAC script %s says: %s", pac.shown, shown(alert))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._lazy import lazy_pattern
-from trio_wsproxy._redaction import shown_page
+from trio_wsproxy._redaction import HIDDEN, shown_page
 from trio_wsproxy._urls import Proxy, Target, parse_proxy
 
 MAX_WAYS = 32  # alternatives in an answer; more were never seen
@@ -23,6 +23,7 @@ _SCHEMES = {
     "SOCKS4": "socks4a",
     "SOCKS5": "socks5h",
 }
+_KINDS = tuple(f"{kind} " for kind in _SCHEMES)
 
 
 def question(target: Target) -> tuple[str, str]:
@@ -36,8 +37,22 @@ def question(target: Target) -> tuple[str, str]:
     return f"{scheme}://{shown}{port}{resource}", host
 
 
+def shown_answer(text: str) -> str:
+    """Make what a script says fit to be shown: in each element, all up to the last ``@`` is hidden."""
+    elements = (_without_userinfo(element) for element in text.split(";"))
+    return shown_page(";".join(elements))
+
+
+def _without_userinfo(element: str) -> str:
+    before, sign, behind = element.rpartition("@")
+    if not sign:
+        return element
+    kind = before.split(None, 1)[0] if before.lstrip().upper().startswith(_KINDS) else ""
+    return f"{kind} {HIDDEN}@{behind}"
+
+
 def parse_answer(
-    text: str, shown: Callable[[str], str] = shown_page
+    text: str, shown: Callable[[str], str] = shown_answer
 ) -> tuple[tuple[tuple[Proxy, ...], ...], tuple[str, ...]]:
     """Read an answer.
 
