@@ -117,6 +117,6 @@ def test_places(place: str) -> None:
 def test_something_was_found() -> None:
     """The tests above have something to look at."""
     assert len(SNIPPETS) > 10
-    assert len(PROGRAMS) == 4
+    assert len(PROGRAMS) == 5
     assert len(no_proxy_table()) > 30
     assert len(PLACES) > 30

@@ -28,7 +28,7 @@ Capture = pytest.CaptureFixture[str]
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no setting of this machine count."""
     for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name == "REQUEST_METHOD":
+        if name.lower().endswith(("_proxy", "wsproxy_pac")) or name == "REQUEST_METHOD":
             monkeypatch.delenv(name)
     monkeypatch.setattr("trio_wsproxy._routing._system.operating_system_settings", lambda: None)
     monkeypatch.setattr(sys, "platform", "linux")
@@ -269,3 +269,32 @@ def test_page(monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str, ou
 def test_page_has_examples() -> None:
     """The test above has something to look at."""
     assert len(examples()) >= 4
+
+
+def test_pac(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
+    """A PAC script is asked: its answer, the alternatives and which would be tried are shown."""
+    pytest.importorskip("quickjs")
+    path = tmp_path / "proxy.pac"
+    path.write_text('function FindProxyForURL() { return "PROXY p.test:1; DIRECT"; }')
+    monkeypatch.chdir(tmp_path)
+    assert explain(monkeypatch, "wss://example.org/chat", TRIO_WSPROXY_PAC=path.name) == 0
+    out = " ".join(capsys.readouterr().out.split())  # lines are broken to the terminal's width
+    assert "is reached through http://p.test:1 decided by: PAC script " in out
+    assert "'PROXY p.test:1; DIRECT': its answer, after " in out
+    assert "'http://p.test:1': would be tried first" in out
+    assert "'DIRECT': would be tried if those before it fail" in out
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_pac_that_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path, as_json: bool
+) -> None:
+    """A script that cannot be loaded is an error with the words of the command line."""
+    monkeypatch.setenv("TRIO_WSPROXY_PAC", str(tmp_path / "nowhere.pac"))
+    assert explain(monkeypatch, "wss://example.org", *["--json"] * as_json) == 2
+    out, err = capsys.readouterr()
+    said = "environment variable TRIO_WSPROXY_PAC: the PAC script "
+    assert said in err
+    assert "No such file or directory" in err
+    if as_json:
+        assert said in json.loads(out)["error"]

@@ -84,8 +84,8 @@ def open_websocket_url(
       subprotocols: The subprotocols to offer, in order of preference; none by default.
       extra_headers: Additional headers of the WebSocket request, as pairs or a mapping.
       proxy: ``True`` (default) for what the system says, see :func:`resolve_proxy`; ``None``
-        for a direct connection; a URL or a :class:`Proxy`; or a sequence of them, nearest
-        first.
+        for a direct connection; a URL or a :class:`Proxy`; a sequence of them, nearest
+        first; a :class:`PAC` script; or a :class:`Failover` of any of these.
       proxy_ssl_context: For TLS with ``https://`` proxies; by default the platform's trust
         store.
       proxy_auth: How to authenticate with each HTTP proxy whose URL has no credentials: a

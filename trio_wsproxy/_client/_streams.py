@@ -53,8 +53,8 @@ async def open_tcp_stream(
         ``socks4://`` and ``socks5://``.
       port: 1 to 65535.
       proxy: ``True`` (default) for what the system says, see :func:`resolve_proxy`; ``None``
-        for a direct connection; a URL or a :class:`Proxy`; or a sequence of them, nearest
-        first.
+        for a direct connection; a URL or a :class:`Proxy`; a sequence of them, nearest
+        first; a :class:`PAC` script; or a :class:`Failover` of any of these.
       proxy_ssl_context: For ``https://`` proxies; the platform's trust store by default.
       proxy_auth: How to authenticate with each HTTP proxy whose URL has no credentials; as for
         :func:`open_websocket_url`.

@@ -63,8 +63,8 @@ _DOMAIN_AND_USER = lazy_pattern(r"[^\\:]+\\[^\\:]+(?::[^\\]*)?\Z")
 _BEHIND_PATH = re.compile(r"[?#]")
 
 _PAC_HINT = (
-    "this looks like a proxy auto-configuration (PAC) file, which is a program and is not run "
-    "here; name the proxy that it chooses, for example http://proxy.example:3128"
+    "this looks like a proxy auto-configuration (PAC) file; name it in the variable TRIO_WSPROXY_PAC, "
+    "or in a program as proxy=PAC(…)"
 )
 
 
