@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-LIMIT = 20  # seconds for one question
+LIMIT = 10  # seconds for one question
 NONSENSE = "takes what is no text for DIRECT, or gives it to its caller; here it is an error"
 NO_EX = "does not know Microsoft's functions"
 SAFE = "has no limit on names; here there are 20, as in Chromium"
