@@ -46,7 +46,7 @@ from trio_wsproxy._redaction import shown_url
 from ._route import Look, Route
 
 if TYPE_CHECKING:
-    from ._resolve import ProxyArgument
+    from ._argument import ProxyArgument
 
 BAD_FOR = 300.0  # seconds; Chromium's and Firefox's figure is the same
 PATIENCE = 15.0  # seconds for one alternative while others wait; a healthy proxy needs one or two

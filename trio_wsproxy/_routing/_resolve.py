@@ -28,12 +28,12 @@ What comes of it is a list of steps (:func:`steps_to`): a route for each alterna
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from trio_wsproxy._exceptions import misconfigured
-from trio_wsproxy._failures import PARAMETERS, Topic, Value, words
+from trio_wsproxy._failures import Topic, Value, words
 from trio_wsproxy._redaction import HIDDEN, secret
 from trio_wsproxy._urls import (
     NO_URL,
@@ -41,13 +41,13 @@ from trio_wsproxy._urls import (
     ProxyScheme,
     Target,
     TargetScheme,
-    parse_proxy,
     parse_shared_proxy,
     parse_target,
     parse_tcp_target,
 )
 
 from . import _system
+from ._argument import ARGUMENT, ProxyArgument, explicit_route, hidden
 from ._bypass import BypassList, is_loopback, parse_bypass
 from ._failover import Failover, chosen
 from ._pac import PAC
@@ -57,11 +57,6 @@ logger = logging.getLogger("trio_wsproxy")
 
 __all__ = ["ProxyArgument", "Question", "resolve_proxy", "resolve_target", "steps_to"]
 
-ProxyArgument: TypeAlias = (
-    Literal[True] | str | Proxy | Sequence[str | Proxy] | PAC | Failover | None
-)
-
-_ARGUMENT = PARAMETERS[Topic.ARGUMENT]
 _SYSTEM = "operating system settings"
 _LOOPBACK = "loopback rule"
 _PAC = "trio_wsproxy_pac"
@@ -85,11 +80,6 @@ _SYSTEM_LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
 }
 # Who writes socks_proxy=host:1080 means SOCKS; everywhere else no scheme means http.
 _DEFAULT_SCHEMES: dict[str, ProxyScheme] = {"socks_proxy": "socks5h"}
-
-
-# Words in place of a proxy; in a variable they are hosts, as for curl.
-_NONE = frozenset(("none", "null", "nil", "direct", "false", "no", "off", "disabled"))
-_SYSTEM_S = frozenset(("true", "yes", "on", "system", "auto", "default", "env", "environment"))
 
 
 class _Variable(NamedTuple):
@@ -145,7 +135,8 @@ def resolve_proxy(
       TypeError: ``proxy`` is something else, ``url`` no text, or ``environ`` not of texts.
 
     """
-    proxy, environ = _hidden(proxy), None if environ is None else _of_proxies(environ)
+    proxy, environ = hidden(proxy), None if environ is None else _of_proxies(environ)
+    url = secret(str(url))
     return resolve_target(read_target(url), proxy=proxy, environ=environ)
 
 
@@ -189,74 +180,14 @@ def steps_to(
     target: Target, proxy: ProxyArgument, environ: Mapping[str, str] | None = None
 ) -> list[Route | Question]:
     """List the alternatives to a target in the order of the setting; see :func:`resolve_proxy`."""
-    proxy, environ = _hidden(proxy), None if environ is None else _of_proxies(environ)
+    proxy, environ = hidden(proxy), None if environ is None else _of_proxies(environ)
     if isinstance(proxy, Failover):
         return [x for one in proxy.alternatives for x in steps_to(target, one, environ)]
     if isinstance(proxy, PAC):
-        look = Look(_ARGUMENT, proxy.shown, "a PAC script; it wins over bypass rules")
+        look = Look(ARGUMENT, proxy.shown, "a PAC script; it wins over bypass rules")
         route = Route((), target, look.place, (look,), given=True)
         return [Question(proxy, Topic.ARGUMENT, route)]
-    return [_system_route(target, environ) if proxy is True else _explicit_route(target, proxy)]
-
-
-def _hidden(proxy: ProxyArgument) -> ProxyArgument:
-    """Give the same argument, in which URLs hide themselves."""
-    if isinstance(proxy, str):
-        return secret(proxy)
-    if isinstance(proxy, Sequence) and not isinstance(proxy, (bytes, bytearray, memoryview)):
-        return tuple(secret(hop) if isinstance(hop, str) else hop for hop in proxy)
-    return proxy
-
-
-# --- explicit ----------------------------------------------------------------------------
-
-
-def _explicit_route(target: Target, proxy: str | Proxy | Sequence[str | Proxy] | None) -> Route:
-    hops = _parse_argument(proxy)
-    if not hops:
-        look = Look(_ARGUMENT, str(proxy), "a direct connection")
-    else:
-        shown = ", ".join(hop.url for hop in hops)
-        outcome = "used; it wins over bypass rules and the loopback rule"
-        look = Look(_ARGUMENT, shown, outcome)
-    return Route(hops, target, look.place, (look,), given=True)
-
-
-def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[Proxy, ...]:
-    if proxy is None:
-        return ()
-    if isinstance(proxy, (str, Proxy)):
-        _check_word(proxy)
-        return (parse_proxy(proxy, source=Topic.ARGUMENT),)
-    if isinstance(proxy, Sequence) and not isinstance(proxy, (bytes, bytearray, memoryview)):
-        for hop in proxy:
-            _check_word(hop)
-        return tuple(
-            parse_proxy(
-                hop, source=words("{place}, hop {number}", place=Topic.ARGUMENT, number=number)
-            )
-            for number, hop in enumerate(proxy, start=1)
-        )
-    hint = "; use proxy=None for a direct connection" if isinstance(proxy, bool) else ""
-    raise TypeError(
-        "proxy= takes True, None, a proxy URL, a Proxy, a sequence of them, a PAC or a Failover, "
-        f"not {type(proxy).__name__}{hint}"
-    )
-
-
-def _check_word(proxy: str | Proxy) -> None:
-    """Refuse what means None or True and would be taken for a host of that name."""
-    word = proxy.strip().lower() if isinstance(proxy, str) else ""
-    if word in _NONE:
-        meant = words("for a direct connection give {direct}", direct=Topic.DIRECT)
-    elif word in _SYSTEM_S:
-        meant = words("for the system's settings leave it out")
-    else:
-        return
-    what = words("{place}: {word!r} names no proxy", place=Topic.ARGUMENT, word=word)
-    raise misconfigured(
-        what, words("{meant}; a host of that name is http://{word}", meant=meant, word=word)
-    )
+    return [_system_route(target, environ) if proxy is True else explicit_route(target, proxy)]
 
 
 # --- the system's ------------------------------------------------------------------------
