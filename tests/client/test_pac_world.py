@@ -23,8 +23,7 @@ from trio_wsproxy import (
     resolve_proxy_async,
 )
 from trio_wsproxy._client._pac_world import world
-from trio_wsproxy._routing import MAX_SCRIPT
-from trio_wsproxy._routing._pac import MAX_AGE
+from trio_wsproxy._routing._pac import MAX_AGE, MAX_SCRIPT
 from trio_wsproxy.testing import TCPServer, open_tcp_server
 
 pytest.importorskip("quickjs")

@@ -10,7 +10,6 @@ import pytest
 import trio
 import trio.testing
 
-import trio_wsproxy
 from trio_wsproxy import (
     PAC,
     ConnectionLost,
@@ -28,7 +27,7 @@ from trio_wsproxy import (
     resolve_proxy,
     resolve_proxy_async,
 )
-from trio_wsproxy._routing import PATIENCE
+from trio_wsproxy._routing import PATIENCE, _pac
 from trio_wsproxy._routing._failover import BAD_FOR
 from trio_wsproxy.testing import (
     Answer,
@@ -446,7 +445,7 @@ class TestPAC:
 
 def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, the error says how to get it."""
-    monkeypatch.setattr(trio_wsproxy._routing._pac, "engine_is_there", lambda: False)
+    monkeypatch.setattr(_pac, "engine_is_there", lambda: False)
     with pytest.raises(ProxyConfigError, match=r"pip install 'trio-wsproxy\[pac\]'"):
         trio.run(hops, script("DIRECT"), "ws://echo.test/")
 

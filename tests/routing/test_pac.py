@@ -10,8 +10,8 @@ import trio
 import trio.testing
 
 from trio_wsproxy import PAC, ProxyConfigError
-from trio_wsproxy._routing import Answer, World, _pac, ask
-from trio_wsproxy._routing._pac import MAX_KEPT, MAX_NAMES, NAME_PATIENCE
+from trio_wsproxy._routing import _pac
+from trio_wsproxy._routing._pac import MAX_KEPT, MAX_NAMES, NAME_PATIENCE, Answer, World, ask
 from trio_wsproxy._routing._resolve import read_target
 from trio_wsproxy._threads import ThreadsHang
 
@@ -136,7 +136,8 @@ async def test_runs_that_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that the engine cannot interrupt is left behind; so many of them, and no more are run."""
     monkeypatch.setattr(_pac, "PATIENCE", 0.05)
 
-    async def never(_call: Any) -> Any:
+    async def never(call: Any) -> Any:
+        call()
         await trio.sleep_forever()
 
     monkeypatch.setattr(_pac._RUNS, "run", never)
@@ -149,3 +150,20 @@ async def test_runs_that_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pac._RUNS, "run", hang)
     with pytest.raises(ProxyConfigError, match="is not run: 4 runs do not end"):
         await Fake().ask("return 'DIRECT'")
+
+
+async def test_runs_that_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that others keep waiting has not taken too long."""
+    monkeypatch.setattr(_pac, "PATIENCE", 0.01)
+    attempts = 0
+
+    async def queue(call: Any) -> Any:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            await trio.sleep_forever()
+        return call()
+
+    monkeypatch.setattr(_pac._RUNS, "run", queue)
+    assert (await Fake().ask("return 'DIRECT'")).text == "DIRECT"
+    assert attempts == 3

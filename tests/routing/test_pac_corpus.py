@@ -11,7 +11,8 @@ import pytest
 from _pac_corpus import FILES, Case, read
 
 from trio_wsproxy import ProxyConfigError
-from trio_wsproxy._routing import PAC, World, _pac, ask
+from trio_wsproxy._routing import PAC, _pac
+from trio_wsproxy._routing._pac import World, ask
 from trio_wsproxy._routing._pac_answer import question
 from trio_wsproxy._routing._pac_engine import MINE, Outcome, Run, run_script
 from trio_wsproxy._routing._resolve import read_target

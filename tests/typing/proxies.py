@@ -8,13 +8,16 @@ import trio
 from typing_extensions import assert_type
 
 from trio_wsproxy import (
+    PAC,
     BasicAuth,
     BearerAuth,
     DigestAuth,
+    Failover,
     Look,
     NegotiateAuth,
     NTLMAuth,
     Proxy,
+    ProxyArgument,
     ProxyAuthConversation,
     ProxyAuthRequest,
     ProxyChallenge,
@@ -41,6 +44,12 @@ def routes() -> None:
     assert_type(route.explain(), str)
     route.source = "me"  # type: ignore[misc]
     resolve_proxy(URL, proxy=("http://one", Proxy("https://two")))
+    resolve_proxy(URL, proxy=Failover("http://one", PAC("http://wpad/proxy.pac"), ["a", "b"], None))
+    assert_type(route.alternatives, tuple[Route, ...])
+    assert_type(Failover(None).alternatives, tuple[ProxyArgument, ...])
+    assert_type(PAC("/etc/proxy.pac").source, str)
+    Failover(5)  # type: ignore[arg-type]
+    PAC(5)  # type: ignore[arg-type]
     resolve_proxy(URL, proxy=False)  # type: ignore[arg-type]
     resolve_proxy(URL, environ={"https_proxy": None})  # type: ignore[dict-item]
 

@@ -24,7 +24,8 @@ from trio_wsproxy._exceptions import HandshakeError, ProxyUnreachable, failure_o
 from trio_wsproxy._failures import Kind, words
 from trio_wsproxy._redaction import shown_page, shown_problem, shown_text, shown_url
 from trio_wsproxy._report import StageLog
-from trio_wsproxy._routing import MAX_SCRIPT, PAC, Route, Unloadable, World
+from trio_wsproxy._routing import PAC, Route
+from trio_wsproxy._routing._pac import MAX_SCRIPT, Unloadable, World
 from trio_wsproxy._threads import Workers
 from trio_wsproxy._transport import HTTP_1_1, DialOptions, dial, look_up
 from trio_wsproxy._urls import Target, parse_target

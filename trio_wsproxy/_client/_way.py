@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
@@ -26,12 +26,10 @@ from trio_wsproxy._redaction import secret
 from trio_wsproxy._report import ScriptAnswer, StageLog, reporting
 from trio_wsproxy._routing import (
     PATIENCE,
-    Answer,
     Look,
     ProxyArgument,
     Question,
     Route,
-    ask,
     chosen,
     in_order,
     is_worth_another,
@@ -43,6 +41,9 @@ from trio_wsproxy._routing import (
 from trio_wsproxy._urls import Target
 
 from ._options import check_proxy_ssl_context
+
+if TYPE_CHECKING:
+    from trio_wsproxy._routing._pac import Answer
 
 _Problem = ProxyError | ServerUnreachable
 
@@ -234,7 +235,10 @@ class _Ways:
 
 async def _answered(question: Question, log: StageLog) -> list[Route]:
     """Ask a PAC script; a route for each alternative that it names."""
-    from ._pac_world import world  # for the few who have a script
+    # For the few who have a script.
+    from trio_wsproxy._routing._pac import ask
+
+    from ._pac_world import world
 
     pac, route = question.pac, question.route
     waiting_for = words("the PAC script {pac}", pac=pac.shown)

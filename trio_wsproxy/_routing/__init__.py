@@ -1,7 +1,8 @@
 """Target → route: which proxies, if any, a connection goes through. No network.
 
 Where there are several ways, ``_failover`` has their order and the rule for trying another one; what a
-PAC script says is found out by ``_pac``, through a :class:`World` that whoever asks brings along.
+PAC script says is found out by ``_pac``, through a ``World`` that whoever asks brings along; it is not
+imported here, for few programs have a script.
 
 Precedence has one place, ``_resolve``; the environment and the operating system's settings have one
 reader, ``_system``; what exempts a host from proxies is ``_bypass``.
@@ -18,7 +19,7 @@ from ._failover import (
     note_success,
 )
 from ._netrc import netrc_credentials
-from ._pac import MAX_SCRIPT, PAC, Answer, Unloadable, World, ask
+from ._pac_value import PAC
 from ._resolve import (
     ProxyArgument,
     Question,
@@ -31,10 +32,8 @@ from ._route import Look, Route, decider, spoken
 from ._system import TLSSettings, environment, tls_settings
 
 __all__ = [
-    "MAX_SCRIPT",
     "PAC",
     "PATIENCE",
-    "Answer",
     "BypassEntry",
     "Failover",
     "Look",
@@ -42,9 +41,6 @@ __all__ = [
     "Question",
     "Route",
     "TLSSettings",
-    "Unloadable",
-    "World",
-    "ask",
     "chosen",
     "decider",
     "environment",

@@ -11,7 +11,7 @@ from trio_wsproxy._redaction import secret
 from trio_wsproxy._urls import Proxy, Target, parse_proxy
 
 from ._failover import Failover
-from ._pac import PAC
+from ._pac_value import PAC
 from ._route import Look, Route
 
 ProxyArgument: TypeAlias = (

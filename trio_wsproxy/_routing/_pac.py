@@ -30,7 +30,6 @@ connection that nobody has listed.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -39,13 +38,13 @@ import trio
 
 from trio_wsproxy._exceptions import ProxyConfigError, failed, misconfigured
 from trio_wsproxy._failures import Failure, Kind, Topic, Value, Words, words
-from trio_wsproxy._records import Record
-from trio_wsproxy._redaction import escaped, has_controls, secret, shown_page, shown_url
+from trio_wsproxy._redaction import escaped, has_controls, shown_page
 from trio_wsproxy._threads import ThreadsHang, Workers
 from trio_wsproxy._urls import Malformed, Proxy, Target, normalise_host
 
 from ._pac_answer import parse_answer, question, shown_answer
 from ._pac_engine import CPU_SECONDS, MEMORY, MINE, Outcome, Run, engine_is_there, run_script
+from ._pac_value import PAC
 
 logger = logging.getLogger("trio_wsproxy")
 
@@ -59,66 +58,6 @@ MAX_THREADS = 4  # that do not come back; each takes a core
 
 
 _RUNS = Workers("PAC scripts", awaited=2, most=MAX_THREADS)
-
-
-class PAC(Record):
-    """A proxy auto-configuration script, for the parameter ``proxy``; takes the extra ``pac``.
-
-    Args:
-      source: Where it is: an ``http://`` or ``https://`` URL, a ``file://`` URL, a path; or the script
-        itself, a text in which ``FindProxyForURL`` stands. It is loaded when it is first needed,
-        through no proxy, and again when it is an hour old; 1 MB at most.
-
-    Raises:
-      ProxyConfigError: It is empty, or a URL of another scheme.
-      TypeError: It is no text and no path.
-
-    Attributes:
-      source (str): As given.
-
-    """
-
-    __slots__ = ("source",)
-
-    source: str
-
-    def __init__(self, source: str | os.PathLike[str], *, place: Value = "PAC()") -> None:
-        if not isinstance(source, (str, os.PathLike)):
-            raise TypeError(f"PAC() takes a URL, a path or a script, not {type(source).__name__}")
-        text = os.fspath(source).strip()
-        if not isinstance(text, str) or not text:
-            what = words("{place}: the source is empty", place=place)
-            raise misconfigured(what, words("give a URL, a path or the script"))
-        object.__setattr__(self, "source", secret(text))
-        scheme, sign, _ = text.partition("://")
-        if sign and not self.is_script and scheme.lower() not in ("http", "https", "file"):
-            what = words(
-                "{place}: a PAC script is at an http://, https:// or file:// URL, not at {url}",
-                place=place,
-                url=shown_url(text),
-            )
-            raise misconfigured(what)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"PAC is frozen: {name} cannot be set")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return PAC, (self.source,)
-
-    @property
-    def is_script(self) -> bool:
-        """Whether the source is the script itself."""
-        return "FindProxyForURL" in self.source
-
-    @property
-    def shown(self) -> str:
-        """The source for messages: without user name, password and query."""
-        return "(given as text)" if self.is_script else shown_url(self.source)
-
-    def __repr__(self) -> str:
-        return (
-            f"PAC(<{len(self.source):,} characters>)" if self.is_script else f"PAC({self.shown!r})"
-        )
 
 
 class World(NamedTuple):
@@ -318,16 +257,22 @@ async def _run(
     now: float,
     name: Words,
 ) -> Run:
+    begun = False
+
     def work() -> Run | None:
+        nonlocal begun
+        begun = True
         return run_script(script, url, host, known, now) if engine_is_there() else None
 
     run: Run | None = None
-    hang = False
+    hang = over = False
     try:
-        with trio.move_on_after(PATIENCE) as scope:
-            run = await _RUNS.run(work)
-        if scope.cancelled_caught:
-            return Run(Outcome.TOO_LONG, "")
+        while not over:
+            with trio.move_on_after(PATIENCE) as scope:
+                run = await _RUNS.run(work)
+            if scope.cancelled_caught and begun:
+                return Run(Outcome.TOO_LONG, "")
+            over = not scope.cancelled_caught  # else others' runs have kept it waiting
     except ThreadsHang:
         hang = True
     if hang:

@@ -50,7 +50,7 @@ from . import _system
 from ._argument import ARGUMENT, ProxyArgument, explicit_route, hidden
 from ._bypass import BypassList, is_loopback, parse_bypass
 from ._failover import Failover, chosen
-from ._pac import PAC
+from ._pac_value import PAC
 from ._route import Look, Route, Trail, place_of
 
 logger = logging.getLogger("trio_wsproxy")
