@@ -63,6 +63,8 @@ PROXY, DIRECT = "http://p", None
         (error(ServerUnreachable, Kind.NAME_UNKNOWN, "resolve"), PROXY, True),
         (error(ServerUnreachable, Kind.CERTIFICATE_REFUSED, "server_tls"), DIRECT, False),
         (error(ServerUnreachable, Kind.CERTIFICATE_REFUSED, "server_tls"), PROXY, False),
+        (error(ServerUnreachable, Kind.TIMED_OUT, "server_tls"), DIRECT, True),
+        (error(ProxyUnreachable, Kind.TIMED_OUT, "server_tls"), PROXY, True),
         (error(ConnectionTimeout, Kind.TIMED_OUT), PROXY, False),
     ],
 )
@@ -94,8 +96,13 @@ async def test_whose_fault() -> None:
     here, there = route(url="wss://here.test"), route(url="wss://there.test")
     note_failure(here, FAR_SERVER)
     assert (bad_for(here) > 0, bad_for(there)) == (True, 0)
-    note_failure(here, DEAD)
+    note_failure(here, error(ProxyUnreachable, Kind.TIMED_OUT, "connect"))
+    assert bad_for(there) == 0
+    note_failure(here, error(ProxyUnreachable, Kind.TIMED_OUT, "tcp"))
     assert bad_for(there) > 0
+    other = route("http://q", url="wss://here.test"), route("http://q", url="wss://there.test")
+    note_failure(other[0], DEAD)
+    assert bad_for(other[1]) > 0
 
 
 async def test_direct_is_never_bad() -> None:

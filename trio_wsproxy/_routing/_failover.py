@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 BAD_FOR = 300.0  # seconds; Chromium's and Firefox's figure is the same
 PATIENCE = 15.0  # seconds for one alternative while others wait; a healthy proxy needs one or two
 MAX_REMEMBERED = 256  # bad alternatives; a program knows some dozens of targets
+_BEHIND_PROXY = ("connect", "socks", "server_tls")
 _CANNOT_NOW = frozenset((502, 503, 504))
 _CANNOT_CONNECT = frozenset((1, 3, 4, 5, 6))  # RFC 1928; 2 is a rule, and so 91 may be
 
@@ -130,6 +131,8 @@ def is_worth_another(error: Exception, route: Route) -> bool:
     if isinstance(error, ProxyProtocolError):
         return failure is not None and failure.kind is Kind.CUT_OFF
     if isinstance(error, ServerUnreachable):
+        if failure is not None and failure.kind is Kind.TIMED_OUT:
+            return True
         # Behind socks4:// and socks5:// this machine looks the server's name up.
         return error.stage == "resolve" or (error.stage == "tcp" and not route.hops)
     return isinstance(error, ProxyUnreachable)
@@ -168,7 +171,12 @@ def note_failure(route: Route, error: ProxyError | ServerUnreachable) -> None:
     """Put an alternative to the end of all lists for a while."""
     if not route.hops:
         return
-    whole = isinstance(error, (ProxyUnreachable, ProxyProtocolError))
+    failure = failure_of(error)
+    slow = failure is not None and failure.kind is Kind.TIMED_OUT
+    # Whether a proxy that was asked and gave no answer is to blame, or the server, nobody knows.
+    whole = isinstance(error, (ProxyUnreachable, ProxyProtocolError)) and not (
+        slow and error.stage in _BEHIND_PROXY
+    )
     now, bad = trio.current_time(), _remembered()
     for key in [key for key, until in bad.items() if until <= now]:
         del bad[key]
