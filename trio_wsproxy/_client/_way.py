@@ -254,12 +254,16 @@ def _routes(question: Question, answer: Answer) -> list[Route]:
     runs = "one run" if answer.runs == 1 else f"{answer.runs} runs"
     looks = [
         *route.trail,
-        Look(place, None, f"{answer.size:,} characters, asked about {answer.asked}"),
+        Look("PAC script", None, f"{answer.size:,} characters, asked about {answer.asked}"),
         *(
-            Look(f"{place}, name {name}", None, ", ".join(found) or "has no address")
+            Look(f"name {name}", None, ", ".join(found) or "has no address")
             for name, found in answer.names
         ),
-        Look(place, answer.text, f"its answer, after {answer.seconds * 1000:.1f} ms and {runs}"),
+        Look(
+            "PAC script",
+            answer.text,
+            f"its answer, after {answer.seconds * 1000:.1f} ms and {runs}",
+        ),
     ]
     odd = [Look(place, None, f"passed over: {line}") for line in answer.odd]
     trail, notes = (*looks, *odd), (*route.notes, *map(str, odd))

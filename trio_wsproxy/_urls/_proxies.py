@@ -343,8 +343,8 @@ def _check_tail(scheme: str, tail: str) -> None:
     problem = "a proxy URL ends with host and port; remove the path, query or fragment behind them"
     if len(path) > 1 and scheme in ("http", "https"):
         problem += (
-            "; or, if this is the address of a proxy auto-configuration (PAC) file, name the proxy "
-            "that it chooses"
+            "; or, if this is the address of a proxy auto-configuration (PAC) file, name it in "
+            "TRIO_WSPROXY_PAC, or in a program as proxy=PAC(…)"
         )
     raise Malformed(problem)
 

@@ -55,6 +55,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("node", "function-in-net"): "has a library for networks that does not take 0.0.0.0 for a mask",
     ("node", "function-in-net-odd"): "has a library for networks that takes 1.2.3 and 8 for such",
     ("node", "function-plain"): PLAIN,
+    ("node", "office-own-address-early"): "looks nothing up while the script is loaded",
     ("node", "odd-async"): "awaits what the script gives",
     ("node", "odd-promise"): "awaits what the script gives",
     ("node", "odd-long"): LENGTH,
