@@ -98,7 +98,7 @@ def test_proxy_credentials(userinfo: str, username: str | None, password: str | 
         ("proxy:3128/x", "remove the path"),
         ("http:/proxy:3128", "go on both sides of '://'"),
         ("http://proxy/proxy.js", "the address of a proxy auto-configuration (PAC) file"),
-        ("http://proxy:3128/array.dll?Get.Routing.Script", "(PAC) file, name the proxy that"),
+        ("http://proxy:3128/array.dll?Get.Routing.Script", "(PAC) file, name it in"),
         ("“http://proxy”", "quotation marks"),
         ("‘proxy:3128’", "quotation marks"),
         ("`proxy:3128`", "quotation marks"),

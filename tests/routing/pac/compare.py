@@ -56,6 +56,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("node", "function-in-net-odd"): "has a library for networks that takes 1.2.3 and 8 for such",
     ("node", "function-plain"): PLAIN,
     ("node", "office-own-address-early"): "looks nothing up while the script is loaded",
+    ("node", "office-switch"): "reads scripts with a parser of 2020, which does not know ??",
     ("node", "odd-async"): "awaits what the script gives",
     ("node", "odd-promise"): "awaits what the script gives",
     ("node", "odd-long"): LENGTH,
