@@ -136,7 +136,6 @@ def resolve_proxy(
 
     """
     proxy, environ = hidden(proxy), None if environ is None else _of_proxies(environ)
-    url = secret(str(url))
     return resolve_target(read_target(url), proxy=proxy, environ=environ)
 
 
