@@ -30,6 +30,7 @@ from trio_wsproxy._routing import (
     Question,
     Route,
     chosen,
+    hidden_url,
     in_order,
     is_worth_another,
     note_failure,
@@ -78,6 +79,7 @@ async def resolve_proxy_async(
     until the script's limit on time strikes.
 
     """
+    url = hidden_url(url)
     await trio.lowlevel.checkpoint()
     target = read_target(url)
     log = StageLog()

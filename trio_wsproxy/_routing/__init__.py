@@ -23,6 +23,7 @@ from ._pac_value import PAC
 from ._resolve import (
     ProxyArgument,
     Question,
+    hidden_url,
     read_target,
     resolve_proxy,
     resolve_target,
@@ -44,6 +45,7 @@ __all__ = [
     "chosen",
     "decider",
     "environment",
+    "hidden_url",
     "in_order",
     "is_loopback",
     "is_worth_another",

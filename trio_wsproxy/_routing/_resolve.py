@@ -136,14 +136,24 @@ def resolve_proxy(
 
     """
     proxy, environ = hidden(proxy), None if environ is None else _of_proxies(environ)
+    url = hidden_url(url)
     return resolve_target(read_target(url), proxy=proxy, environ=environ)
+
+
+def hidden_url(url: str) -> str:
+    """Let a URL hide itself in the frames that error trackers show.
+
+    Raises:
+      TypeError: It is none.
+
+    """
+    if isinstance(url, NO_URL):
+        raise TypeError(f"url is a str, not {type(url).__name__}")
+    return secret(str(url))
 
 
 def read_target(url: str) -> Target:
     """Read what :func:`resolve_proxy` takes."""
-    if isinstance(url, NO_URL):
-        raise TypeError(f"url is a str, not {type(url).__name__}")
-    url = secret(str(url))
     is_tcp = url.lstrip(" ")[:6].lower() in ("tcp://", "tls://")
     return parse_tcp_target(url) if is_tcp else parse_target(url)
 
