@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import trio
@@ -18,6 +19,7 @@ from trio_websocket import ConnectionClosed, WebSocketRequest
 
 import trio_wsproxy
 from trio_wsproxy import _cli
+from trio_wsproxy._cli import _connect
 from trio_wsproxy.testing import (
     Certificates,
     open_echo_server,
@@ -415,3 +417,22 @@ def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     assert "\n  trio-wsproxy connect wss://example.org/chat\n" in out
     assert "exit code" in out
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+async def test_the_prompt_stands_before_an_answer_can() -> None:
+    """An answer that comes while its question is being sent finds the next prompt there."""
+    shown: list[str] = []
+
+    class Server:
+        async def send(self, message: str) -> None:
+            shown.append(f"sent {message}")
+
+    class Prompts:
+        typed = True
+
+        def prompt(self) -> None:
+            shown.append("prompt")
+
+    conversation = _connect.Conversation(cast("Any", Server()), cast("Any", Prompts()), 0)
+    await conversation._send(b"hello")
+    assert shown == ["prompt", "sent hello"]

@@ -210,14 +210,19 @@ class Conversation:
     async def _send(self, line: bytes) -> None:
         self._lines += 1
         try:
-            await self._ws.send(line.decode())
+            text = line.decode()
         except UnicodeDecodeError as exc:
             self.refused += 1
             self._screen.refused(
                 f"line {self._lines} was not sent: it is not UTF-8, see byte {exc.start + 1} "
                 f"(0x{line[exc.start]:02x})"
             )
+            self._screen.prompt()
+            return
+        # First the prompt, then the message: an answer that came between the two would be
+        # written above a prompt that is not there yet, and a plain terminal would show it twice.
         self._screen.prompt()
+        await self._ws.send(text)
 
 
 class Screen:
