@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,6 +36,7 @@ from trio_wsproxy.testing import (
     Certificates,
     Reset,
     TCPServer,
+    open_echo_server,
     open_http_proxy,
     open_tcp_server,
 )
@@ -293,6 +295,8 @@ async def test_failure_at_the_proxy(
             await open_tcp_stream(
                 "e.test", 1, proxy=proxy.url, proxy_ssl_context=certificates.client_context()
             )
+        if text.endswith("use a name that the certificate is for"):
+            text += "; Proxy(…, server_hostname=…) asks for one that is not in the URL"
         assert without_issuer(caught.value) == (
             f"proxy {proxy.url} (from argument proxy=) cannot be used: {text}"
         )
@@ -333,6 +337,62 @@ async def test_certificate_for_an_address(certificates: Certificates) -> None:
             await open_ssl_over_tcp_stream(
                 "127.0.0.1", server.port, proxy=None, ssl_context=certificates.client_context()
             )
+
+
+# --- a proxy under another name ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["proxy.corp", "PROXY.corp.", "192.0.2.7", "[2001:db8::7]", "prøxy.corp"]
+)
+async def test_proxy_by_another_name(certificates: Certificates, name: str) -> None:
+    """TLS asks for server_hostname, the name is sent but for an address, and the report tells it."""
+    plain = str(Proxy("https://x", server_hostname=name).server_hostname)
+    context, asked = certificates.server_context(plain), list[Any]()
+    context.sni_callback = lambda _, name, __: asked.append(name)
+    ours = certificates.client_context()
+    async with nothing_left(), open_echo_server() as server:
+        async with open_http_proxy(ssl_context=context) as proxy:
+            hop = Proxy(proxy.url, ssl_context=ours, server_hostname=name)
+            async with open_websocket_url(server.url, proxy=hop) as ws:
+                report = ws.dial_report
+            await (await open_tcp_stream("127.0.0.1", server.port, proxy=hop)).aclose()
+    assert asked == [None if "7" in name else plain] * 2
+    (stage,) = [stage for stage in report.stages if stage.name == "proxy_tls"]
+    assert stage.details["server_hostname"] == plain
+    assert stage.peer == f"localhost:{proxy.port}"
+    assert f"by the name {plain}\n" in str(report)
+    assert pickle.loads(pickle.dumps(report)) == report
+
+
+@pytest.mark.parametrize("name", ["other.corp", "192.0.2.9"])
+async def test_proxy_without_the_other_name(certificates: Certificates, name: str) -> None:
+    """A certificate that is not for server_hostname is refused, though it is for the URL's host."""
+    context = certificates.server_context("localhost")
+    async with nothing_left(), open_http_proxy(ssl_context=context) as proxy:
+        hop = Proxy(proxy.url, ssl_context=certificates.client_context(), server_hostname=name)
+        with pytest.raises(ProxyUnreachable, match=f"not valid for '{name}'") as caught:
+            await open_tcp_stream("e.test", 1, proxy=hop)
+    report = caught.value.dial_report
+    assert report.stages[-1].details["server_hostname"] == name
+    assert f"by the name {name}\n" in str(report)
+
+
+async def test_other_name_of_a_later_hop(certificates: Certificates) -> None:
+    """In a chain each proxy is asked for its own name."""
+    ours = certificates.client_context()
+    async with open_echo_server() as server:
+        async with open_http_proxy(ssl_context=certificates.server_context("one.corp")) as one:
+            async with open_http_proxy(ssl_context=certificates.server_context("two.corp")) as two:
+                hops = [
+                    Proxy(one.url, ssl_context=ours, server_hostname="one.corp"),
+                    Proxy(two.url, ssl_context=ours, server_hostname="two.corp"),
+                ]
+                async with open_websocket_url(server.url, proxy=hops) as ws:
+                    names = [
+                        stage.details.get("server_hostname") for stage in ws.dial_report.stages
+                    ]
+    assert [name for name in names if name] == ["one.corp", "two.corp"]
 
 
 async def talk_plainly(stream: trio.abc.Stream) -> None:

@@ -383,6 +383,53 @@ def test_proxy_ssl_context() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (None, None),
+        ("proxy.corp", "proxy.corp"),
+        ("Proxy.CORP.", "proxy.corp"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::1", "::1"),
+        ("[2001:DB8::0]", "2001:db8::"),
+        ("fe80::1%eth0", "fe80::1"),
+    ],
+)
+def test_proxy_server_hostname(written: str | None, name: str | None) -> None:
+    """The name for TLS is read as any host is, and is a part of the value."""
+    proxy = Proxy("https://10.0.0.1", server_hostname=written)
+    assert proxy.server_hostname == name
+    assert proxy == Proxy("https://10.0.0.1", server_hostname=name)
+    assert pickle.loads(pickle.dumps(proxy)) == copy.deepcopy(proxy) == proxy
+    assert (proxy.host, str(proxy)) == ("10.0.0.1", "https://10.0.0.1:443")
+    if name is not None:
+        other = Proxy("https://10.0.0.1")
+        assert proxy != other
+        assert len({proxy, other}) == 2
+        assert repr(proxy) == f"Proxy('https://10.0.0.1:443', server_hostname={name!r})"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", ".", "proxy.corp:443", "https://proxy.corp", "*.corp", "a b", "x/y", "[::1", "1.2"],
+)
+def test_proxy_server_hostname_that_is_none(name: str) -> None:
+    """What is no name alone is refused, by the argument's name."""
+    with pytest.raises(ProxyConfigError, match=r"^Proxy\(\): server_hostname: ") as caught:
+        Proxy("https://ada:s3cret@10.0.0.1", server_hostname=name)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_proxy_server_hostname_without_tls() -> None:
+    """Without TLS to the proxy there is no name for it."""
+    for scheme in ("http", "socks4", "socks5h"):
+        with pytest.raises(ProxyConfigError, match=f"no TLS is spoken with a {scheme}:// proxy"):
+            Proxy(f"{scheme}://proxy", server_hostname="proxy.corp")
+    with pytest.raises(TypeError, match="server_hostname must be a str, not bytes"):
+        Proxy("https://proxy", server_hostname=b"x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     ("headers", "pairs"),
     [
         (None, ()),

@@ -36,6 +36,7 @@ OPTIONS: Vocabulary = {
     Topic.PROXY_SSL_CONTEXT: "--proxy-cacert",
     Topic.TRUST_SERVER: "name the authority's file with --cacert or in SSL_CERT_FILE",
     Topic.TRUST_PROXY: "name the authority's file with --proxy-cacert or in SSL_CERT_FILE",
+    Topic.ASK_FOR_NAME: "only programs can ask for one that is not in the URL",
     Topic.CLIENT_CERTIFICATE: "only programs can give one, with a context's load_cert_chain",
     Topic.GIVE_CREDENTIALS: "only programs can give them, with proxy_auth=",
     Topic.OTHER_CREDENTIALS: "only programs can give others, with proxy_auth=",

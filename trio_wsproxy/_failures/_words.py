@@ -45,6 +45,7 @@ class Topic(Enum):
     PROXY_SSL_CONTEXT = "the option for TLS with the proxy"
     TRUST_SERVER = "how to trust an authority that signs for servers"
     TRUST_PROXY = "… for proxies"
+    ASK_FOR_NAME = "how to ask a proxy for another name than that of its URL"
     CLIENT_CERTIFICATE = "how to give a certificate of one's own"
     GIVE_CREDENTIALS = "how to give credentials that a URL cannot carry"
     OTHER_CREDENTIALS = "how to give others"
@@ -84,6 +85,7 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.PROXY_SSL_CONTEXT: "proxy_ssl_context",
         Topic.TRUST_SERVER: _TRUST,
         Topic.TRUST_PROXY: _TRUST,
+        Topic.ASK_FOR_NAME: "Proxy(…, server_hostname=…) asks for one that is not in the URL",
         Topic.CLIENT_CERTIFICATE: "load one into the context (load_cert_chain)",
         Topic.GIVE_CREDENTIALS: "give them with proxy_auth=",
         Topic.OTHER_CREDENTIALS: "see proxy_auth=",

@@ -146,7 +146,7 @@ def _without_secrets(route: Route | None) -> Route | None:
     if route is None:
         return None
     target = replace(route.target, username=None, password=None)
-    hops = tuple(Proxy(hop.url) for hop in route.hops)
+    hops = tuple(Proxy(hop.url, server_hostname=hop.server_hostname) for hop in route.hops)
     return replace(route, hops=hops, target=target, alternatives=())
 
 

@@ -122,6 +122,8 @@ def _details(stage: Stage) -> Iterator[str]:
         yield ", ".join(known["addresses"])
     if "attempts" in known:
         yield ", ".join(f"{x['address']} {x['outcome']}" for x in known["attempts"])
+    if "server_hostname" in known:
+        yield f"by the name {known['server_hostname']}"
     if "version" in known:
         words = [known["version"], known.get("cipher")]
         words += [f"ALPN {known['alpn']}"] if "alpn" in known else []

@@ -50,9 +50,10 @@ class Stage:
       details: What it found, by name; the values are what JSON has. ``resolve``: ``addresses``.
         ``tcp``: ``attempts``, a list of ``address`` and ``outcome``. ``proxy_tls`` and
         ``server_tls``: ``version``, ``cipher``, ``alpn``, ``subject``, ``issuer``, ``expires``
-        (text, UTC). ``connect`` and ``upgrade``: ``status`` (the line) and ``headers``, a list
-        of lines, masked. ``pac``: ``answer``, ``names`` (a list of ``name`` and
-        ``addresses``) and ``runs``. ``socks``: ``reply``, the answer's bytes in hexadecimal. Those that
+        (text, UTC), and ``server_hostname`` where another name was dialed. ``connect`` and
+        ``upgrade``: ``status`` (the line) and ``headers``, a list of lines, masked. ``pac``:
+        ``answer``, ``names`` (a list of ``name`` and ``addresses``) and ``runs``. ``socks``:
+        ``reply``, the answer's bytes in hexadecimal. Those that
         are not known are absent.
 
     """
@@ -116,11 +117,15 @@ class Running:
     Attributes:
       name (StageName): As in :class:`Stage`.
       evidence: What was found; see :mod:`._evidence` for what it may be.
+      server_hostname: The name that TLS asks for, where another one was dialed.
       question: What to ask where it takes too long, if that is known better than elsewhere.
 
     """
 
-    __slots__ = ("_end", "_hop", "_log", "_ok", "_peer", "_start", "evidence", "name", "question")
+    __slots__ = (
+        *("_end", "_hop", "_log", "_ok", "_peer", "_start"),
+        *("evidence", "name", "question", "server_hostname"),
+    )
 
     def __init__(self, log: StageLog, name: StageName, hop: int | None, peer: str) -> None:
         self._log = log
@@ -131,6 +136,7 @@ class Running:
         self._ok: bool | None = None
         self.evidence: StageEvidence | None = None
         self.question: Words | None = None
+        self.server_hostname: str | None = None
 
     def __enter__(self) -> Self:
         self._start = trio.current_time()
@@ -159,6 +165,9 @@ class Running:
 
     def stage(self) -> Stage:
         """Make what may be shown of it."""
+        details: Mapping[str, Any] = {} if self.evidence is None else self.evidence.details()
+        if self.server_hostname is not None:
+            details = {"server_hostname": self.server_hostname, **details}
         return Stage(
             name=self.name,
             hop=self._hop,
@@ -166,5 +175,5 @@ class Running:
             start=self._start - self._log.began,
             duration=None if self._end is None else self._end - self._start,
             ok=self._ok,
-            details={} if self.evidence is None else self.evidence.details(),
+            details=details,
         )

@@ -232,12 +232,14 @@ class _Dial:
         waiting_for = words("the TLS handshake with {stop}", stop=stop.name)
         try:
             with self._log.stage(stop.tls_stage, stop.number, stop.authority, waiting_for) as stage:
+                if stop.tls_name != bare_host(stop.host):
+                    stage.server_hostname = stop.tls_name
                 seen = Seen()
                 try:
                     tls = await add_tls(
                         stream,
                         context,
-                        bare_host(stop.host),
+                        stop.tls_name,
                         https_compatible=https_compatible,
                         seen=seen,
                     )

@@ -32,7 +32,7 @@ from trio_wsproxy._failures import (
     words,
 )
 from trio_wsproxy._records import Record
-from trio_wsproxy._urls import Proxy, Target
+from trio_wsproxy._urls import Proxy, Target, bare_host
 
 from ._tls import tls_failure
 from ._tls_failure import TLSFailure, alert_behind_handshake, failure_behind_handshake
@@ -85,6 +85,11 @@ class Hop(Record):
         return self.proxy.host
 
     @property
+    def tls_name(self) -> str:
+        """What TLS with it asks for, and its certificate is to be valid for."""
+        return self.proxy.server_hostname or bare_host(self.proxy.host)
+
+    @property
     def port(self) -> int:
         """Its TCP port."""
         return self.proxy.port
@@ -119,6 +124,8 @@ class Hop(Record):
         remedy = tls.remedy
         if tls.kind is Kind.NO_TLS:
             remedy = words("use http:// for its scheme")
+        elif tls.other_name:
+            remedy = words("{remedy}; {ask}", remedy=remedy or "", ask=Topic.ASK_FOR_NAME)
         what = words("{hop} cannot be used: {why}", hop=self.name, why=tls.what)
         failure = Failure(tls.kind, self.tls_stage, what, remedy, self.place, evidence)
         return failed(ProxyUnreachable, failure)
@@ -234,6 +241,11 @@ class Server(Record):
     def host(self) -> str:
         """Its name or address."""
         return self.target.host
+
+    @property
+    def tls_name(self) -> str:
+        """What TLS with it asks for, and its certificate is to be valid for."""
+        return bare_host(self.target.host)
 
     @property
     def port(self) -> int:

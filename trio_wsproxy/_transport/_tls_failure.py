@@ -34,12 +34,14 @@ class TLSFailure(NamedTuple):
       kind: What kind of failure it is.
       what: In words, behind the name of the peer.
       remedy: What to try, where that does not depend on who the peer is.
+      other_name: Whether its certificate is for another name, and nothing else is wrong with it.
 
     """
 
     kind: Kind
     what: Words
     remedy: Words | None = None
+    other_name: bool = False
 
 
 def explain_tls_failure(
@@ -246,7 +248,7 @@ def _certificate_failure(
         )
     else:
         what = _with_issuer(what, chain)
-    return TLSFailure(Kind.CERTIFICATE_REFUSED, what, remedy)
+    return TLSFailure(Kind.CERTIFICATE_REFUSED, what, remedy, code in _NAME_MISMATCH)
 
 
 def _is_capped(context: ssl.SSLContext | None) -> bool:

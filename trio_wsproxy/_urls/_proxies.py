@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
 
-from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
+from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument
 from trio_wsproxy._exceptions import Headers, misconfigured
 from trio_wsproxy._failures import Topic, Value, words
-from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
+from trio_wsproxy._http import ProxyHeadersArgument
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import HIDDEN, secret
 
+from ._beside import Beside
 from ._hosts import (
     Malformed,
     authority_of,
@@ -87,10 +88,14 @@ class Proxy:
         is not sent to this proxy, such as ``User-Agent``. For ``http`` and ``https`` only.
       auth: How to authenticate, where a URL cannot say it: a scheme such as
         :class:`NegotiateAuth`, several of them, or ``"netrc"``. For ``http`` and ``https`` only.
+      server_hostname: The name or IP address that TLS asks for (SNI, RFC 6066 section 3; none for
+        an address) and that the proxy's certificate is to be valid for, where its URL has
+        another: an address, or a name of the network between. Default: the URL's host. For
+        ``https`` only.
 
     Raises:
       ProxyConfigError: The URL is malformed, its scheme unknown, or scheme, credentials,
-        ``ssl_context`` and headers do not fit together. The message shows the URL masked.
+        ``ssl_context``, headers and ``server_hostname`` do not fit together. The message shows the URL masked.
       TypeError: An argument is of another type.
 
     Attributes:
@@ -104,6 +109,8 @@ class Proxy:
       headers: As pairs of bytes.
       omitted_headers: The names, in lower case, of headers that are not sent.
       auth: The schemes as a tuple, or ``"netrc"``.
+      server_hostname: In the spelling of ``host``, without a trailing dot; ``None`` if it is the
+        URL's host.
 
     """
 
@@ -116,6 +123,7 @@ class Proxy:
     headers: Headers = field(repr=False)
     omitted_headers: frozenset[bytes] = field(repr=False)
     auth: CheckedProxyAuth = field(repr=False)
+    server_hostname: str | None
 
     def __init__(
         self,
@@ -124,9 +132,11 @@ class Proxy:
         ssl_context: ssl.SSLContext | None = None,
         headers: ProxyHeadersArgument | None = None,
         auth: ProxyAuthArgument = None,
+        server_hostname: str | None = None,
     ) -> None:
         url = secret(url) if isinstance(url, str) else url  # error trackers show our variables
-        self._fill(_read(url, ssl_context, headers, auth, source="Proxy()", default_scheme="http"))
+        beside = Beside(ssl_context, headers, auth, server_hostname)
+        self._fill(_read(url, beside, source="Proxy()", default_scheme="http"))
 
     def _fill(self, fields: Mapping[str, object]) -> None:
         # The way around "frozen" that dataclasses themselves use.
@@ -174,7 +184,9 @@ class Proxy:
 
     def __repr__(self) -> str:
         made = "scheme" in vars(self)  # it is shown, too, when its URL was refused
-        return f"Proxy({self.url if made else HIDDEN!r})"
+        name = self.server_hostname if made else None
+        more = f", server_hostname={name!r}" if name else ""
+        return f"Proxy({self.url if made else HIDDEN!r}{more})"
 
 
 def parse_proxy(
@@ -198,7 +210,7 @@ def parse_proxy(
     if isinstance(value, Proxy):
         return value
     value = secret(value) if isinstance(value, str) else value
-    fields = _read(value, None, None, None, source=source, default_scheme=default_scheme)
+    fields = _read(value, Beside(), source=source, default_scheme=default_scheme)
     proxy = Proxy.__new__(Proxy)
     proxy._fill(fields)  # noqa: SLF001 - its own file
     return proxy
@@ -214,9 +226,7 @@ def parse_shared_proxy(
 
     """
     value = secret(value)
-    fields = _read(
-        value, None, None, None, source=source, default_scheme=default_scheme, shared=True
-    )
+    fields = _read(value, Beside(), source=source, default_scheme=default_scheme, shared=True)
     proxy = Proxy.__new__(Proxy)
     proxy._fill(fields)  # noqa: SLF001 - its own file
     return proxy, str(fields["passed_over"])
@@ -224,9 +234,7 @@ def parse_shared_proxy(
 
 def _read(
     url: str,
-    ssl_context: ssl.SSLContext | None,
-    headers: ProxyHeadersArgument | None,
-    auth: ProxyAuthArgument,
+    beside: Beside,
     *,
     source: Value,
     default_scheme: ProxyScheme,
@@ -239,7 +247,7 @@ def _read(
             words("{source}: a proxy URL must be a string, not {kind}", source=source, kind=kind)
         )
     try:
-        return _read_fields(url, ssl_context, headers, auth, default_scheme, shared=shared)
+        return _read_fields(url, beside, default_scheme, shared=shared)
     except Malformed as exc:
         problem = likely_slip(url) or exc.problem
     what = words(
@@ -249,13 +257,7 @@ def _read(
 
 
 def _read_fields(
-    url: str,
-    ssl_context: ssl.SSLContext | None,
-    headers: ProxyHeadersArgument | None,
-    auth: ProxyAuthArgument,
-    default_scheme: ProxyScheme,
-    *,
-    shared: bool,
+    url: str, beside: Beside, default_scheme: ProxyScheme, *, shared: bool
 ) -> Mapping[str, object]:
     scheme, username, password, host, port = _parse_proxy_url(url, default_scheme)
     passed_over = ""
@@ -263,19 +265,14 @@ def _read_fields(
         username, password = username or None, None
         passed_over = "SOCKS4 has no passwords, so the one in it is not sent; socks5h:// has"
     check_credentials(scheme, username, password)
-    _check_ssl_context(scheme, ssl_context)
-    pairs, omitted = _parse_headers(scheme, headers)
     return {
         "scheme": scheme,
         "host": host,
         "port": port,
         "username": username,
         "password": password,
-        "ssl_context": ssl_context,
-        "headers": pairs,
-        "omitted_headers": omitted,
-        "auth": _check_auth(scheme, username, auth),
         "passed_over": passed_over,
+        **beside.checked(scheme, username),
     }
 
 
@@ -347,46 +344,3 @@ def _check_tail(scheme: str, tail: str) -> None:
             "TRIO_WSPROXY_PAC, or in a program as proxy=PAC(…)"
         )
     raise Malformed(problem)
-
-
-def _check_ssl_context(scheme: str, ssl_context: ssl.SSLContext | None) -> None:
-    if ssl_context is None:
-        return
-    if not isinstance(ssl_context, ssl.SSLContext):
-        raise TypeError(f"ssl_context must be an SSLContext, not {type(ssl_context).__name__}")
-    if scheme != "https":
-        raise Malformed(
-            f"ssl_context is for https:// proxies; no TLS is spoken with a {scheme}:// proxy"
-        )
-
-
-def _parse_headers(
-    scheme: str, headers: ProxyHeadersArgument | None
-) -> tuple[Headers, frozenset[bytes]]:
-    if headers is None:
-        return (), frozenset()
-    problem = ""
-    pairs: Headers = ()
-    omitted: frozenset[bytes] = frozenset()
-    try:
-        pairs, omitted = proxy_header_pairs(headers, name="headers")
-    except ValueError as exc:
-        problem = str(exc)  # raised below, outside of this block
-    if problem:
-        raise Malformed(problem)
-    if (pairs or omitted) and scheme.startswith("socks"):
-        raise Malformed(f"headers are for http:// and https:// proxies; {scheme} has none")
-    return pairs, omitted
-
-
-def _check_auth(scheme: str, username: str | None, auth: ProxyAuthArgument) -> CheckedProxyAuth:
-    checked = check_proxy_auth(auth, name="auth")
-    if checked and scheme.startswith("socks"):
-        raise Malformed(
-            f"auth is for http:// and https:// proxies; {scheme} has user:password@ in its URL"
-        )
-    if checked and checked != "netrc" and username is not None:
-        raise Malformed(
-            "there are credentials in the URL and in auth=; remove those that are not meant"
-        )
-    return checked
