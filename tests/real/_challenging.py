@@ -1,9 +1,10 @@
-"""A squid that wants more than Basic: Digest, NTLM and Negotiate, the last with a KDC.
+"""A squid as companies have it: Basic, Digest, NTLM and Negotiate, TLS, and one that inspects TLS.
 
-One squid with a port for each scheme, and one that offers all of them. Digest is checked by
-squid's ``digest_file_auth``, Kerberos tickets by ``negotiate_kerberos_auth`` with a keytab
-of an MIT KDC that runs beside it on loopback. ``ntlm_fake_auth`` makes and reads NTLM's
-messages, but takes any password; ``tests/auth/test_spnego.py`` has those checked.
+One squid with a port for each scheme, and one that offers all of them; the same with TLS to the
+proxy. Passwords are checked by squid's ``basic_ncsa_auth`` and ``digest_file_auth`` and by Samba's
+``ntlm_auth``, which takes PASSWORD of whomever it is told to be of. Kerberos tickets are checked by
+``negotiate_kerberos_auth`` with a keytab of an MIT KDC that runs beside it on loopback. The port
+``inspecting`` signs for every server with an authority of its own (``ssl_bump``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,11 +21,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import trustme
 from _proxies import (
     ASCII_CREDENTIALS,
     CREDENTIALS,
     HOSTS,
     NCSA_HELPERS,
+    SQUID_NAME,
     RealProxy,
     accepts,
     hashed,
@@ -39,7 +43,19 @@ REALM = "TEST.INVALID"
 USER, PASSWORD = ASCII_CREDENTIALS
 
 SCHEMES = ("digest", "ntlm", "negotiate")
-PORTS = {**{scheme: (scheme,) for scheme in SCHEMES}, "all": ("basic", *SCHEMES)}
+PORTS = {
+    **{scheme: (scheme,) for scheme in ("basic", *SCHEMES)},
+    "all": ("basic", *SCHEMES),
+    "ntlm-tls": ("ntlm",),
+    "negotiate-tls": ("negotiate",),
+    "inspecting": (),
+}
+HELPERS = (
+    "basic_ncsa_auth",
+    "digest_file_auth",
+    "negotiate_kerberos_auth",
+    "security_file_certgen",
+)
 
 
 @dataclass
@@ -50,12 +66,16 @@ class Challenging:
       proxies: By scheme, and ``"all"``; the credentials are those of its users.
       ticket: The environment in which Kerberos has a ticket for USER.
       no_ticket: The environment in which it has none.
+      company_pem: The authority of the inspecting proxy.
+      servers: Signs for servers; the inspecting proxy trusts it.
 
     """
 
     proxies: dict[str, RealProxy]
     ticket: Mapping[str, str]
     no_ticket: Mapping[str, str]
+    company_pem: Path
+    servers: trustme.CA
 
 
 def helper(name: str) -> str:
@@ -148,19 +168,57 @@ def ha1(user: str, password: str) -> str:
     return f"{user}:squid:{secret}\n"
 
 
+def listening(ports: Mapping[str, int], chain: Path, company: Path) -> Iterator[str]:
+    """The lines of squid.conf for its ports, and which scheme is asked for at which of them."""
+    for name, port in ports.items():
+        for host in HOSTS:
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            if name == "inspecting":
+                how = f" ssl-bump tls-cert={company} generate-host-certificates=on"
+                yield f"http_port {address} name={name}-{host}{how}"
+            elif name.endswith("-tls"):
+                yield f"https_port {address} name={name}-{host} tls-cert={chain}"
+            else:
+                yield f"http_port {address} name={name}-{host}"
+        names = " ".join(f"{name}-{host}" for host in HOSTS)
+        yield f"acl port_{name} myportname {names}"
+        if PORTS[name]:
+            yield f"auth_schemes {','.join(PORTS[name])} port_{name}"
+
+
+def checking(directory: Path) -> Iterator[str]:
+    """The lines of squid.conf that say who checks passwords and tickets."""
+    helpers = {name: helper(name) for name in HELPERS}
+    ntlm = f"{program('ntlm_auth')} --helper-protocol=squid-2.5-ntlmssp --configfile=/dev/null"
+    keytab = f"-k {directory}/keytab -s HTTP/localhost@{REALM}"
+    programs = {
+        "negotiate": f"{helpers['negotiate_kerberos_auth']} {keytab}",
+        "ntlm": f"{ntlm} --password={PASSWORD}",
+        "digest": f"{helpers['digest_file_auth']} -c {directory}/digest",
+        "basic": f"{helpers['basic_ncsa_auth']} {directory}/basic",
+    }
+    for scheme, command in programs.items():  # the order in which they are offered
+        yield f"auth_param {scheme} program {command}"
+        yield f"auth_param {scheme} children 2 startup=1 idle=1"
+        rest = "realm squid" if scheme in ("digest", "basic") else "keep_alive on"
+        yield f"auth_param {scheme} {rest}"
+    yield "auth_param basic utf8 on"
+    database = directory / "certificates"
+    certgen = helpers["security_file_certgen"]
+    subprocess.run(
+        [certgen, "-c", "-s", str(database), "-M", "4MB"], check=True, capture_output=True
+    )
+    if user := unprivileged_user("proxy", "squid", "nobody"):
+        for path in (database, *database.rglob("*")):
+            shutil.chown(path, user)
+    yield f"sslcrtd_program {certgen} -s {database} -M 4MB"
+    yield "sslcrtd_children 2 startup=1 idle=1"
+
+
 @contextlib.contextmanager
 def challenging() -> Iterator[Challenging]:
     """Run squid and the KDC."""
     binary = program("squid")
-    helpers = {
-        name: helper(name)
-        for name in (
-            "basic_ncsa_auth",
-            "digest_file_auth",
-            "ntlm_fake_auth",
-            "negotiate_kerberos_auth",
-        )
-    }
     user = unprivileged_user("proxy", "squid", "nobody")
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(own_directory(user))
@@ -172,36 +230,26 @@ def challenging() -> Iterator[Challenging]:
         (directory / "basic").write_text(
             "".join(f"{u}:{hashed(p)}\n" for u, p in users), encoding="utf-8"
         )
-        listen, schemes = [], []
-        for name, port in ports.items():
-            for host in HOSTS:
-                address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-                listen.append(f"http_port {address} name={name}-{host}")
-            names = " ".join(f"{name}-{host}" for host in HOSTS)
-            schemes += [
-                f"acl port_{name} myportname {names}",
-                f"auth_schemes {','.join(PORTS[name])} port_{name}",
-            ]
+        (directory / "hosts").write_text(f"127.0.0.1 localhost {SQUID_NAME}\n", encoding="utf-8")
+        proxies, servers = trustme.CA(), trustme.CA()
+        company = trustme.CA(organization_name="Corp Ltd")
+        for name, authority in (("proxies", proxies), ("servers", servers), ("company", company)):
+            authority.cert_pem.write_to_path(directory / f"{name}.pem")
+        signer = directory / "company-signer.pem"
+        signer.write_bytes(company.cert_pem.bytes() + company.private_key_pem.bytes())
+        chain = directory / "chain.pem"
+        leaf = proxies.issue_cert("localhost", "127.0.0.1", "::1")
+        leaf.private_key_and_cert_chain_pem.write_to_path(chain)
         access_log = directory / "access.log"
-        keytab = directory / "keytab"
-        kerberos = helpers["negotiate_kerberos_auth"]
         lines = [
-            *listen,
-            f"auth_param negotiate program {kerberos} -k {keytab} -s HTTP/localhost@{REALM}",
-            "auth_param negotiate children 2 startup=1 idle=1",
-            "auth_param negotiate keep_alive on",
-            f"auth_param ntlm program {helpers['ntlm_fake_auth']}",
-            "auth_param ntlm children 2 startup=1 idle=1",
-            "auth_param ntlm keep_alive on",
-            f"auth_param digest program {helpers['digest_file_auth']} -c {directory}/digest",
-            "auth_param digest children 2 startup=1 idle=1",
-            "auth_param digest realm squid",
-            f"auth_param basic program {helpers['basic_ncsa_auth']} {directory}/basic",
-            "auth_param basic children 2 startup=1 idle=1",
-            "auth_param basic realm squid",
-            *schemes,
+            *checking(directory),
+            *listening(ports, chain, signer),
             "acl users proxy_auth REQUIRED",
             "acl CONNECT method CONNECT",
+            "ssl_bump bump port_inspecting",
+            f"tls_outgoing_options cafile={directory}/servers.pem",
+            "http_upgrade_request_protocols websocket allow all",
+            "http_access allow port_inspecting",
             "http_access deny !users",
             "http_access allow CONNECT",
             "http_access deny all",
@@ -216,6 +264,7 @@ def challenging() -> Iterator[Challenging]:
             "pid_filename none",
             "netdb_filename none",
             "pinger_enable off",
+            f"hosts_file {directory}/hosts",
             "dns_nameservers 127.0.0.1",
             "shutdown_lifetime 0 seconds",
             "visible_hostname squid.test",
@@ -238,21 +287,26 @@ def challenging() -> Iterator[Challenging]:
         daemon.log = access_log
 
         def reader(port: int) -> Callable[[str], list[str]]:
-            line = re.compile(rf"^{port} TCP_TUNNEL\S*/200 CONNECT (\S+) \S+$", re.MULTILINE)
+            line = re.compile(
+                rf"^{port} (?:TCP_TUNNEL|NONE)\S*/200 CONNECT (\S+) \S+$", re.MULTILINE
+            )
             return lambda text: [match.lower() for match in line.findall(text)]
 
         yield Challenging(
             {
                 name: RealProxy(
                     f"squid-{name}",
-                    ("http",),
+                    ("https" if name.endswith("-tls") else "http",),
                     port,
                     daemon,
                     reader(port),
-                    credentials=ASCII_CREDENTIALS,
+                    credentials=ASCII_CREDENTIALS if PORTS[name] else None,
+                    ca_pem=directory / "proxies.pem" if name.endswith("-tls") else None,
                 )
                 for name, port in ports.items()
             },
             ticket={**environ, "KRB5CCNAME": f"FILE:{directory}/ticket"},
             no_ticket={**environ, "KRB5CCNAME": f"FILE:{directory}/nothing"},
+            company_pem=directory / "company.pem",
+            servers=servers,
         )

@@ -1,7 +1,8 @@
-"""Fixtures of the tests against real proxies; what they give is in ``_proxies.py``."""
+"""Fixtures of the tests against real proxies; what they give is in ``_proxies.py`` and ``_challenging.py``."""
 
 from collections.abc import Iterator
 
+import _challenging
 import _proxies
 import pytest
 
@@ -12,3 +13,10 @@ def real() -> Iterator[_proxies.RealProxies]:
     proxies = _proxies.RealProxies()
     yield proxies
     proxies.close()
+
+
+@pytest.fixture(scope="session")
+def squid() -> Iterator[_challenging.Challenging]:
+    """A squid with a port for each scheme, its KDC, and the authorities."""
+    with _challenging.challenging() as running:
+        yield running
