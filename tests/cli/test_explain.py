@@ -74,6 +74,19 @@ def test_others(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     assert "The same way as here: curl, requests.\n" in out
 
 
+def test_same_way_but(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """What others do otherwise on the same way is told under another headline."""
+    explain(monkeypatch, "wss://h.test", https_proxy="http://:@p.test:1")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "go another way" not in out
+    assert "In the same environment, the same way, but otherwise: client what curl sends" in out
+    assert "requests knows no single sign-on, and sends no credentials there" in out
+    explain(monkeypatch, "wss://h.test", https_proxy="http://:@p.test")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "others would go another way: client route why curl http://" in out
+    assert "The same way as here, but otherwise: client what Go" in out
+
+
 @pytest.mark.parametrize("url", ["tcp://h.test:5", "tls://h.test:5"])
 def test_dialer(monkeypatch: pytest.MonkeyPatch, capsys: Capture, url: str) -> None:
     """What the dialer connects to is explained too; no other client knows such URLs."""

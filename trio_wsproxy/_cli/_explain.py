@@ -161,14 +161,19 @@ def _row(look: Look) -> tuple[str, str]:
 
 
 def _show_others(route: Route, others: Sequence[Comparison], console: Console) -> None:
-    told = [other for other in others if other.why]
+    differing = [other for other in others if other.differs]
+    but = [other for other in others if other.why and not other.differs]
     same = [other.client for other in others if not other.why]
-    if told:
+    if differing:
         console.paragraph("In the same environment, others would go another way:", style="strong")
-        rows = [(other.client, other.route, escaped(other.clause)) for other in told]
+        rows = [(other.client, other.route, escaped(other.clause)) for other in differing]
         console.table(("client", "route", "why"), rows, indent=2)
+    start = "The same way as here" if differing else "In the same environment, the same way"
+    if but:
+        console.paragraph(f"{start}, but otherwise:", style="strong")
+        console.table(("client", "what"), [(x.client, escaped(x.clause)) for x in but], indent=2)
+        start = "The same way as here"
     if same:
-        start = "The same way as here" if told else "In the same environment, the same way"
         console.paragraph(f"{start}: {', '.join(same)}.")
     scheme = route.target.scheme
     console.paragraph(

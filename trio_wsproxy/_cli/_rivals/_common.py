@@ -24,6 +24,7 @@ SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
 SOCKS_PORTS = dict.fromkeys(SOCKS, 1080)
 URL_PORTS = {"http": 80, "https": 443, **SOCKS_PORTS}
 LOOPBACK = "loopback rule"
+EMPTY_BASIC = "knows no single sign-on, and sends an empty user name and password there (Basic)"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class ProxyAsRead:
     port: int
     userinfo: str = field(default="", repr=False)
     remark: str = ""  # where it is not what ours would make of the same value
+
+    @property
+    def is_single_sign_on(self) -> bool:
+        """Whether its URL has ``:@``: an empty user name with an empty password."""
+        return self.userinfo == ":" and self.scheme in ("http", "https")
 
     @property
     def url(self) -> str:
@@ -103,6 +109,7 @@ class Client:
       read: A variable's name and value, to a hop.
       entry_words: What it makes of an entry of ``no_proxy`` that covers a target for us.
       overlooks: Why a spelling that is set does not count, where it is no matter of order.
+      single_sign_on: What it makes of ``http://:@proxy``, as a clause.
       never_proxies: Whether a target is exempt without any setting.
 
     """
@@ -114,6 +121,7 @@ class Client:
     read: Callable[[str, str], ProxyAsRead | Unusable]
     entry_words: Callable[[Target, str], str]
     overlooks: Callable[[str, Mapping[str, str]], str] = lambda _spelling, _environ: ""
+    single_sign_on: str = EMPTY_BASIC
     never_proxies: Callable[[Target], bool] = lambda _target: False
 
 

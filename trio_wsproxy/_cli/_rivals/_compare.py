@@ -25,7 +25,8 @@ class Comparison:
       client: Its name.
       route: Its route in words, masked.
       differs: Whether that is another one than ours.
-      clause: What it does, as a clause behind its name; empty if there is nothing to say.
+      clause: What it does, as a clause behind its name; empty if there is nothing to say. Where the
+        route is ours, what it does otherwise on it.
 
     """
 
@@ -83,11 +84,12 @@ def _compare(
         clause = "looks there too, and reads the exceptions by rules of its own"
         system = "as the operating system says"
         return Comparison(client.name, system, differs=False, clause=clause)
-    if not _differs(route, answer):
-        return Comparison(client.name, answer.route, differs=False)
-    clauses = [clause for clause in _clauses(route, client, answer, environ) if clause]
+    differs = _differs(route, answer)
+    clauses = [clause for clause in _clauses(route, client, answer, environ) if clause and differs]
+    if answer.proxy is not None and answer.proxy.is_single_sign_on:
+        clauses.append(client.single_sign_on)
     clause = "; it ".join(dict.fromkeys(clauses))
-    return Comparison(client.name, answer.route, differs=True, clause=clause)
+    return Comparison(client.name, answer.route, differs=differs, clause=clause)
 
 
 def _names_any(environ: Mapping[str, str]) -> bool:

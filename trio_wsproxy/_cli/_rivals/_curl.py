@@ -121,6 +121,8 @@ CURL = Client(
     _read,
     _entry_words,
     _overlooks,
+    "sends an empty user name and password there (Basic); single sign-on takes its option "
+    "--proxy-negotiate",
 )
 
 

@@ -99,6 +99,7 @@ REQUESTS = Client(
     _read,
     _entry_words,
     overlooked_by_urllib,
+    "knows no single sign-on, and sends no credentials there",
 )
 
 
