@@ -6,7 +6,8 @@ import pytest
 from _cost import REPETITIONS, linear
 
 from trio_wsproxy import ServerRejected
-from trio_wsproxy._http._proof import page_title, refused_by_proxy, refused_by_server
+from trio_wsproxy._http._page import page_title
+from trio_wsproxy._http._proof import refused_by_proxy, refused_by_server
 
 SQUID = b"ERR_ACCESS_DENIED 0"
 NGINX = (
@@ -68,6 +69,20 @@ def test_page_title(body: bytes, title: str | None) -> None:
         (405, "e:443", [], b"", "it may not be a proxy"),
         (418, "e:443", [], b"", "see the error's .headers and .body"),
         (418, "e:443", [(b"x-squid-error", b"\x1b[31m")], b"", "(?[31m)"),
+        (
+            403,
+            "e:443",
+            [(b"content-type", b"text/plain; charset=utf-8")],
+            b"Blocked by policy 17\r\n",
+            "to be allowed ('Blocked by policy 17')",
+        ),
+        (
+            429,
+            "e:443",
+            [(b"content-type", b"application/problem+json")],
+            b'{"type": "about:blank", "detail": "monthly quota used up"}',
+            "('monthly quota used up')",
+        ),
     ],
 )
 def test_refused_by_proxy(
@@ -91,6 +106,9 @@ def test_refused_by_proxy(
         ("ws://e.test/x", 301, [(b"location", b"https://e.test/x")], b"", "use wss://"),
         ("ws://e.test:80", 301, [(b"location", b"wss://e.test/")], b"", "wss:// and port 443"),
         ("ws://e.test:81", 301, [(b"location", b"wss://e.test:81")], b"", "TLS: use wss://"),
+        ("ws://e.test/x", 301, [], b"<title>Moved</title>", "does not say where to"),
+        ("wss://e.test/x", 308, [(b"location", b"")], b"", "does not say where to"),
+        ("wss://e.test/x", 304, [], b"", None),
         ("ws://e.test/x", 201, [(b"location", b"https://e.test/x")], b"", None),
         ("ws://e.test/x", 500, [], NGINX, None),
         (

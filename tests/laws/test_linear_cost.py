@@ -39,7 +39,8 @@ from trio_wsproxy._client._redirects import read_redirect
 from trio_wsproxy._client._retry_after import retry_after
 from trio_wsproxy._http._exchange import Exchange, FinalHead
 from trio_wsproxy._http._head import MAX_HEAD, Head, NotHTTP, status_code
-from trio_wsproxy._http._proof import page_title, refused_by_proxy, refused_by_server
+from trio_wsproxy._http._page import page_title
+from trio_wsproxy._http._proof import refused_by_proxy, refused_by_server
 from trio_wsproxy._redaction import (
     escaped,
     hide_userinfo,

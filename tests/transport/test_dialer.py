@@ -27,6 +27,7 @@ from trio_wsproxy import (
     ProxyRejected,
     ProxyUnreachable,
     ServerUnreachable,
+    open_tcp_stream,
 )
 from trio_wsproxy._report._stages import StageLog
 from trio_wsproxy._routing import resolve_target
@@ -897,3 +898,15 @@ async def test_cancelled_at_each_checkpoint_of_a_refusal(
             for one in [*place.proxies, server]:
                 await one.wait_for("close", one.connections)
     assert step > 5
+
+
+@pytest.mark.parametrize("name", ["none", "None", "false", "DIRECT"])
+async def test_a_word_that_means_no_proxy(name: str) -> None:
+    """A proxy's host that looks like "none" and has no address is told so, as it is for curl a name."""
+    Names({})
+    with pytest.raises(ProxyUnreachable) as caught:
+        await open_tcp_stream("e.test", 1, proxy=name)
+    assert str(caught.value).endswith(
+        "is no proxy meant? Then leave the setting out or empty: "
+        f"{name.lower()!r} is read as the name of one"
+    )

@@ -139,6 +139,31 @@ async def test_page_in_place_of_the_tls_of_a_proxy(reached: str) -> None:
     assert (caught.value.hop, caught.value.stage) == (len(hops), "proxy_tls")
 
 
+@pytest.mark.parametrize(
+    "banner", [b"SSH-2.0-OpenSSH_9.2\r\n", b"220 mx.test ESMTP ready\r\n", b'{"error":"what"}\n']
+)
+@pytest.mark.parametrize("who", ["server", "proxy"])
+async def test_another_service_speaks_first(banner: bytes, who: str) -> None:
+    """A port of SSH, SMTP or the like is told by what it says, and not to be used without TLS."""
+
+    async def answer(stream: trio.abc.Stream) -> None:
+        await stream.send_all(banner)
+        await rest_of(stream)
+
+    async with nothing_left(), open_tcp_server(answer) as server:
+        url, proxy = f"wss://127.0.0.1:{server.port}/", None
+        if who == "proxy":
+            url, proxy = "wss://e.test/", f"https://127.0.0.1:{server.port}"
+        with pytest.raises((ServerUnreachable, ProxyUnreachable)) as caught:
+            async with open_websocket_url(url, proxy=proxy):
+                pass
+    assert str(caught.value).endswith(
+        f"it does not speak TLS on that port; it says {banner.decode().strip()!r}; is that the right "
+        "port?"
+    )
+    assert kind_of(caught.value) == Kind.NO_TLS
+
+
 async def test_web_server_that_is_sent_tls(certificates: Certificates) -> None:
     """A server that answers TLS with 400 does not speak it: ws:// is what to use, without a proxy."""
 

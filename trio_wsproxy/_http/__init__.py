@@ -2,8 +2,9 @@
 
 :class:`Exchange` asks and reads the answer, for a proxy's ``CONNECT`` and for the opening
 handshake; what went wrong is a :class:`Problem`, which its callers turn into their own errors.
-Heads of requests are written in ``_request``. Headers that users give become pairs of bytes in ``_headers``; what an unexpected answer proves
-about who sent it is read in ``_proof``, and what it says in words in ``_said``.
+Heads of requests are written in ``_request``. Headers that users give become pairs of bytes in
+``_headers``; what an unexpected answer proves about who sent it is read in ``_proof``, what it says in
+words in ``_said``, and the title of a page in ``_page``.
 """
 
 from ._exchange import MAX_BODY, Answer, Exchange, FinalHead, Problem, ProblemKind
@@ -16,7 +17,8 @@ from ._headers import (
     header_pairs,
     proxy_header_pairs,
 )
-from ._proof import page_title, redirected, refused_by_proxy, refused_by_server
+from ._page import page_title
+from ._proof import redirected, refused_by_proxy, refused_by_server
 from ._request import request_head
 from ._said import said_in, told_body
 

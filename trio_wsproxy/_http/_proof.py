@@ -11,17 +11,16 @@ from collections.abc import Sequence
 
 from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._lazy import lazy_pattern
-from trio_wsproxy._redaction import SentSecrets, shown_page, shown_url
+from trio_wsproxy._redaction import shown_page, shown_url
+
+from ._page import MAX_TITLE, page_title
+from ._said import said_in
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-# Bounded, or a page of a thousand titles without an end would take seconds.
-_TITLE = lazy_pattern(rb"<title(?:\s[^>]{0,200})?>([^<]{0,1000})</title", re.IGNORECASE)
 # Host, port and path.
 _PLACE = lazy_pattern(r"(\[[^\]]*\]|[^/?:]*)(?::(\d+))?/?([^?]*)(?:\?.*)?")
-_MAX_TITLE = 80  # characters; it stands in an error message
 _MAX_VERSIONS = 40  # characters
-_TITLE_WITHIN = 16 * 1024  # bytes of a page; what looks for it must not cost more than it tells
 
 # What servers say to plain HTTP on a TLS port: nginx, Apache, Go, and others after them.
 _WANTS_TLS = lazy_pattern(
@@ -38,6 +37,7 @@ _MISSES_UPGRADE = lazy_pattern(
 )
 _LOOKED_AT = 4096  # bytes of a body; such a sentence stands at its beginning
 _OUR_VERSION = b"13"  # RFC 6455 section 4.1
+_REDIRECTS = (301, 302, 303, 307, 308)  # those that are to have a Location (RFC 9110 section 15.4)
 # Headers that only proxies send; Via is not one of them, for CDNs do.
 _PROXYS_OWN = (b"x-squid-error", b"proxy-authenticate", b"proxy-agent")
 
@@ -51,38 +51,6 @@ _SQUID = {
     b"ERR_CONNECT_FAIL": "it could not reach {authority}: is that server up, and its port right?",
     b"ERR_CANNOT_FORWARD": "it has no way to {authority}, for example because its own proxy is down",
 }
-
-
-def page_title(body: bytes) -> str | None:
-    """Find the title of an HTML page, fit for a message."""
-    match = _TITLE.search(body, 0, _TITLE_WITHIN)
-    if match is None:
-        return None
-    text = " ".join(_unescaped(match[1]).split())
-    return shown_page(text, _MAX_TITLE) or None
-
-
-def title_without(body: bytes, sent: SentSecrets) -> bytes:
-    """Give a page in whose title nothing stands that was sent, however its entities spell it."""
-    match = _TITLE.search(body, 0, _TITLE_WITHIN)
-    if match is None or b"&" not in match[1]:
-        return body
-    text = _unescaped(match[1])
-    hidden = sent.hide_text(text)
-    if hidden == text:
-        return body
-    title = hidden.replace("&", "&amp;").replace("<", "&lt;").encode("utf-8", "replace")
-    return body[: match.start(1)] + title + body[match.end(1) :]
-
-
-def _unescaped(title: bytes) -> str:
-    text = title.decode("utf-8", "replace")
-    try:
-        import html  # its table of entities is for error pages alone
-
-        return html.unescape(text)
-    except (ImportError, OSError):  # no free file descriptor: a title is shown as it stands
-        return text
 
 
 def header(headers: Headers, name: bytes) -> bytes:
@@ -105,8 +73,10 @@ def refused_by_proxy(
     remedy = _proxy_remedy(status, authority, headers)
     name = header(headers, b"x-squid-error").split(b" ")[0].decode("latin-1")
     title = page_title(body)
-    said = [shown_page(name, _MAX_TITLE)] if name else []
+    said = [shown_page(name, MAX_TITLE)] if name else []
     said += [f"page {title!r}"] if title else []
+    text = "" if title else said_in(headers, body)
+    said += [repr(text)] if text else []
     return words("{remedy} ({said})", remedy=remedy, said=", ".join(said)) if said else remedy
 
 
@@ -187,6 +157,8 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> W
         upgrade = _about_upgrade(plain, status, headers, body)
         if upgrade is not None:
             return upgrade
+    if status in _REDIRECTS and not header(headers, b"location"):
+        return words("it redirects, and does not say where to (it sends no Location)")
     title = page_title(body)
     page = f" ({title!r})" if title else ""
     if status == 511:
@@ -218,7 +190,7 @@ def _about_upgrade(plain: bool, status: int, headers: Headers, body: bytes) -> W
     if status == 426 and wanted and "websocket" not in wanted.lower():
         if plain and wanted.lower().startswith("tls/"):  # RFC 2817 section 4.2
             return words("it wants TLS: use wss://")
-        return words("it wants the protocol {shown!r}", shown=shown_page(wanted, _MAX_TITLE))
+        return words("it wants the protocol {shown!r}", shown=shown_page(wanted, MAX_TITLE))
     if status == 400 and not _MISSES_UPGRADE.search(body, 0, _LOOKED_AT):
         return None
     other = "; a proxy on the way may do the same, which wss:// keeps out" if plain else ""

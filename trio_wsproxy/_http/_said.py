@@ -1,7 +1,7 @@
 """What a refusal explains in its body: a short text, or the message in JSON.
 
 Services and gateways say there what is wrong, in a sentence that spares a search. A page for people
-is none of it; of that the title has to do (``_proof``).
+is none of it; of that the title has to do (``_page``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from trio_wsproxy._redaction import SentSecrets, shown_quotation
 
-from ._proof import title_without
+from ._page import title_without
 
 MAX_SAID = 200  # characters that are quoted; what is longer is cut
 MAX_TEXT = 2048  # bytes; a longer text is a page
@@ -49,7 +49,7 @@ def said_in(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> str:
 def told_body(headers: Sequence[tuple[bytes, bytes]], body: bytes, sent: SentSecrets) -> bytes:
     """Give a refusal's body without what the peer was sent and repeats.
 
-    What :func:`said_in` and :func:`~._proof.page_title` decode is looked at decoded, too: there are many
+    What :func:`said_in` and :func:`~._page.page_title` decode is looked at decoded, too: there are many
     ways to write one text in JSON and in HTML.
 
     Args:

@@ -45,6 +45,11 @@ from ._tls import Seen, add_tls, check_client_context
 from ._tls_failure import explain_tls_failure
 from ._tls_stream import TLSStream
 
+# What people write into a proxy setting to say that there is none; everybody reads a host's name.
+_NO_PROXY = frozenset(
+    ("none", "null", "nil", "undefined", "false", "no", "off", "direct", "disable", "disabled")
+)
+
 
 async def dial(
     route: Route,
@@ -313,6 +318,12 @@ class _Dial:
                     error=str(exc.strerror),
                 )
                 remedy = self._right_name(resolver)
+                if isinstance(owner, Hop) and host.lower() in _NO_PROXY:
+                    remedy = words(
+                        "is no proxy meant? Then leave the setting out or empty: {host!r} is read as the "
+                        "name of one",
+                        host=host,
+                    )
                 raise owner.unreachable(Kind.NAME_UNKNOWN, "resolve", why, remedy, None) from exc
             found = tuple(dict.fromkeys(str(info[4][0]) for info in infos))
             stage.evidence = Addresses(found)

@@ -122,7 +122,7 @@ class Hop(Record):
     def distrusted(self, tls: TLSFailure, evidence: Evidence | None) -> ProxyUnreachable:
         """Make the error for a TLS handshake with it that failed."""
         remedy = tls.remedy
-        if tls.kind is Kind.NO_TLS:
+        if tls.kind is Kind.NO_TLS and remedy is None:
             remedy = words("use http:// for its scheme")
         elif tls.other_name:
             remedy = words("{remedy}; {ask}", remedy=remedy or "", ask=Topic.ASK_FOR_NAME)
@@ -274,9 +274,9 @@ class Server(Record):
     def distrusted(self, tls: TLSFailure, evidence: Evidence | None) -> ServerUnreachable:
         """Make the error for a TLS handshake with it that failed."""
         remedy = tls.remedy
-        if tls.kind is Kind.NO_TLS and self.target.scheme == "wss":
+        if tls.kind is Kind.NO_TLS and remedy is None and self.target.scheme == "wss":
             remedy = words("use ws://")
-        elif tls.kind is Kind.NO_TLS:
+        elif tls.kind is Kind.NO_TLS and remedy is None:
             remedy = words("or does it want STARTTLS?")
         what = words(
             "{server}{through} could not be trusted or understood: {why}",

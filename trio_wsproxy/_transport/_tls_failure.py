@@ -24,6 +24,7 @@ from ._tls import Seen, tls_failure
 from ._tls_stream import TLSStream
 from ._trust import why_nobody_is_trusted
 
+MIN_BANNER, MAX_BANNER = 4, 60  # characters of what a service says of itself
 MAX_NAMES = 5  # of those that a certificate is for; a message has room for as many
 
 
@@ -74,6 +75,10 @@ def explain_tls_failure(
         return TLSFailure(Kind.CUT_OFF, what)
     reason = _reason(error) if error else ""
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        banner = _banner(seen.received)
+        if banner:
+            what = words("it does not speak TLS on that port; it says {banner!r}", banner=banner)
+            return TLSFailure(Kind.NO_TLS, what, words("is that the right port?"))
         what = words("it does not speak TLS on that port (OpenSSL: {reason})", reason=reason)
         return TLSFailure(Kind.NO_TLS, what)
     if reason:
@@ -320,6 +325,14 @@ def _with_dates(what: Words, code: int, chain: Sequence[Certificate]) -> Words:
                 here=here,
             )
     return words("{what}; the clock of this machine says {here}", what=what, here=here)
+
+
+def _banner(received: bytes) -> str:
+    """Give what a service says of itself that is no web server: ``SSH-2.0-…``, ``220 … ESMTP``."""
+    first = received.strip()
+    if first.startswith(b"HTTP/") or not first.isascii() or len(first) < MIN_BANNER:
+        return ""
+    return shown_page(first.splitlines()[0].decode("ascii"), MAX_BANNER)
 
 
 # --- pages -------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ _NEVER_SENT = (1005, 1006, 1015)
 _WHOLE = (str, bytes, bytearray, memoryview)  # a message that is not an iterable of parts
 
 
-def as_sent(code: int, reason: str | None) -> tuple[int, str]:
+def as_sent(code: int | None, reason: str | None) -> tuple[int, str]:
     """Make a close frame's code and text of what somebody wants to say, often in an ``except``.
 
     The codes that stand for the lack of a frame, and so are never sent (RFC 6455 section 7.4.1), become
@@ -54,6 +54,8 @@ def as_sent(code: int, reason: str | None) -> tuple[int, str]:
       ValueError: The code is no close code.
 
     """
+    if code is None:  # what trio-websocket takes for "no code"
+        code = 1000
     if not isinstance(code, int):
         raise TypeError(f"code is an integer, not {type(code).__name__}")
     if not isinstance(reason, (str, type(None))):
@@ -573,7 +575,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
     # -- closing ------------------------------------------------------------------------
 
     @trio.lowlevel.enable_ki_protection
-    async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
+    async def aclose(self, code: int | None = 1000, reason: str | None = None) -> None:
         """Close the connection: send what is queued and a close frame, await the peer's.
 
         Messages that were not received yet are discarded. Any number of calls is allowed;
@@ -582,7 +584,7 @@ class WebSocketConnection(trio.abc.Channel[Message]):
 
         Args:
           code: The close code to send: 1000 to 1003, 1007 to 1014, or 3000 to 4999. 1005, 1006 and
-            1015 never stand in a frame; 1000 is sent for them.
+            1015 never stand in a frame; 1000 is sent for them, and for ``None``.
           reason: Text for the peer; it is cut at 123 bytes of UTF-8, between two characters.
 
         Raises:
