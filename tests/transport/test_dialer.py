@@ -900,12 +900,13 @@ async def test_cancelled_at_each_checkpoint_of_a_refusal(
     assert step > 5
 
 
-@pytest.mark.parametrize("name", ["none", "None", "false", "DIRECT"])
-async def test_a_word_that_means_no_proxy(name: str) -> None:
-    """A proxy's host that looks like "none" and has no address is told so, as it is for curl a name."""
+@pytest.mark.parametrize("name", ["none", "None", "false", "DIRECT", "undefined"])
+async def test_a_word_that_means_no_proxy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting such as "none" is a host's name, as for curl; where it has no address, that is told."""
     Names({})
+    monkeypatch.setenv("https_proxy", name)
     with pytest.raises(ProxyUnreachable) as caught:
-        await open_tcp_stream("e.test", 1, proxy=name)
+        await open_tcp_stream("e.test", 1)
     assert str(caught.value).endswith(
         "is no proxy meant? Then leave the setting out or empty: "
         f"{name.lower()!r} is read as the name of one"

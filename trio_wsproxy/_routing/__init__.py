@@ -8,6 +8,7 @@ Precedence has one place, ``_resolve``; the environment and the operating system
 reader, ``_system``; what exempts a host from proxies is ``_bypass``.
 """
 
+from ._argument import MEANS_NONE
 from ._bypass import BypassEntry, is_loopback, parse_bypass
 from ._failover import (
     PATIENCE,
@@ -33,6 +34,7 @@ from ._route import Look, Route, decider, spoken
 from ._system import TLSSettings, environment, tls_settings
 
 __all__ = [
+    "MEANS_NONE",
     "PAC",
     "PATIENCE",
     "BypassEntry",

@@ -21,7 +21,9 @@ ProxyArgument: TypeAlias = (
 ARGUMENT = PARAMETERS[Topic.ARGUMENT]
 
 # Words in place of a proxy; in a variable they are hosts, as for curl.
-_NONE = frozenset(("none", "null", "nil", "direct", "false", "no", "off", "disabled"))
+MEANS_NONE = frozenset(
+    ("none", "null", "nil", "undefined", "direct", "false", "no", "off", "disable", "disabled")
+)
 _SYSTEM_S = frozenset(("true", "yes", "on", "system", "auto", "default", "env", "environment"))
 
 
@@ -62,7 +64,7 @@ def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[
 def _check_word(proxy: str | Proxy) -> None:
     """Refuse what means None or True and would be taken for a host of that name."""
     word = proxy.strip().lower() if isinstance(proxy, str) else ""
-    if word in _NONE:
+    if word in MEANS_NONE:
         meant = words("for a direct connection give {direct}", direct=Topic.DIRECT)
     elif word in _SYSTEM_S:
         meant = words("for the system's settings leave it out")

@@ -30,7 +30,7 @@ from trio_wsproxy._exceptions import (
 )
 from trio_wsproxy._failures import Kind, Place, Words, words
 from trio_wsproxy._report import TLS, Addresses, Attempt, Attempts, StageLog
-from trio_wsproxy._routing import Route, decider, is_loopback
+from trio_wsproxy._routing import MEANS_NONE, Route, decider, is_loopback
 from trio_wsproxy._urls import Proxy, Target, bare_host
 
 from ._exhausted import exhaustion, is_exhausted
@@ -44,11 +44,6 @@ from ._tcp_stream import CAN_READ_AND_WRITE, TCPStream
 from ._tls import Seen, add_tls, check_client_context
 from ._tls_failure import explain_tls_failure
 from ._tls_stream import TLSStream
-
-# What people write into a proxy setting to say that there is none; everybody reads a host's name.
-_NO_PROXY = frozenset(
-    ("none", "null", "nil", "undefined", "false", "no", "off", "direct", "disable", "disabled")
-)
 
 
 async def dial(
@@ -318,7 +313,7 @@ class _Dial:
                     error=str(exc.strerror),
                 )
                 remedy = self._right_name(resolver)
-                if isinstance(owner, Hop) and host.lower() in _NO_PROXY:
+                if isinstance(owner, Hop) and host in MEANS_NONE:
                     remedy = words(
                         "is no proxy meant? Then leave the setting out or empty: {host!r} is read as the "
                         "name of one",
