@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,3 +117,36 @@ async def test_pyspnego_lacks_something(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ProxyConfigError, match="needs pyspnego") as caught:
         await said(conversation.answer(ProxyChallenge("Negotiate")))
     assert caught.value.__cause__ is None
+
+
+BINDING = b"tls-server-end-point:" + bytes(32)
+
+
+@pytest.mark.parametrize("sent", [BINDING, BINDING + b"x", None])
+@pytest.mark.parametrize("make", [NTLMAuth, NegotiateAuth])
+async def test_channel_binding(
+    make: type[NTLMAuth | NegotiateAuth], sent: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An acceptor that demands a channel binding takes the same one, and neither another nor none."""
+    spnego = pytest.importorskip("spnego")
+    from spnego.channel_bindings import GssChannelBindings
+
+    monkeypatch.setenv("KRB5_CONFIG", "/nowhere")  # so that it is NTLM in any case
+    auth = make("TEST\\ada", "s3cret")
+    conversation = auth.begin(replace(REQUEST, proxy_scheme="https", channel_binding=sent))
+    with ntlm_users("TEST\\ada", "s3cret"):
+        server = spnego.server(
+            protocol=auth.name.lower(),
+            channel_bindings=GssChannelBindings(application_data=BINDING),
+        )
+        token: bytes | None = None
+        refused = False
+        while not server.complete and not refused:
+            text = None if token is None else base64.b64encode(token).decode()
+            value = await said(conversation.answer(ProxyChallenge(auth.name, {}, text)))
+            assert value is not None
+            try:
+                token = server.step(base64.b64decode(value.removeprefix(f"{auth.name} ")))
+            except spnego.exceptions.BadBindingsError:
+                refused = True
+    assert refused == (sent != BINDING)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TypeAlias
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
@@ -82,6 +83,13 @@ class Authentication:
         if schemes and not usable:
             raise _without_tls(schemes, request)
         self._conversations = [(auth.name, auth.begin(request)) for auth in usable]
+        self._request = request
+        self._bound = [
+            (auth, conversation)
+            for auth, (_, conversation) in zip(usable, self._conversations, strict=True)
+            if not self._in_the_clear and getattr(auth, "binds_to_channel", False)
+        ]
+        self._connected = False
         self._known = known(request, _user(usable)) if usable else Known()
         self._current: ProxyAuthConversation | None = None
         self._spoken = ""  # the name of its scheme
@@ -104,9 +112,12 @@ class Authentication:
         """Say what there is to say unasked: by what opened the last tunnel, or the first scheme."""
         if not self._conversations or self._begun:
             return
-        self._begun = True
         took = [pair for pair in self._conversations if pair[0].lower() == self._known.took]
-        for name, conversation in dict.fromkeys([*took, self._conversations[0]]):
+        speakers = dict.fromkeys([*took, self._conversations[0]])
+        if not self._connected and any(self._is_bound(one) for _, one in speakers):
+            return  # it is called again when there is something to be bound to
+        self._begun = True
+        for name, conversation in speakers:
             if not self._may_say(name):
                 continue
             value = await self._checked(name, conversation, conversation.first())
@@ -116,6 +127,37 @@ class Authentication:
             if value is not None:
                 self._say(name, conversation, value)
                 return
+
+    @property
+    def binds_to_channel(self) -> bool:
+        """Whether :meth:`connected` is to be told of the TLS of each connection."""
+        return bool(self._bound)
+
+    def _is_bound(self, conversation: ProxyAuthConversation) -> bool:
+        return any(one is conversation for _, one in self._bound)
+
+    async def connected(self, channel_binding: bytes | None) -> None:
+        """Be told what the next request goes out on; what is bound to another channel begins anew.
+
+        Args:
+          channel_binding: As in :class:`ProxyAuthRequest`.
+
+        """
+        self._connected = True
+        if channel_binding == self._request.channel_binding:
+            return
+        self._request = replace(self._request, channel_binding=channel_binding)
+        before, self._bound = self._bound, []
+        for auth, old in before:
+            new = auth.begin(self._request)
+            self._bound.append((auth, new))
+            self._conversations = [
+                (name, new if one is old else one) for name, one in self._conversations
+            ]
+            if self._current is old:
+                self._current = new
+                if self.value is not None:  # made for another connection, which was not kept
+                    self.value = await self._ask(auth.name, new, ProxyChallenge(auth.name))
 
     def _may_say(self, name: str) -> bool:
         """Tell whether a scheme may be used, for everybody on the way can read Basic.

@@ -30,6 +30,11 @@ class ProxyAuthRequest:
       proxy_port: The proxy's port.
       proxy_scheme: ``"https"`` where TLS is spoken with it, so that nobody on the way reads along;
         ``"http"`` (default) where not.
+      channel_binding: What binds credentials to the TLS with the proxy (RFC 5929 section 4):
+        ``b"tls-server-end-point:"`` and the hash of its certificate, by the hash function of the
+        certificate's signature (SHA-256 in place of MD5 and SHA-1). ``None`` (default) without
+        TLS, where the signature names no hash function, as Ed25519, and for a scheme that
+        does not ask for it; see :class:`ProxyAuth`.
 
     """
 
@@ -38,6 +43,7 @@ class ProxyAuthRequest:
     proxy_host: str
     proxy_port: int
     proxy_scheme: str = "http"
+    channel_binding: bytes | None = None
 
 
 class ProxyAuthConversation(Protocol):
@@ -91,6 +97,10 @@ class ProxyAuth(Protocol):
 
             def begin(self, request):
                 return TicketConversation(request.target)
+
+    A scheme may have ``binds_to_channel = True`` as another attribute. Then it says nothing to an
+    ``https://`` proxy before its TLS is there, and begins a conversation for each connection with
+    another certificate, whose request has a ``channel_binding``.
 
     Attributes:
       name: The scheme's name, as it stands in ``Proxy-Authenticate``.

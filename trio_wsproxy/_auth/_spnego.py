@@ -32,7 +32,8 @@ class NegotiateAuth(ProxyAuth):
 
     Without arguments the platform's own credentials are used: the ticket of ``kinit``, or
     the logged-in user on Windows. Install ``trio-wsproxy[kerberos]`` for Kerberos outside of
-    Windows, ``trio-wsproxy[negotiate]`` for the rest.
+    Windows, ``trio-wsproxy[negotiate]`` for the rest. Inside TLS it is bound to the proxy's certificate
+    (RFC 5929), so that nobody else can pass it on.
 
     Args:
       username: ``user@REALM`` or ``DOMAIN\user``; by default the user who is logged in.
@@ -48,6 +49,7 @@ class NegotiateAuth(ProxyAuth):
     password: str | None = field(default=None, repr=False)
     service: str = "HTTP"
     name = "Negotiate"
+    binds_to_channel = True
 
     def __post_init__(self) -> None:
         _check_given(self.name, self.username, self.password, self.service)
@@ -62,7 +64,8 @@ class NTLMAuth(ProxyAuth):
     r"""NTLM, version 2, as Windows proxies still ask for it; needs pyspnego.
 
     Install ``trio-wsproxy[negotiate]``. NTLM authenticates the connection, not the request,
-    so it takes a proxy that keeps its connection open behind a 407.
+    so it takes a proxy that keeps its connection open behind a 407. Inside TLS it is bound to the
+    proxy's certificate (RFC 5929), so that nobody else can pass it on.
 
     Args:
       username: ``DOMAIN\user`` or ``user``.
@@ -76,6 +79,7 @@ class NTLMAuth(ProxyAuth):
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     name = "NTLM"
+    binds_to_channel = True
 
     def __post_init__(self) -> None:
         _check_given(self.name, self.username, self.password)
@@ -101,7 +105,8 @@ class SpnegoConversation:
         self._name = name
         _check_installed(name)
         self._arguments = (username, password)
-        self._options = {
+        self._binding = request.channel_binding
+        self._options: dict[str, Any] = {
             "hostname": request.proxy_host,
             "service": service,
             "protocol": name.lower(),
@@ -129,7 +134,10 @@ class SpnegoConversation:
     def _step(self, token: bytes) -> bytes | None:
         """Do all that takes time, in a thread: import, find credentials, ask Kerberos' KDC."""
         if self._context is None:
-            self._context = _spnego_client(self._name)(*self._arguments, **self._options)
+            make = _spnego_client(self._name)
+            if self._binding is not None:
+                self._options["channel_bindings"] = _channel_bindings(self._binding)
+            self._context = make(*self._arguments, **self._options)
         return cast("bytes | None", self._context.step(token or None))
 
 
@@ -154,6 +162,12 @@ def _spnego_client(name: str) -> Callable[..., Any]:
     else:
         return spnego.client
     raise _missing(name)
+
+
+def _channel_bindings(application_data: bytes) -> Any:
+    from spnego.channel_bindings import GssChannelBindings
+
+    return GssChannelBindings(application_data=application_data)
 
 
 def _missing(name: str) -> ProxyConfigError:
