@@ -19,7 +19,8 @@ from trio_wsproxy import (
     ProxyConfigError,
 )
 from trio_wsproxy._auth._challenges import parse_challenges
-from trio_wsproxy._auth._conversation import MAX_ROUNDS, Authentication, from_url
+from trio_wsproxy._auth._choice import from_url
+from trio_wsproxy._auth._conversation import MAX_ROUNDS, Authentication
 
 EVERYTHING = (
     b'Basic realm="b", Digest realm="d", nonce="m", Digest realm="d", nonce="s", qop="auth"'

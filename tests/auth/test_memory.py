@@ -8,7 +8,7 @@ import pytest
 from _said import REQUEST
 
 from trio_wsproxy import BasicAuth, BearerAuth, DigestAuth, NTLMAuth, ProxyAuth, ProxyAuthRequest
-from trio_wsproxy._auth import Authentication, forget_proxies, from_url, parse_challenges
+from trio_wsproxy._auth import Authentication, Chosen, forget_proxies, from_url, parse_challenges
 from trio_wsproxy._auth import _memory as memory
 from trio_wsproxy._auth._memory import MAX_KNOWN, known
 from trio_wsproxy.testing import open_http_proxy
@@ -24,7 +24,7 @@ def first_word(value: bytes | None) -> str:
 
 
 async def conversation(
-    schemes: tuple[ProxyAuth, ...],
+    schemes: Chosen | tuple[ProxyAuth, ...],
     *offers: list[Any],
     request: ProxyAuthRequest = REQUEST,
     opens: bool = True,

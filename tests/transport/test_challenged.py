@@ -284,12 +284,30 @@ def check_copies(error: Exception) -> None:
 
 OFFERS = [
     ((), "http://p", b"Basic realm=x", "credentials (it offers Basic): put user:password@"),
-    ((), "http://p", b"Negotiate, NTLM", "(it offers Negotiate, NTLM): give them with proxy_auth="),
+    (
+        (),
+        "http://p",
+        b"Negotiate, NTLM",
+        (
+            "(it offers Negotiate, NTLM): put :@ into the proxy URL for single sign-on, or put "
+            "DOMAIN%5Cuser:password@ into the proxy URL"
+        ),
+    ),
+    (
+        (),
+        "http://p",
+        b"Negotiate",
+        "(it offers Negotiate): put :@ into the proxy URL for single sig",
+    ),
+    ((), "http://p", b"Bearer", "(it offers Bearer): give them with proxy_auth="),
     (
         (),
         "http://ada:s3cret@p",
-        b"Negotiate, NTLM",
-        "credentials for Basic, Digest: see proxy_auth=",
+        b"Negotiate",
+        (
+            "it offers Negotiate, and Basic was said unasked: there are credentials for Basic, Digest, "
+            "NTLM; these credentials are used for that by TRIO_WSPROXY_AUTH with negotiate in it"
+        ),
     ),
     (
         (),
@@ -303,13 +321,31 @@ OFFERS = [
         (DigestAuth("ada", "s3cret"), BasicAuth("ada", "s3cret", require_tls=True)),
         "http://p",
         b"Basic realm=x",
-        "it offers Basic; Basic is kept from http:// proxies by require_tls=True: use https:// for",
+        (
+            "it offers Basic, so nothing was sent: Basic is kept from http:// proxies by "
+            "require_tls=True: use https:// for"
+        ),
     ),
     (
         (DigestAuth("ada", "s3cret"),),
         "http://p",
         b'Digest realm="r", nonce="n", algorithm=SHA-3, qop="auth-int"',
-        "is not spoken here (it offers Digest), so nothing was sent (algorithm=SHA-3, qop=auth-int)",
+        (
+            "it offers Digest, so nothing was sent: Digest as it asks for it is not spoken here "
+            "(algorithm=SHA-3, qop=auth-int)"
+        ),
+    ),
+    (
+        (),
+        "http://ada:s3cret@p",
+        b'Digest realm="r", nonce="n", algorithm=SHA-3',
+        "it offers Digest, and Basic was said unasked: Digest as it asks for it is not spoken here",
+    ),
+    (
+        (DigestAuth("ada", "s3cret"),),
+        "http://p",
+        b"Digest",
+        "Digest as it asks for it is not spoken here (without realm or nonce)",
     ),
 ]
 
@@ -377,32 +413,6 @@ async def test_header_of_its_own_is_refused() -> None:
     check_copies(caught.value)
 
 
-@pytest.mark.parametrize("auth", [NegotiateAuth(), "netrc", BearerAuth("t")])
-async def test_url_hides_proxy_auth(auth: Any) -> None:
-    """Credentials in the URL go before those of proxy_auth=, and a refusal says so."""
-    async with open_http_proxy(credentials=("ada", "other")) as proxy:
-        url = proxy.url_for(credentials=("ada", "s3cret"))
-        with pytest.raises(ProxyAuthenticationError) as caught:
-            await open_tcp_stream("echo.test", 1, proxy=url, proxy_auth=auth)
-    hint = (
-        "proxy_auth= is for proxies without credentials in their URL: take these out and it is used"
-    )
-    assert str(caught.value).endswith(hint)
-
-
-async def test_downgrade_is_told() -> None:
-    """A proxy that wanted Digest and now Basic gets none, and why is said."""
-    await tunnel(Peer(WRONG, GRANTED), None, "http://ada:s3cret@p")
-    peer = Peer(*[WRONG.replace(DIGEST, b"Proxy-Authenticate: Basic\r\n")] * 3)
-    with pytest.raises(ProxyAuthenticationError, match="it offers Basic alone now") as caught:
-        await tunnel(peer, None, "http://ada:s3cret@p")
-    assert not any("Basic" in (sent(request) or "") for request in peer.heard)
-    assert "s3cret" not in all_texts(caught.value)
-
-
-# --- the connection is kept by HTTP/1.0 proxies where they are asked for it ----------------
-
-
 class Ticket:
     """A scheme that takes two messages on one connection."""
 
@@ -420,6 +430,31 @@ class Ticket:
 
     def accepted(self, headers: Any) -> None:
         pass
+
+
+@pytest.mark.parametrize("auth", ["netrc", BearerAuth("t"), Ticket()])
+async def test_url_goes_before_what_takes_no_password(auth: Any) -> None:
+    """Credentials in the URL go before what is not for a user and a password, which nobody is sent."""
+    async with open_http_proxy(credentials=("ada", "other")) as proxy:
+        url = proxy.url_for(credentials=("ada", "s3cret"))
+        with pytest.raises(ProxyAuthenticationError) as caught:
+            await open_tcp_stream("echo.test", 1, proxy=url, proxy_auth=auth)
+    assert str(caught.value).endswith(
+        "it refuses these credentials (it offers Basic): check user name and password in the proxy URL"
+    )
+
+
+async def test_downgrade_is_told() -> None:
+    """A proxy that wanted Digest and now Basic gets none, and why is said."""
+    await tunnel(Peer(WRONG, GRANTED), None, "http://ada:s3cret@p")
+    peer = Peer(*[WRONG.replace(DIGEST, b"Proxy-Authenticate: Basic\r\n")] * 3)
+    with pytest.raises(ProxyAuthenticationError, match="it offers Basic alone now") as caught:
+        await tunnel(peer, None, "http://ada:s3cret@p")
+    assert not any("Basic" in (sent(request) or "") for request in peer.heard)
+    assert "s3cret" not in all_texts(caught.value)
+
+
+# --- the connection is kept by HTTP/1.0 proxies where they are asked for it ----------------
 
 
 def keeps(request: bytes) -> list[bytes]:
@@ -513,7 +548,7 @@ async def test_negotiate_that_fails_here() -> None:
     offer = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate, Basic\r\nContent-Length: 0\r\n\r\n"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spnego.client", broken)
-        text = r"Negotiate failed here \(Broken: no ticket\) \(it offers Negotiate, Basic\)"
+        text = r"it offers Negotiate, Basic, so nothing was sent: Negotiate failed here \(Broken: no ticket\)"
         with pytest.raises(ProxyAuthenticationError, match=text) as caught:
             await tunnel(Peer(offer, offer), memory(NegotiateAuth()))
         assert isinstance(caught.value.__cause__, Broken)

@@ -124,6 +124,7 @@ async def proxy_headers(proxy: Proxy, authority: str) -> ProxyHeadersArgument | 
 Client("http://proxy", {"A": "1"}, proxy_headers, "netrc", traces)
 Client(["http://proxy", Proxy("socks5h://gateway")], trace=print)
 Client(proxy=False)  # type: ignore[arg-type]
-Client(proxy_auth="basic")  # type: ignore[arg-type]
+Client(proxy_auth="basic")
+Client(proxy_auth="ada:x")  # type: ignore[arg-type]
 Client(proxy_headers={"A": 1})  # type: ignore[arg-type]
 Client(trace=lambda: None)  # type: ignore[arg-type, misc]

@@ -63,7 +63,9 @@ def proxies() -> None:
     Proxy("http://proxy", headers={"X-Ticket": "1", "User-Agent": None})
     assert_type(Proxy("https://10.0.0.1", server_hostname="proxy.corp").server_hostname, str | None)
     Proxy("https://10.0.0.1", server_hostname=b"proxy.corp")  # type: ignore[arg-type]
-    Proxy("http://proxy", auth="negotiate")  # type: ignore[arg-type]
+    Proxy("http://proxy", auth="negotiate")
+    Proxy("http://ada:x@proxy", auth=["ntlm", NegotiateAuth()])
+    Proxy("http://proxy", auth="kerberos")  # type: ignore[arg-type]
     Proxy(3128)  # type: ignore[arg-type]
     proxy.port = 3129  # type: ignore[misc]
 

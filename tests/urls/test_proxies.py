@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import ssl
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from _awkward import SECRET, SHAPES, UrlObject, anything, everything_told, insid
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_wsproxy import NegotiateAuth, NTLMAuth
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._urls import (
     Proxy,
@@ -36,7 +38,10 @@ from trio_wsproxy._urls import (
         (" http://proxy \n", "http://proxy:80"),
         ("http://proxy/", "http://proxy:80"),
         ("http://@proxy", "http://proxy:80"),
-        ("http://:@proxy", "http://proxy:80"),
+        ("http://:@proxy", "http://:@proxy:80"),
+        ("https://:@proxy", "https://:@proxy:443"),
+        ("socks5h://:@proxy", "socks5h://:@proxy:1080"),
+        ("socks4://:@proxy", "socks4://proxy:1080"),
         ("http://proxy", "http://proxy:80"),
         ("HTTPS://proxy", "https://proxy:443"),
         ("socks4://user@proxy", "socks4://user@proxy:1080"),
@@ -68,6 +73,8 @@ def test_proxy(url: str, shown: str) -> None:
         ("user", "user", None),
         ("user:", "user", ""),
         (":pw", "", "pw"),
+        (":", "", ""),
+        ("", None, None),
         ("u%40x:p%3A%2F%3F%23%25", "u@x", "p:/?#%"),
         ("us%C3%A9r:pässword", "usér", "pässword"),
         ("user:a:b", "user", "a:b"),
@@ -137,7 +144,6 @@ def test_proxy_credentials(userinfo: str, username: str | None, password: str | 
         ("http://" + "a" * 65536, "too long"),
         ("hunter2://proxy", "scheme (not shown here) is not supported"),
         ("http://user:%ff@proxy", "not UTF-8"),
-        ("http://a%3Ab:c@proxy", "user name with ':'"),
         ("http://a:b%00@proxy", "control characters in the credentials"),
         ("socks4://user:pw@proxy", "no passwords"),
         ("socks4a://us%00er@proxy", "NUL"),
@@ -154,6 +160,36 @@ def test_proxy_refused(url: str, problem: str) -> None:
     assert problem in str(info.value)
     assert info.value.__context__ is None
     assert (info.value.proxy, info.value.hop, info.value.stage) == (None, None, "config")
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "problem"),
+    [
+        ("a%3Ab:s3cret", "Basic cannot carry a user name with ':' in it; Digest cannot carry"),
+        ("a:s3cret%07", "Basic cannot carry control characters in the credentials; Digest cannot"),
+    ],
+)
+def test_credentials_for_ntlm_alone(
+    userinfo: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Basic and Digest cannot carry is taken where NTLM can; where it is missing, that is told."""
+    pytest.importorskip("spnego")
+    assert Proxy(f"http://{userinfo}@proxy").username in ("a:b", "a")
+    monkeypatch.setitem(sys.modules, "spnego", None)
+    with pytest.raises(ProxyConfigError) as caught:
+        Proxy(f"http://{userinfo}@proxy")
+    assert problem in str(caught.value)
+    assert "NTLM can: pip install 'trio-wsproxy[negotiate]'" in str(caught.value)
+    assert "s3cret" not in everything_told(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("auth", ["ntlm", ["Negotiate", "digest"], NTLMAuth(), NegotiateAuth()])
+def test_schemes_for_the_credentials_of_the_url(auth: Any) -> None:
+    """A proxy may name the schemes that the credentials of its URL are for."""
+    proxy = Proxy("http://ada:s3cret@proxy", auth=auth)
+    assert len(proxy.auth) in (1, 2)
+    assert pickle.loads(pickle.dumps(proxy)) == proxy
 
 
 PW = "hunter2"

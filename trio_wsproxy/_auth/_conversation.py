@@ -18,12 +18,13 @@ from trio_wsproxy._failures import Place, Words, words
 from trio_wsproxy._http import header_pairs
 from trio_wsproxy._redaction import secret, shown_page
 
-from ._basic import BasicAuth, TokenConversation
+from ._basic import TokenConversation
 from ._challenges import ProxyChallenge, as_sent
-from ._digest import ALGORITHMS, DigestAuth
+from ._choice import Chosen, failed_here, lacks_library
+from ._digest import ALGORITHMS
 from ._memory import Known, known
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
-from ._spnego import SpnegoConversation
+from ._spnego import NegotiateAuth, NTLMAuth, SpnegoConversation
 
 MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes three
 
@@ -31,31 +32,19 @@ MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes thr
 _STRENGTH = {"negotiate": 5, "ntlm": 4, "digest": 2, "basic": 0}
 _OWN_SCHEME = 6
 
+_OF_SYSTEM = (NegotiateAuth, NTLMAuth)  # they know who has logged in
+
 _HEADER = b"Proxy-Authorization"
 
 #: See :class:`Authentication`.
 Waits: TypeAlias = Callable[[Words], AbstractContextManager[object]]
 
 
-def from_url(username: str, password: str) -> tuple[ProxyAuth, ...]:
-    """Make schemes out of the credentials of a proxy URL.
-
-    Args:
-      username: The user name.
-      password: The password.
-
-    Returns:
-      Basic, which is said at once, and Digest, for proxies that want that.
-
-    """
-    return BasicAuth(username, password), DigestAuth(username, password)
-
-
 class Authentication:
     """The memory of one hop while a tunnel through it is being opened.
 
     Args:
-      schemes: Those there are credentials for; the first may speak before it is asked.
+      chosen: What there are credentials for; the first may speak before it is asked.
       request: What is to be authenticated.
 
     Raises:
@@ -65,30 +54,31 @@ class Authentication:
       value: The value of ``Proxy-Authorization`` for the next request, or ``None``.
       rounds: How many requests were sent.
       schemes: The names of the schemes there are credentials for, and that may be used here.
+      has_password: Whether one of them has a password or a token, and not the system's ticket alone.
       secrets: Their passwords and tokens, so far as they are kept where ours are.
       said: The names of those that have spoken.
       forbidden: The names of those that may not be used here, for want of TLS.
-      hides_others: Whether others were given that these go before.
+      impossible: Why schemes cannot be spoken here, by their names in lower case.
       withheld: Whether Basic was asked for, and not sent in the clear.
       waits: Makes a context manager for the time in which something of this program or of this
         machine is waited for, and not the proxy; it is told what. By default nobody is.
-      problem: Why a scheme could not answer, in words; or ``None``.
-      cause: The error behind that, or ``None``.
+      cause: The error of a scheme that failed here, or ``None``.
 
     """
 
-    def __init__(self, schemes: Sequence[ProxyAuth], request: ProxyAuthRequest) -> None:
+    def __init__(self, chosen: Chosen | Sequence[ProxyAuth], request: ProxyAuthRequest) -> None:
+        chosen = chosen if isinstance(chosen, Chosen) else Chosen(tuple(chosen))
         self._in_the_clear = request.proxy_scheme != "https"
+        schemes = chosen.schemes
         usable = [auth for auth in schemes if not (self._in_the_clear and _requires_tls(auth))]
         if schemes and not usable:
             raise _without_tls(schemes, request)
-        self._conversations = [(auth.name, auth.begin(request)) for auth in usable]
+        self._ordered = chosen.ordered
         self._request = request
-        self._bound = [
-            (auth, conversation)
-            for auth, (_, conversation) in zip(usable, self._conversations, strict=True)
-            if not self._in_the_clear and getattr(auth, "binds_to_channel", False)
-        ]
+        self._voices = [_Voice(auth, request, lenient=chosen.lenient) for auth in usable]
+        self._bound = (
+            [voice for voice in self._voices if voice.binds] if not self._in_the_clear else []
+        )
         self._connected = False
         self._known = known(request, _user(usable)) if usable else Known()
         self._current: ProxyAuthConversation | None = None
@@ -99,42 +89,45 @@ class Authentication:
         self.schemes = tuple(auth.name for auth in usable)
         kept = (getattr(auth, name, None) for auth in usable for name in ("password", "token"))
         self.secrets = tuple(secret(value) for value in kept if isinstance(value, str))
+        self.has_password = any(
+            getattr(auth, "password", None) is not None or not isinstance(auth, _OF_SYSTEM)
+            for auth in usable
+        )
         self.said: list[str] = []
         self.forbidden = tuple(auth.name for auth in schemes if auth not in usable)
+        self.impossible: dict[str, Words] = dict(chosen.impossible)
         self.withheld = False
-        self.hides_others = False
         self.waits: Waits = lambda _: nullcontext()
         self._begun = False
-        self.problem: str | None = None
         self.cause: Exception | None = None
 
     async def begin(self) -> None:
         """Say what there is to say unasked: by what opened the last tunnel, or the first scheme."""
-        if not self._conversations or self._begun:
+        if not self._voices or self._begun:
             return
-        took = [pair for pair in self._conversations if pair[0].lower() == self._known.took]
-        speakers = dict.fromkeys([*took, self._conversations[0]])
-        if not self._connected and any(self._is_bound(one) for _, one in speakers):
+        took = [voice for voice in self._voices if voice.name.lower() == self._known.took]
+        speakers = dict.fromkeys([*took, self._voices[0]])
+        if not self._connected and any(voice in self._bound for voice in speakers):
             return  # it is called again when there is something to be bound to
         self._begun = True
-        for name, conversation in speakers:
-            if not self._may_say(name):
+        for voice in speakers:
+            if not self._may_say(voice.name) or not self._is_here(voice):
                 continue
-            value = await self._checked(name, conversation, conversation.first())
-            if value is None and took and isinstance(conversation, SpnegoConversation):
+            value: bytes | None = None
+            if not voice.waits:
+                conversation = voice.conversation
+                value = await self._checked(voice.name, conversation, conversation.first())
+            if value is None and voice in took and voice.is_spnego:
                 # It is known to be taken, so the round in which it would be asked for is spared.
-                value = await self._ask(name, conversation, ProxyChallenge(name))
+                value = await self._ask(voice, ProxyChallenge(voice.name))
             if value is not None:
-                self._say(name, conversation, value)
+                self._say(voice, value)
                 return
 
     @property
     def binds_to_channel(self) -> bool:
         """Whether :meth:`connected` is to be told of the TLS of each connection."""
         return bool(self._bound)
-
-    def _is_bound(self, conversation: ProxyAuthConversation) -> bool:
-        return any(one is conversation for _, one in self._bound)
 
     async def connected(self, channel_binding: bytes | None) -> None:
         """Be told what the next request goes out on; what is bound to another channel begins anew.
@@ -147,17 +140,22 @@ class Authentication:
         if channel_binding == self._request.channel_binding:
             return
         self._request = replace(self._request, channel_binding=channel_binding)
-        before, self._bound = self._bound, []
-        for auth, old in before:
-            new = auth.begin(self._request)
-            self._bound.append((auth, new))
-            self._conversations = [
-                (name, new if one is old else one) for name, one in self._conversations
-            ]
-            if self._current is old:
-                self._current = new
+        for voice in self._bound:
+            speaks = not voice.waits and self._current is voice.conversation
+            voice.begin_anew(self._request)
+            if speaks:
+                self._current = voice.conversation
                 if self.value is not None:  # made for another connection, which was not kept
-                    self.value = await self._ask(auth.name, new, ProxyChallenge(auth.name))
+                    self.value = await self._ask(voice, ProxyChallenge(voice.name))
+
+    def _is_here(self, voice: _Voice) -> bool:
+        """Tell whether a scheme can be spoken; one that lacks its library is left out from now on."""
+        lacking = lacks_library(voice.name) if voice.waits else None
+        if lacking is None:
+            return True
+        self.impossible[voice.name.lower()] = lacking
+        self._voices.remove(voice)
+        return False
 
     def _may_say(self, name: str) -> bool:
         """Tell whether a scheme may be used, for everybody on the way can read Basic.
@@ -171,14 +169,16 @@ class Authentication:
             and any(other.lower() != "basic" for other in self.schemes)
         )
 
-    def _say(self, name: str, conversation: ProxyAuthConversation, value: bytes) -> None:
-        self._current, self._spoken, self.value = conversation, name, value
-        self.said.append(name)
+    def _say(self, voice: _Voice, value: bytes) -> None:
+        self._current, self._spoken, self.value = voice.conversation, voice.name, value
+        self.said.append(voice.name)
 
     @property
     def wants_to_stay(self) -> bool:
         """Whether a scheme is among them that takes several messages on one connection."""
-        return any(one.needs_same_connection for _, one in self._conversations)
+        return any(
+            voice.conversation.needs_same_connection for voice in self._voices if not voice.waits
+        )
 
     @property
     def bound_to_connection(self) -> bool:
@@ -206,36 +206,48 @@ class Authentication:
 
         """
         self.value = None
-        if self.rounds >= MAX_ROUNDS:
-            return False
-        for challenge in sorted(challenges, key=_strength, reverse=True):
-            for name, conversation in tuple(self._conversations):
-                if name.lower() != challenge.scheme.lower():
-                    continue
-                if not self._may_say(name):
-                    self.withheld = True
-                    continue
-                value = await self._ask(name, conversation, challenge)
-                if value is not None:
-                    self._known.better = self._known.better or name.lower() != "basic"
-                    self._challenge = challenge
-                    self._say(name, conversation, value)
+        if self.rounds < MAX_ROUNDS:
+            for challenge in sorted(challenges, key=self._preference, reverse=True):
+                if await self._answer(challenge):
                     return True
+        self.refused()
         return False
 
-    async def _ask(
-        self, name: str, conversation: ProxyAuthConversation, challenge: ProxyChallenge
-    ) -> bytes | None:
+    async def _answer(self, challenge: ProxyChallenge) -> bool:
+        for voice in tuple(self._voices):
+            if voice.name.lower() != challenge.scheme.lower() or not self._is_here(voice):
+                continue
+            if not self._may_say(voice.name):
+                self.withheld = True
+                continue
+            value = await self._ask(voice, challenge)
+            if value is not None:
+                self._known.better = self._known.better or voice.name.lower() != "basic"
+                self._challenge = challenge
+                self._say(voice, value)
+                return True
+        return False
+
+    def _preference(self, challenge: ProxyChallenge) -> tuple[int, float]:
+        """Where a challenge stands: what is preferred first, else what is stronger."""
+        names = [name.lower() for name in self.schemes]
+        scheme = challenge.scheme.lower()
+        place = -names.index(scheme) if self._ordered and scheme in names else 0
+        return place, _strength(challenge)
+
+    async def _ask(self, voice: _Voice, challenge: ProxyChallenge) -> bytes | None:
+        name, conversation = voice.name, voice.conversation
         try:
             return await self._checked(name, conversation, conversation.answer(challenge))
         except ProxyConfigError:
             raise
         except Exception as exc:  # GSSAPI and SSPI fail in many ways: another scheme may do
-            if not isinstance(conversation, SpnegoConversation):
+            if not voice.is_spnego:
                 raise
-            self._conversations.remove((name, conversation))  # nor is it tried again
+            self._voices.remove(voice)  # nor is it tried again
             self.cause = exc
-            self.problem = f"{name} failed here ({type(exc).__name__}: {shown_page(str(exc))})"
+            why = f"{type(exc).__name__}: {shown_page(str(exc))}"
+            self.impossible[name.lower()] = failed_here(name, why, sso=not self.has_password)
             return None
 
     async def _checked(
@@ -265,6 +277,46 @@ class Authentication:
         if self._current is not None:
             self._current.accepted(headers)
             self._known.took = self._spoken.lower()
+
+    def refused(self) -> None:
+        """Be told that nothing has opened the tunnel: the next one begins without what did once."""
+        self._known.took = None
+
+
+class _Voice:
+    """A scheme that may speak: its conversation begins when there is something to say, or at once.
+
+    It waits where it is Negotiate or NTLM and may be left out: then whether their library is there is
+    looked up when a proxy asks for it, and not for each tunnel.
+    """
+
+    __slots__ = ("_auth", "_conversation", "_request", "binds", "is_spnego", "name")
+
+    def __init__(self, auth: ProxyAuth, request: ProxyAuthRequest, *, lenient: bool) -> None:
+        self.name = auth.name
+        self.is_spnego = isinstance(auth, _OF_SYSTEM)
+        self.binds = bool(getattr(auth, "binds_to_channel", False))
+        self._auth, self._request = auth, request
+        waits = lenient and self.is_spnego
+        self._conversation = None if waits else auth.begin(request)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun."""
+        return self._conversation is None
+
+    @property
+    def conversation(self) -> ProxyAuthConversation:
+        """What speaks; it begins now if it has not yet."""
+        if self._conversation is None:
+            self._conversation = self._auth.begin(self._request)
+        return self._conversation
+
+    def begin_anew(self, request: ProxyAuthRequest) -> None:
+        """Forget what was said, where something was, for another request."""
+        self._request = request
+        if self._conversation is not None:
+            self._conversation = self._auth.begin(request)
 
 
 def _requires_tls(auth: ProxyAuth) -> bool:

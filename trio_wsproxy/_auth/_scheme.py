@@ -16,6 +16,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 from trio_wsproxy._exceptions import Headers
 
 from ._challenges import ProxyChallenge
+from ._names import NAMES, SchemeName, read_names
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,11 @@ class ProxyAuth(Protocol):
         """
 
 
-ProxyAuthArgument: TypeAlias = ProxyAuth | Sequence[ProxyAuth] | Literal["netrc"] | None
-CheckedProxyAuth: TypeAlias = tuple[ProxyAuth, ...] | Literal["netrc"]
+ProxyAuthArgument: TypeAlias = (
+    ProxyAuth | SchemeName | Sequence[ProxyAuth | SchemeName] | Literal["netrc"] | None
+)
+#: Schemes, and names of schemes; or where to look user name and password up.
+CheckedProxyAuth: TypeAlias = tuple[ProxyAuth | SchemeName, ...] | Literal["netrc"]
 
 
 def check_proxy_auth(argument: ProxyAuthArgument, *, name: str) -> CheckedProxyAuth:
@@ -135,32 +139,42 @@ def check_proxy_auth(argument: ProxyAuthArgument, *, name: str) -> CheckedProxyA
       name: The argument it was given as, for the message.
 
     Returns:
-      The schemes, or ``"netrc"``.
+      The schemes, names in lower case; or ``"netrc"``.
 
     Raises:
       TypeError: It is something else; the message does not show it, it may be a password.
 
     """
-    if isinstance(argument, str):
-        if argument != "netrc":
-            raise TypeError(
-                f'{name} is a scheme such as BasicAuth("user", "password"), a sequence of '
-                'them, or "netrc"; it is another str'
-            )
-        return "netrc"
     if argument is None:
         return ()
-    schemes: tuple[ProxyAuth, ...]
+    if isinstance(argument, str):
+        return "netrc" if argument == "netrc" else _names(argument, name)
+    schemes: tuple[ProxyAuth | SchemeName, ...]
     if isinstance(argument, ProxyAuth):
         schemes = (argument,)
     elif isinstance(argument, Iterable):
         schemes = tuple(argument)
     else:
         raise TypeError(f"{name} is a scheme or a sequence of them, not {type(argument).__name__}")
+    checked: list[ProxyAuth | SchemeName] = []
     for scheme in schemes:
-        if not isinstance(scheme, ProxyAuth) or isinstance(scheme, type):
+        if isinstance(scheme, str):
+            checked += _names(scheme, name)
+        elif isinstance(scheme, ProxyAuth) and not isinstance(scheme, type):
+            checked.append(scheme)
+        else:
             raise TypeError(
-                f'{name} takes schemes such as BasicAuth("user", "password"), '
-                f"not {type(scheme).__name__}"
+                f'{name} takes schemes such as BasicAuth("user", "password") and names such as '
+                f'"negotiate", not {type(scheme).__name__}'
             )
-    return schemes
+    return tuple(checked)
+
+
+def _names(text: str, argument: str) -> tuple[SchemeName, ...]:
+    names, unknown = read_names(text)
+    if unknown is None and names:
+        return names
+    raise TypeError(
+        f'{argument} is a scheme such as BasicAuth("user", "password"), a name ({", ".join(NAMES)}) '
+        'for the credentials of the proxy URL, a sequence of them, or "netrc"; it is another str'
+    )

@@ -150,8 +150,13 @@ def _check_given(scheme: str, *texts: str | None) -> None:
 
 def _check_installed(name: str) -> None:
     """Refuse before anything is dialed, without the import itself: that takes 0.1 s."""
-    if find_spec("spnego") is None:
+    if not has_pyspnego():
         raise _missing(name)
+
+
+def has_pyspnego() -> bool:
+    """Tell whether the library is installed; it is not imported for that."""
+    return find_spec("spnego") is not None
 
 
 def _spnego_client(name: str) -> Callable[..., Any]:

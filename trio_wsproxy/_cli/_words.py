@@ -40,6 +40,7 @@ OPTIONS: Vocabulary = {
     Topic.CLIENT_CERTIFICATE: "only programs can give one, with a context's load_cert_chain",
     Topic.GIVE_CREDENTIALS: "only programs can give them, with proxy_auth=",
     Topic.OTHER_CREDENTIALS: "only programs can give others, with proxy_auth=",
+    Topic.PROXY_AUTH: "--proxy-auth",
     Topic.MAX_REDIRECTS: "the limit",
     Topic.FOLLOW_REDIRECT: "give that URL to go there",
     Topic.REDIRECT_POLICY: "the program's policy",

@@ -30,6 +30,7 @@ from trio_wsproxy._routing import (
     Question,
     Route,
     chosen,
+    equip,
     hidden_url,
     in_order,
     is_worth_another,
@@ -269,6 +270,13 @@ def _routes(question: Question, answer: Answer) -> list[Route]:
     odd = [Look(place, None, f"passed over: {line}") for line in answer.odd]
     trail, notes = (*looks, *odd), (*route.notes, *map(str, odd))
     return [
-        replace(route, hops=hops, source=place, given=False, trail=trail, notes=notes)
-        for hops in answer.ways
+        replace(
+            route,
+            hops=equipped.hops,
+            source=place,
+            given=False,
+            trail=(*trail, *equipped.looks),
+            notes=(*notes, *equipped.notes),
+        )
+        for equipped in (equip(hops, question.schemes) for hops in answer.ways)
     ]

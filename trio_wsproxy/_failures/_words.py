@@ -49,6 +49,7 @@ class Topic(Enum):
     CLIENT_CERTIFICATE = "how to give a certificate of one's own"
     GIVE_CREDENTIALS = "how to give credentials that a URL cannot carry"
     OTHER_CREDENTIALS = "how to give others"
+    PROXY_AUTH = "the option for schemes of authentication"
     MAX_REDIRECTS = "the option for how many redirects to follow"
     FOLLOW_REDIRECT = "how to follow one, where none is followed"
     REDIRECT_POLICY = "the function that decides on redirects"
@@ -89,6 +90,7 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.CLIENT_CERTIFICATE: "load one into the context (load_cert_chain)",
         Topic.GIVE_CREDENTIALS: "give them with proxy_auth=",
         Topic.OTHER_CREDENTIALS: "see proxy_auth=",
+        Topic.PROXY_AUTH: "proxy_auth=",
         Topic.MAX_REDIRECTS: "max_redirects",
         Topic.FOLLOW_REDIRECT: "max_redirects=1 follows it (the default is 0)",
         Topic.REDIRECT_POLICY: "redirect_policy",

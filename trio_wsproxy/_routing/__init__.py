@@ -31,6 +31,7 @@ from ._resolve import (
     steps_to,
 )
 from ._route import Look, Route, decider, spoken
+from ._schemes import Schemes, equip
 from ._system import TLSSettings, environment, tls_settings
 
 __all__ = [
@@ -43,10 +44,12 @@ __all__ = [
     "ProxyArgument",
     "Question",
     "Route",
+    "Schemes",
     "TLSSettings",
     "chosen",
     "decider",
     "environment",
+    "equip",
     "hidden_url",
     "in_order",
     "is_loopback",

@@ -13,6 +13,7 @@ from trio_wsproxy._urls import Proxy, Target, parse_proxy
 from ._failover import Failover
 from ._pac_value import PAC
 from ._route import Look, Route
+from ._schemes import equip
 
 ProxyArgument: TypeAlias = (
     Literal[True] | str | Proxy | Sequence[str | Proxy] | PAC | Failover | None
@@ -36,7 +37,9 @@ def explicit_route(target: Target, proxy: str | Proxy | Sequence[str | Proxy] | 
         shown = ", ".join(hop.url for hop in hops)
         outcome = "used; it wins over bypass rules and the loopback rule"
         look = Look(ARGUMENT, shown, outcome)
-    return Route(hops, target, look.place, (look,), given=True)
+    equipped = equip(hops, None)
+    looks = (look, *equipped.looks)
+    return Route(equipped.hops, target, look.place, looks, given=True, notes=equipped.notes)
 
 
 def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[Proxy, ...]:

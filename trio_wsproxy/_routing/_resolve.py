@@ -52,6 +52,7 @@ from ._bypass import BypassList, is_loopback, parse_bypass
 from ._failover import Failover, chosen
 from ._pac_value import PAC
 from ._route import Look, Route, Trail, place_of
+from ._schemes import VARIABLE, Schemes, equip
 
 logger = logging.getLogger("trio_wsproxy")
 
@@ -62,7 +63,7 @@ _LOOPBACK = "loopback rule"
 _PAC = "trio_wsproxy_pac"
 
 _ORDER = ("wss_proxy", "ws_proxy", "socks_proxy", "https_proxy", "http_proxy", "all_proxy")
-_NAMES = frozenset([*_ORDER, "no_proxy", _PAC])
+_NAMES = frozenset([*_ORDER, "no_proxy", _PAC, VARIABLE])
 _CGI = "REQUEST_METHOD"
 _LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
     "wss": ("wss_proxy", "socks_proxy", "https_proxy", "all_proxy"),
@@ -100,12 +101,14 @@ class Question(NamedTuple):
       pac: The script.
       source: Where the setting stood.
       route: The target, and what was looked at so far; its hops are not known yet.
+      schemes: How the system's proxies are spoken with, where it is the system's script.
 
     """
 
     pac: PAC
     source: Value
     route: Route
+    schemes: Schemes | None = None
 
 
 def resolve_proxy(
@@ -216,16 +219,22 @@ def _system_route(target: Target, environ: Mapping[str, str] | None) -> Route | 
         script = PAC(pac.value, place=pac.place)
         trail.append(Look(pac.place, script.shown, "a PAC script"))
         route = Route((), target, pac.place, tuple(trail), notes=tuple(trail.notes))
-        return Question(script, pac.place, route)
+        return Question(script, pac.place, route, _schemes(variables))
     if proxy is None:
         if environ is not None:
             trail.append(Look(_SYSTEM, None, "not looked at: an environment was given"))
         proxy, source = _proxy_from_system(target, system, trail)
     if proxy is None:
         trail.append(Look("direct", None, "no proxy is set"))
-    hops = () if proxy is None else (proxy,)
-    notes, said = tuple(trail.notes), tuple(trail.said.items())
-    return Route(hops, target, source, tuple(trail), notes=notes, _said=said)
+    equipped = equip(() if proxy is None else (proxy,), _schemes(variables))
+    notes, said = (*trail.notes, *equipped.notes), tuple(trail.said.items())
+    looks = (*trail, *equipped.looks)
+    return Route(equipped.hops, target, source, looks, notes=notes, _said=said)
+
+
+def _schemes(variables: Mapping[str, str]) -> Schemes | None:
+    variable = _variable(VARIABLE, variables)
+    return None if variable is None else Schemes(variable.place, variable.value)
 
 
 def _of_proxies(environ: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ import trio
 
 from trio_wsproxy._auth import (
     Authentication,
+    Chosen,
     ProxyAuthRequest,
     ProxyChallenge,
     from_url,
@@ -105,14 +106,16 @@ async def open_connect_tunnel(
     """
     if authentication is None:
         proxy = hop.proxy
-        schemes = () if proxy.username is None else from_url(proxy.username, proxy.password or "")
+        chosen = Chosen()
+        if proxy.username is not None:
+            sso = proxy.is_single_sign_on
+            chosen = from_url(proxy.username, proxy.password or "", sso=sso)
         request = ProxyAuthRequest(
             "CONNECT", authority, bare_host(proxy.host), proxy.port, proxy.scheme
         )
-        authentication = Authentication(schemes, request)
-    stay = authentication.wants_to_stay and not speaks_for_itself(hop.proxy, headers)
-    pairs = _headers(hop, authority, headers, omitted, stay=stay)
-    return await _Conversation(stream, hop, authority, pairs, authentication, stage).open()
+        authentication = Authentication(chosen, request)
+    conversation = _Conversation(stream, hop, authority, headers, authentication, stage, omitted)
+    return await conversation.open()
 
 
 class _Conversation:
@@ -123,17 +126,19 @@ class _Conversation:
         stream: trio.abc.Stream,
         hop: Hop,
         authority: str,
-        headers: list[tuple[bytes, bytes]],
+        headers: HeaderPairs,
         authentication: Authentication,
         stage: Running | None,
+        omitted: frozenset[bytes],
     ) -> None:
         self._stream = stream
         self._hop = hop
         self._authority = authority
         self._headers = headers
+        self._omitted = omitted
         self._authentication = authentication
         self._stage = stage
-        self._speaks_for_itself = _names(headers) >= {b"proxy-authorization"}
+        self._speaks_for_itself = speaks_for_itself(hop.proxy, headers)
         self._used = False  # whether an answer has come on this connection
 
     async def open(self) -> trio.abc.Stream:
@@ -176,7 +181,9 @@ class _Conversation:
 
     async def _ask(self, exchange: Exchange) -> Answer:
         """Send one request, and read the head of its answer."""
-        headers = list(self._headers)
+        # Whether the connection has to be kept is seen from what the proxy asks for.
+        stay = self._authentication.wants_to_stay and not self._speaks_for_itself
+        headers = _headers(self._hop, self._authority, self._headers, self._omitted, stay=stay)
         if self._authentication.value is not None:
             headers.append((b"Proxy-Authorization", self._authentication.value))
         self._authentication.rounds += 1

@@ -17,9 +17,13 @@ from typing import NamedTuple, TypeAlias
 from trio_wsproxy._auth import (
     Authentication,
     CheckedProxyAuth,
+    Chosen,
     ProxyAuth,
     ProxyAuthRequest,
+    SchemeName,
+    from_program,
     from_url,
+    not_carried,
 )
 from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
@@ -43,7 +47,8 @@ class DialOptions(NamedTuple):
       proxy_headers: Additional headers for every HTTP proxy of the route.
       omitted_headers: Names, in lower case, of headers that are not sent to them.
       make_headers: Is asked for more of them for each tunnel, or ``None``.
-      proxy_auth: Schemes for every HTTP proxy that brings no credentials, or ``"netrc"``.
+      proxy_auth: Schemes for every HTTP proxy, where its URL has credentials for those, or
+        ``"netrc"``.
       local_address: The address to bind the TCP connection to; ``None`` lets the system choose.
       happy_eyeballs_delay: Seconds to wait for one address before the next is tried as well
         (RFC 8305); ``None`` is 0.25.
@@ -97,14 +102,15 @@ async def prepare(hop: Hop, authority: str, options: DialOptions, log: StageLog)
 
     """
     proxy = hop.proxy
-    schemes = await _schemes(proxy, options)
+    chosen = await _chosen(proxy, options)
+    error = not_carried(chosen, hop.name)
+    if error is not None:
+        raise error
     headers, omitted = await _headers(hop, authority, options, log)
     request = ProxyAuthRequest(
         "CONNECT", authority, bare_host(proxy.host), proxy.port, proxy.scheme
     )
-    authentication = Authentication(schemes, request)
-    given = options.proxy_auth or proxy.auth
-    authentication.hides_others = proxy.username is not None and bool(given)
+    authentication = Authentication(chosen, request)
     if not speaks_for_itself(proxy, headers):
         authentication.waits = lambda whom: _own(hop, whom, log)
         await authentication.begin()
@@ -112,15 +118,24 @@ async def prepare(hop: Hop, authority: str, options: DialOptions, log: StageLog)
     return Prepared(authentication, headers, omitted)
 
 
-async def _schemes(proxy: Proxy, options: DialOptions) -> tuple[ProxyAuth, ...]:
+async def _chosen(proxy: Proxy, options: DialOptions) -> Chosen:
     """Collect what there are credentials for; what belongs to the proxy itself goes first."""
+    own, general = proxy.auth, options.proxy_auth
+    if not own and proxy.username is None and isinstance(general, tuple):
+        return from_program(general)  # nearly always, and mostly it is nothing
+    given, others = (own, general) if own else (general, ())
     if proxy.username is not None:
-        return from_url(proxy.username, proxy.password or "")
-    chosen = proxy.auth or options.proxy_auth
-    if chosen != "netrc":
-        return chosen
-    found = await netrc_credentials(proxy.host)
-    return from_url(*found) if found else ()
+        wanted = _schemes(given) or _schemes(others)
+        return from_url(proxy.username, proxy.password or "", wanted, sso=proxy.is_single_sign_on)
+    if "netrc" in (given, others) and not any(isinstance(one, ProxyAuth) for one in given):
+        found = await netrc_credentials(proxy.host)
+        if found:
+            return from_url(*found, _schemes(given))
+    return from_program(_schemes(given), _schemes(others))
+
+
+def _schemes(given: CheckedProxyAuth) -> tuple[ProxyAuth | SchemeName, ...]:
+    return given if isinstance(given, tuple) else ()
 
 
 async def _headers(

@@ -1,12 +1,26 @@
-"""What to say where a proxy wants credentials, or others: what was sent, and what it offers."""
+"""What to say where a proxy wants credentials, or others: what it offers, what was said, what can be tried.
+
+A proxy judges a password only where it was said in a scheme that it offers: Basic goes out unasked, and
+a proxy that wants Digest has not looked at it. So nobody is told to check a password that was not judged.
+"""
 
 from __future__ import annotations
 
-from trio_wsproxy._auth import Authentication, ProxyChallenge
-from trio_wsproxy._failures import Topic, Words, words
+from trio_wsproxy._auth import (
+    Authentication,
+    ProxyChallenge,
+    can_answer_digest,
+    lacks_library,
+    titles,
+)
+from trio_wsproxy._failures import Topic, Value, Words, words
 from trio_wsproxy._redaction import shown_text
 
 from ._hop import Hop
+
+_PASSWORD = words("put user:password@ into the proxy URL")
+_DOMAIN = words("put DOMAIN%5Cuser:password@ into the proxy URL")
+_TICKET = words("put :@ into the proxy URL for single sign-on")
 
 
 def offer_of(challenges: list[ProxyChallenge]) -> str:
@@ -23,44 +37,13 @@ def credentials_remedy(
     hop: Hop, authentication: Authentication, challenges: list[ProxyChallenge]
 ) -> Words:
     """Say what the proxy offers, and what can be done about it."""
-    remedy = _what_to_give(hop, authentication, challenges)
-    if authentication.hides_others:
-        remedy = words(
-            "{remedy}; proxy_auth= is for proxies without credentials in their URL: "
-            "take these out and it is used",
-            remedy=remedy,
-        )
-    return remedy
-
-
-def _what_to_give(
-    hop: Hop, authentication: Authentication, challenges: list[ProxyChallenge]
-) -> Words:
     offered = {challenge.scheme.lower() for challenge in challenges}
     offer = offer_of(challenges)
     able = {name.lower() for name in authentication.schemes}
-    if authentication.problem:
-        return words("{problem}{offer}", problem=authentication.problem, offer=offer)
-    if not able:
-        if offered and not offered & {"basic", "digest"}:
-            give = Topic.GIVE_CREDENTIALS
-            return words("it wants credentials{offer}: {give}", offer=offer, give=give)
+    judged = [x for x in authentication.said if not offered or x.lower() in offered]
+    if not able and not authentication.impossible:
         return words(
-            "it wants credentials{offer}: put user:password@ into the proxy URL", offer=offer
-        )
-    if offered & {name.lower() for name in authentication.forbidden} and not able & offered:
-        return words(
-            "it offers {names}; {forbidden} is kept from http:// proxies by require_tls=True: use "
-            "https:// for its scheme if it speaks TLS",
-            names=names_of(challenges),
-            forbidden=" and ".join(dict.fromkeys(authentication.forbidden)),
-        )
-    if offered and not able & offered:
-        return words(
-            "it offers {names}, and there are credentials for {given}: {other}",
-            names=names_of(challenges),
-            given=", ".join(dict.fromkeys(authentication.schemes)),
-            other=Topic.OTHER_CREDENTIALS,
+            "it wants credentials{offer}: {give}", offer=offer, give=_what_to_give(offered)
         )
     if authentication.withheld and offered == {"basic"}:
         return words(
@@ -68,33 +51,132 @@ def _what_to_give(
             "which was not sent, for it has asked for a stronger scheme before: use https:// for its "
             "scheme if it speaks TLS, or insist with BasicAuth alone in proxy_auth="
         )
-    if not authentication.said:
-        return _nothing_was_sent(challenges)
-    return words(
-        "it refuses these credentials{offer}: check {what} {place}",
-        offer=offer,
-        what="the token" if set(authentication.said) == {"Bearer"} else "user name and password",
-        place="in the proxy URL" if hop.proxy.username is not None else "of proxy_auth=",
-    )
-
-
-def _nothing_was_sent(challenges: list[ProxyChallenge]) -> Words:
-    """Say why there are credentials, and none was sent."""
-    if not challenges:
+    if judged:
+        return _with_reasons(
+            _refused(hop, authentication, judged, offer), authentication, challenges
+        )
+    if not offered:
         return words(
             "it wants credentials and names no scheme for them, so nothing was sent: put the scheme "
             "that it takes first in proxy_auth=; BasicAuth and BearerAuth are sent unasked then"
         )
-    known = ("algorithm", "qop")
+    return _not_spoken(hop, authentication, challenges)
+
+
+def _what_to_give(offered: set[str]) -> Words:
+    """Say what to write where there are no credentials at all."""
+    if not offered or offered & {"basic", "digest"}:
+        return _PASSWORD
+    ways = []
+    if "negotiate" in offered:
+        ways.append(_TICKET)
+    if "ntlm" in offered:
+        ways.append(_DOMAIN)
+    if not ways:
+        return words("{give}", give=Topic.GIVE_CREDENTIALS)
+    lacking = next((x for x in map(lacks_library, sorted(offered)) if x), None)
+    return _joined([*ways, *([lacking] if lacking else [])], ", or " if len(ways) > 1 else "; ")
+
+
+def _refused(hop: Hop, authentication: Authentication, judged: list[str], offer: str) -> Words:
+    """Blame what a proxy has judged."""
+    place: Value = "in the proxy URL" if hop.proxy.username is not None else "of proxy_auth="
+    what: Value = words("check user name and password {place}", place=place)
+    names = {name.lower() for name in judged}
+    if names == {"bearer"}:
+        what = words("check the token {place}", place=place)
+    elif names <= {"negotiate", "ntlm"} and not authentication.has_password:
+        what = "does it know this user, and is its host the name that Kerberos knows it by (klist)?"
+    said = f", said as {titles(judged)}" if len(names) > 1 else ""
+    return words(
+        "it refuses these credentials{said}{offer}: {what}", said=said, offer=offer, what=what
+    )
+
+
+def _not_spoken(
+    hop: Hop, authentication: Authentication, challenges: list[ProxyChallenge]
+) -> Words:
+    """Say why nothing was said that a proxy offers, and what would be."""
+    offered = {challenge.scheme.lower() for challenge in challenges}
+    able = {name.lower() for name in authentication.schemes}
+    said = dict.fromkeys(authentication.said)
+    first = words(
+        "it offers {names}, {said}",
+        names=names_of(challenges),
+        said=f"and {titles(said)} was said unasked" if said else "so nothing was sent",
+    )
+    reasons = _reasons(authentication, challenges)
+    if not reasons:
+        given = ", ".join(dict.fromkeys(authentication.schemes)) or "none of these"
+        reasons = [words("there are credentials for {given}", given=given)]
+    remedies = _remedies(hop, authentication, offered - able - authentication.impossible.keys())
+    if not remedies and not authentication.impossible.keys() & offered:
+        remedies = [words("{other}", other=Topic.OTHER_CREDENTIALS)]
+    return words("{what}: {then}", what=first, then=_joined([*reasons, *remedies]))
+
+
+def _with_reasons(
+    remedy: Words, authentication: Authentication, challenges: list[ProxyChallenge]
+) -> Words:
+    return _joined([remedy, *_reasons(authentication, challenges)])
+
+
+def _reasons(authentication: Authentication, challenges: list[ProxyChallenge]) -> list[Words]:
+    """Say of each scheme that is offered and was not spoken why that is so."""
+    reasons = []
+    said = {name.lower() for name in authentication.said}
+    for name in dict.fromkeys(challenge.scheme.lower() for challenge in challenges):
+        if name in authentication.impossible:
+            reasons.append(authentication.impossible[name])
+        elif name in said:
+            continue
+        elif name in {one.lower() for one in authentication.forbidden}:
+            reasons.append(
+                words(
+                    "{name} is kept from http:// proxies by require_tls=True: use https:// for its "
+                    "scheme if it speaks TLS",
+                    name=titles([name]),
+                )
+            )
+        elif name == "digest" and name in {one.lower() for one in authentication.schemes}:
+            reasons += _unanswerable(challenges)
+    return reasons
+
+
+def _unanswerable(challenges: list[ProxyChallenge]) -> list[Words]:
+    """Say of Digest what it is asked for that is not spoken here."""
+    digests = [challenge for challenge in challenges if challenge.scheme.lower() == "digest"]
+    if any(map(can_answer_digest, digests)):
+        return []
     asked = {
         f"{name}={challenge.parameters[name]}"
-        for challenge in challenges
-        for name in known
+        for challenge in digests
+        for name in ("algorithm", "qop")
         if name in challenge.parameters
-    }
-    return words(
-        "it asks for what is not spoken here{offer}, so nothing was sent{asked}: {other}",
-        offer=offer_of(challenges),
-        asked=f" ({shown_text(', '.join(sorted(asked)))})" if asked else "",
-        other=Topic.OTHER_CREDENTIALS,
-    )
+    } or {"without realm or nonce"}
+    what = shown_text(", ".join(sorted(asked)))
+    return [words("Digest as it asks for it is not spoken here ({what})", what=what)]
+
+
+def _remedies(hop: Hop, authentication: Authentication, unused: set[str]) -> list[Words]:
+    """Say how the other schemes that a proxy offers are used."""
+    remedies = []
+    place: Value = Topic.PROXY_AUTH if hop.source is Topic.ARGUMENT else "TRIO_WSPROXY_AUTH"
+    named = [name for name in ("negotiate", "ntlm", "digest", "basic") if name in unused]
+    if hop.proxy.is_single_sign_on:
+        if set(named) - {"negotiate"}:
+            remedies.append(_DOMAIN if "ntlm" in named else _PASSWORD)
+    elif named and authentication.has_password:
+        what = words("{place} with {names} in it", place=place, names=" and ".join(named))
+        remedies.append(words("these credentials are used for that by {what}", what=what))
+    elif named:
+        remedies.append(_what_to_give(set(named)))
+    return remedies
+
+
+def _joined(parts: list[Words], between: str = "; ") -> Words:
+    """Put several words behind each other."""
+    joined = parts[0]
+    for part in parts[1:]:
+        joined = words("{one}{between}{two}", one=joined, between=between, two=part)
+    return joined

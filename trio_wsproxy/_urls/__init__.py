@@ -10,7 +10,7 @@ A WebSocket URL becomes a :class:`Target`, a proxy URL a :class:`Proxy`. Three r
 """
 
 from ._hosts import Malformed, bare_host, ip_literal, normalise_host, split_host_port
-from ._proxies import Proxy, ProxyScheme, parse_proxy, parse_shared_proxy
+from ._proxies import Proxy, ProxyScheme, parse_proxy, parse_shared_proxy, with_auth
 from ._targets import (
     NO_URL,
     Target,
@@ -38,4 +38,5 @@ __all__ = [
     "parse_target",
     "parse_tcp_target",
     "split_host_port",
+    "with_auth",
 ]

@@ -6,7 +6,13 @@ import ssl
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from trio_wsproxy._auth import CheckedProxyAuth, ProxyAuthArgument, check_proxy_auth
+from trio_wsproxy._auth import (
+    CheckedProxyAuth,
+    ProxyAuth,
+    ProxyAuthArgument,
+    SchemeName,
+    check_proxy_auth,
+)
 from trio_wsproxy._exceptions import Headers
 from trio_wsproxy._http import ProxyHeadersArgument, proxy_header_pairs
 
@@ -80,11 +86,17 @@ def _check_auth(scheme: str, username: str | None, auth: ProxyAuthArgument) -> C
         raise Malformed(
             f"auth is for http:// and https:// proxies; {scheme} has user:password@ in its URL"
         )
-    if checked and checked != "netrc" and username is not None:
+    if isinstance(checked, tuple) and username is not None and any(map(_has_its_own, checked)):
         raise Malformed(
-            "there are credentials in the URL and in auth=; remove those that are not meant"
+            "there are credentials in the URL and in auth=; remove those that are not meant, or name "
+            'the schemes alone that the URL\'s are for: auth="ntlm"'
         )
     return checked
+
+
+def _has_its_own(scheme: ProxyAuth | SchemeName) -> bool:
+    """Tell whether a scheme brings credentials: NTLMAuth() does not, nor does a name."""
+    return not isinstance(scheme, str) and getattr(scheme, "username", scheme) is not None
 
 
 def _parse_server_hostname(scheme: str, name: str | None) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from unicodedata import normalize
 
+from trio_wsproxy._auth import check_carried
+from trio_wsproxy._exceptions import ProxyConfigError, failure_of
 from trio_wsproxy._redaction import has_controls
 
 from ._hosts import Malformed, percent_decode
@@ -111,10 +113,21 @@ def _check_socks5(username: str | None, password: str | None) -> None:
             raise Malformed(f"SOCKS5 cannot carry a {what} of more than 255 bytes (RFC 1929)")
 
 
+def _check_http(username: str | None, password: str | None) -> None:
+    """Refuse what none of the schemes can carry that user and password are for."""
+    problem = None
+    try:
+        check_carried(username, password)
+    except ProxyConfigError as exc:
+        problem = failure_of(exc)
+    if problem is not None:
+        raise Malformed(problem.words)
+
+
 def check_credentials(scheme: str, username: str | None, password: str | None) -> None:
     """Refuse what the proxies of a scheme cannot be told."""
     if scheme in ("http", "https"):
-        check_basic(username, password)
+        _check_http(username, password)
     elif scheme.startswith("socks4"):
         _check_socks4(username, password)
     else:

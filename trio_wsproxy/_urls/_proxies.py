@@ -168,9 +168,16 @@ class Proxy:
         """Whether this machine resolves the next host's name: for ``socks4`` and ``socks5``."""
         return self.scheme in ("socks4", "socks5")
 
+    @property
+    def is_single_sign_on(self) -> bool:
+        """Whether its URL has ``:@``: who has logged in on this machine is to be known there."""
+        return self.username == "" and self.password == "" and not self.is_socks
+
     def _masked_userinfo(self) -> str:
         if self.username is None:
             return ""
+        if not self.username and self.password == "":
+            return ":@"
         plain = (
             self.username.isascii() and self.username.isalnum()
         )  # quote() takes ten times as long
@@ -230,6 +237,13 @@ def parse_shared_proxy(
     proxy = Proxy.__new__(Proxy)
     proxy._fill(fields)  # noqa: SLF001 - its own file
     return proxy, str(fields["passed_over"])
+
+
+def with_auth(proxy: Proxy, auth: CheckedProxyAuth) -> Proxy:
+    """Give a copy of a proxy with these schemes, which have been checked."""
+    copy = Proxy.__new__(Proxy)
+    copy._fill({**vars(proxy), "auth": auth})  # noqa: SLF001 - its own file
+    return copy
 
 
 def _read(
@@ -302,6 +316,8 @@ def _parse_proxy_url(
             f"there is an unescaped '/', '?', '#' or '@' before the host; {ENCODE_HINT}"
         )
     username, password = parse_userinfo(userinfo)
+    if userinfo == ":" and not scheme.startswith("socks4"):
+        username = password = ""  # as curl has it; SOCKS4 sends the same in either case
     authority, tail = cut(rest, BEHIND_AUTHORITY)
     if not _DOMAIN_AND_USER.match(
         userinfo

@@ -1,0 +1,220 @@
+"""Which schemes are spoken with whose credentials: a URL's, a program's, or the system's ticket.
+
+User name and password of a URL are enough for Basic, Digest, NTLM and Negotiate; an empty user name
+with an empty password stands for whoever has logged in (single sign-on). A program, or the user in
+``TRIO_WSPROXY_AUTH``, may say which of the schemes, by their names or as objects; then the URL's
+credentials are for those. What credentials a scheme cannot carry, and whose library is missing, is left out
+as long as another one is there: so both are values here, and errors where nothing is left.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import NamedTuple, TypeGuard
+
+from trio_wsproxy._exceptions import ProxyConfigError, failure_of, misconfigured
+from trio_wsproxy._failures import Value, Words, words
+
+from ._basic import BasicAuth
+from ._digest import DigestAuth
+from ._names import TITLES, SchemeName
+from ._scheme import ProxyAuth
+from ._spnego import NegotiateAuth, NTLMAuth, has_pyspnego
+
+_MAX_NTLM = 2**15 - 1  # UTF-16 units: the length of a field is 16 bits of bytes (MS-NLMP 2.2.1.3)
+INSTALL = "pip install 'trio-wsproxy[negotiate]'"
+
+#: Schemes that are made with a user name and a password.
+_PASSWORD_SCHEMES = (NegotiateAuth, NTLMAuth, DigestAuth, BasicAuth)
+
+_NOTHING: Mapping[str, Words] = MappingProxyType({})
+_DEFAULT: tuple[SchemeName, ...] = (
+    "basic",
+    "digest",
+    "ntlm",
+)  # Basic is sent unasked, as curl does
+_SINGLE_SIGN_ON: tuple[SchemeName, ...] = ("negotiate", "ntlm")
+
+
+class Chosen(NamedTuple):
+    """What there is to speak with a proxy.
+
+    Attributes:
+      schemes: With their credentials; the first may speak before it is asked.
+      ordered: Whether they are in order of preference; else the strongest goes first.
+      lenient: Whether Negotiate and NTLM are left out where their library is missing.
+      impossible: Why others cannot be spoken, by their names in lower case.
+
+    """
+
+    schemes: tuple[ProxyAuth, ...] = ()
+    ordered: bool = False
+    lenient: bool = False
+    impossible: Mapping[str, Words] = _NOTHING
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether there are credentials, and nothing that can carry them here."""
+        return bool(self.impossible) and not any(
+            not self.lenient or lacks_library(auth.name) is None for auth in self.schemes
+        )
+
+
+def from_url(
+    username: str, password: str, given: Iterable[ProxyAuth | SchemeName] = (), *, sso: bool = False
+) -> Chosen:
+    """Make schemes out of the credentials of a proxy URL.
+
+    Args:
+      username: The user name.
+      password: The password.
+      given: The schemes that they are for, by name or as objects, whose own credentials do not
+        count. By default Basic, which is said at once, Digest and NTLM, for proxies that want those.
+      sso: Whether they are empty to say that it is the user who has logged in.
+
+    """
+    wanted = [scheme for scheme in given if isinstance(scheme, str) or _takes_password(scheme)]
+    default = _SINGLE_SIGN_ON if sso else _DEFAULT
+    schemes: list[ProxyAuth] = []
+    impossible: dict[str, Words] = {}
+    for scheme in wanted or default:
+        made = _single_sign_on(scheme) if sso else _with_password(scheme, username, password)
+        if isinstance(made, Words):
+            name = scheme if isinstance(scheme, str) else scheme.name
+            impossible[name.lower()] = made
+        else:
+            schemes.append(made)
+    ordered = any(isinstance(scheme, str) for scheme in wanted)
+    return Chosen(tuple(schemes), ordered=ordered, lenient=True, impossible=impossible)
+
+
+def from_program(
+    given: Iterable[ProxyAuth | SchemeName], others: Iterable[ProxyAuth | SchemeName] = ()
+) -> Chosen:
+    """Give the schemes of a program, for a proxy without credentials of its own.
+
+    Args:
+      given: Objects, which are taken as they are, and names: for those, the objects of ``others``
+        that bear them, or single sign-on.
+      others: Further schemes that there are credentials for.
+
+    """
+    named = False
+    schemes: list[ProxyAuth] = []
+    available = [scheme for scheme in others if not isinstance(scheme, str)]
+    for scheme in given:
+        if not isinstance(scheme, str):
+            schemes.append(scheme)
+            continue
+        named = True
+        found = [auth for auth in available if auth.name.lower() == scheme]
+        made = found or [auth for auth in [_single_sign_on(scheme)] if not isinstance(auth, Words)]
+        schemes += made
+    return Chosen(tuple(schemes), ordered=named, lenient=named)
+
+
+def lacks_library(name: str) -> Words | None:
+    """Say what a scheme needs that is not installed; ``None`` where nothing is missing."""
+    if name.lower() not in _SINGLE_SIGN_ON or has_pyspnego():
+        return None
+    return words("{name} needs pyspnego ({install})", name=TITLES[name.lower()], install=INSTALL)
+
+
+def failed_here(name: str, why: str, *, sso: bool) -> Words:
+    """Say that Negotiate or NTLM could not be spoken on this machine, and what it takes."""
+    remedy = ""
+    if name.lower() == "negotiate" and sys.platform != "win32":
+        if find_spec("gssapi") is None:
+            remedy = "; Kerberos needs: pip install 'trio-wsproxy[kerberos]'"
+        elif sso:
+            remedy = "; is there a ticket (klist), and does Kerberos know the proxy by its host?"
+    return words("{name} failed here ({why}){remedy}", name=name, why=why, remedy=remedy)
+
+
+def check_carried(username: str | None, password: str | None) -> None:
+    """Refuse credentials of an HTTP proxy's URL that no scheme can carry here.
+
+    Raises:
+      ProxyConfigError: It names the schemes, and what would do.
+
+    """
+    if username is None:
+        return
+    problem = _with_password("basic", username, password or "")
+    if not isinstance(problem, Words):
+        return  # nearly always
+    error = not_carried(from_url(username, password or ""))
+    if error is not None:
+        raise error
+
+
+def not_carried(chosen: Chosen, who: Value = "HTTP authentication") -> ProxyConfigError | None:
+    """Make the error for credentials that nothing can carry here; ``None`` where something can."""
+    if not chosen.is_hopeless:
+        return None
+    why = "; ".join(dict.fromkeys(str(reason) for reason in chosen.impossible.values()))
+    what = words("{who}: {why}", who=who, why=why)
+    lacking = [auth.name for auth in chosen.schemes if lacks_library(auth.name)]
+    remedy = None
+    if lacking:
+        remedy = words("{name} can: {install}", name=lacking[0], install=INSTALL)
+    return misconfigured(what, remedy)
+
+
+def _takes_password(
+    scheme: ProxyAuth,
+) -> TypeGuard[NegotiateAuth | NTLMAuth | DigestAuth | BasicAuth]:
+    return isinstance(scheme, _PASSWORD_SCHEMES)
+
+
+def _with_password(
+    scheme: ProxyAuth | SchemeName, username: str, password: str
+) -> ProxyAuth | Words:
+    """Give a scheme these credentials, or say why it cannot carry them."""
+    name = (scheme if isinstance(scheme, str) else scheme.name).lower()
+    if name in _SINGLE_SIGN_ON:
+        problem = _not_for_spnego(name, username, password)
+        if problem is not None:
+            return problem
+    if name == "ntlm" and "\\" not in username:
+        username = username.replace("/", "\\", 1)  # as curl has it
+    made: ProxyAuth | None = None
+    failure = None
+    try:
+        if not isinstance(scheme, str) and _takes_password(scheme):
+            made = replace(scheme, username=username, password=password)
+        else:
+            made = _BY_NAME[name](username, password)
+    except ProxyConfigError as exc:
+        failure = failure_of(exc)
+    if made is not None:
+        return made
+    return failure.what if failure else words("{name} cannot carry it", name=TITLES[name])
+
+
+def _not_for_spnego(name: str, username: str, password: str) -> Words | None:
+    title = TITLES[name]
+    if not username:  # to pyspnego that is whoever has logged in
+        return words("{name} cannot carry an empty user name", name=title)
+    if "\0" in username + password:  # where these libraries' texts end
+        return words("{name} cannot carry a NUL character in the credentials", name=title)
+    if len(username.encode("utf-16-le", "surrogatepass")) > 2 * _MAX_NTLM:
+        return words("{name} cannot carry a user name of more than 65,534 bytes", name=title)
+    return None
+
+
+def _single_sign_on(scheme: ProxyAuth | SchemeName) -> ProxyAuth | Words:
+    """Let a scheme use what the system knows of the user, or say why it cannot."""
+    if not isinstance(scheme, str) and isinstance(scheme, (NegotiateAuth, NTLMAuth)):
+        return replace(scheme, username=None, password=None)
+    name = (scheme if isinstance(scheme, str) else scheme.name).lower()
+    if name in _SINGLE_SIGN_ON:
+        return NegotiateAuth() if name == "negotiate" else NTLMAuth()
+    return words("{name} knows no single sign-on (:@)", name=TITLES.get(name, name))
+
+
+_BY_NAME = {"negotiate": NegotiateAuth, "ntlm": NTLMAuth, "digest": DigestAuth, "basic": BasicAuth}

@@ -1,0 +1,95 @@
+"""``TRIO_WSPROXY_AUTH``: in which schemes the proxies of the system's settings are spoken with.
+
+The variable is for all proxies that are found where nobody has given one: in the environment, in the
+desktop's or the operating system's settings, or by their PAC script. It is read when such a proxy is
+about to be used over HTTP, and not before: what is wrong in it stops nobody who goes another way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from trio_wsproxy._auth import SchemeName, lacks_library, parse_names
+from trio_wsproxy._urls import Proxy, with_auth
+
+from ._route import Look
+
+logger = logging.getLogger("trio_wsproxy")
+
+VARIABLE = "trio_wsproxy_auth"
+
+
+class Schemes(NamedTuple):
+    """The variable, as it stands.
+
+    Attributes:
+      place: Its name, for messages.
+      value: A list of names; it may be anything.
+
+    """
+
+    place: str
+    value: str
+
+
+class Equipped(NamedTuple):
+    """Proxies with the schemes that they are spoken with.
+
+    Attributes:
+      hops: The proxies.
+      looks: What came of looking at the variable.
+      notes: What is passed over, a line each; these stand in the looks, too.
+
+    """
+
+    hops: tuple[Proxy, ...]
+    looks: tuple[Look, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def equip(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Equipped:
+    """Let proxies be spoken with as the variable says, where it is set.
+
+    Args:
+      hops: The proxies of a route; SOCKS has schemes of its own, and is left alone.
+      schemes: The variable, for proxies of the system's settings.
+
+    Raises:
+      ProxyConfigError: A word in it is no scheme.
+
+    """
+    if not hops or all(hop.is_socks for hop in hops):
+        return Equipped(hops)
+    names = parse_names(schemes.value, schemes.place) if schemes else ()
+    looks = []
+    if schemes and names:
+        listed = ", ".join(names)
+        looks.append(Look(schemes.place, listed, "the schemes for it, in order of preference"))
+        hops = tuple(hop if hop.is_socks else with_auth(hop, names) for hop in hops)
+    lacking = [Look(*missing) for missing in _lacking(hops, schemes, names)]
+    notes = tuple(map(str, lacking))
+    for note in notes:
+        _warn_once(note)
+    return Equipped(hops, (*looks, *lacking), notes)
+
+
+def _lacking(
+    hops: tuple[Proxy, ...], schemes: Schemes | None, names: tuple[SchemeName, ...]
+) -> Iterator[tuple[str, None, str]]:
+    """Say which of the schemes that were asked for are passed over for want of a library."""
+    if schemes and names:
+        for name in names:
+            if problem := lacks_library(name):
+                yield schemes.place, None, f"passed over: {problem}"
+    else:
+        for hop in hops:
+            if hop.is_single_sign_on and (problem := lacks_library("negotiate")):
+                yield f"proxy {hop.url}", None, f"no single sign-on: {problem}"
+
+
+@lru_cache(32)  # a program that connects again and again says it once
+def _warn_once(note: str) -> None:
+    logger.warning("%s", note)
