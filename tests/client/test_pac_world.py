@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import gzip
+import os
+import pickle
 import socket
+import ssl
+import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,12 +28,14 @@ from trio_wsproxy import (
     resolve_proxy_async,
 )
 from trio_wsproxy._client._pac_world import world
-from trio_wsproxy._routing._pac import MAX_AGE, MAX_SCRIPT
-from trio_wsproxy.testing import TCPServer, open_tcp_server
+from trio_wsproxy._routing._pac import MAX_AGE
+from trio_wsproxy._routing._pac_value import MAX_SCRIPT
+from trio_wsproxy.testing import Certificates, TCPServer, open_echo_server, open_tcp_server
 
 pytest.importorskip("quickjs")
 
 SCRIPT = 'function FindProxyForURL(url, host) { return "PROXY p:1"; }'
+PACKED = gzip.compress(SCRIPT.encode())
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"
 
 
@@ -99,6 +106,92 @@ async def test_loaded_once_by_many() -> None:
     await serve(web, check)
 
 
+async def test_failed_once_for_many() -> None:
+    """Who waits for one that cannot be loaded has its failure, and does not try again."""
+    web = Web(b"HTTP/1.1 503 Later\r\n\r\n")
+
+    async def fails(url: str) -> None:
+        with pytest.raises(ProxyUnreachable, match="503"):
+            await found(f"{url}/proxy.pac")
+
+    async def check(url: str) -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(fails, url)
+        assert len(web.requests) == 1
+        web.answers = [ok()]
+        assert await found(f"{url}/proxy.pac") == "http://p:1"
+
+    await serve(web, check)
+
+
+async def test_who_loads_is_cancelled() -> None:
+    """Where the one that loads it is cancelled, the next one loads it."""
+    begun = trio.Event()
+
+    async def once(stream: trio.abc.Stream) -> None:
+        await stream.receive_some()
+        if not begun.is_set():
+            begun.set()
+            await trio.sleep_forever()
+        await stream.send_all(ok())
+
+    async def check(url: str) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(found, f"{url}/proxy.pac")
+            await begun.wait()
+            async with trio.open_nursery() as others:
+                others.start_soon(found, f"{url}/proxy.pac")
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.cancel_scope.cancel()
+                with trio.CancelScope(shield=True):
+                    assert await found(f"{url}/proxy.pac") == "http://p:1"
+
+    await serve(once, check)
+
+
+async def test_old_one_is_not_used(autojump_clock: trio.testing.MockClock) -> None:
+    """Where it cannot be loaded again after an hour, that is an error; the next question tries again."""
+    web = Web(ok(), b"HTTP/1.1 503 Later\r\n\r\n", ok())
+
+    async def check(url: str) -> None:
+        await found(f"{url}/proxy.pac")
+        await trio.sleep(MAX_AGE)
+        with pytest.raises(ProxyUnreachable, match=r"cannot be loaded: .* answered 503 Later"):
+            await found(f"{url}/proxy.pac")
+        assert await found(f"{url}/proxy.pac") == "http://p:1"
+
+    await serve(web, check)
+
+
+@pytest.mark.parametrize("way", ["variable", "argument", "for proxies", "nothing"])
+async def test_https(way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A script at an https:// URL is loaded where SSL_CERT_FILE, the PAC or the call trusts its server."""
+    ours = Certificates()
+    web = Web(ok('function FindProxyForURL() { return "DIRECT"; }'))
+    if way == "variable":
+        path = tmp_path / "ca.pem"
+        path.write_bytes(ours.ca_pem)
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    context = ours.client_context()
+    async with open_tcp_server(web, ssl_context=ours.server_context("127.0.0.1")) as server:
+        url = f"https://127.0.0.1:{server.port}/proxy.pac"
+        pac = PAC(url, ssl_context=context if way == "argument" else None)
+        async with open_echo_server() as echo:
+            opening = open_websocket_url(
+                echo.url, proxy=pac, proxy_ssl_context=context if way == "for proxies" else None
+            )
+            if way == "nothing":
+                with pytest.raises(ProxyUnreachable, match=r"SSL_CERT_FILE") as caught:
+                    async with opening:
+                        pass
+                assert str(caught.value).startswith(f"argument proxy=: the PAC script {url} cannot")
+            else:
+                async with opening as ws:
+                    assert ws.route is not None
+                    assert ws.route.hops == ()
+
+
 async def test_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """The request has credentials of the URL and its query, and goes through no proxy."""
     web = Web(ok())
@@ -145,6 +238,19 @@ async def test_charset(data: bytes, headers: bytes) -> None:
     await serve(Web(ok(data, headers)), check)
 
 
+@pytest.mark.parametrize("encoding", [b"gzip", b"GZIP ", b"x-gzip", b"deflate", b"identity", b""])
+async def test_packed(encoding: bytes) -> None:
+    """What a server packs though nobody has asked for it is unpacked."""
+    plain = SCRIPT.encode()
+    others = {b"deflate": zlib.compress(plain), b"identity": plain, b"": plain}
+    body = others.get(encoding, PACKED + bytes(99))
+
+    async def check(url: str) -> None:
+        assert await found(f"{url}/proxy.pac") == "http://p:1"
+
+    await serve(Web(ok(body, b"Content-Encoding: %s\r\n" % encoding)), check)
+
+
 async def test_chunked() -> None:
     """A body in chunks, or up to the end of the connection, is a body."""
     size = b"%x\r\n" % len(SCRIPT)
@@ -168,7 +274,15 @@ async def test_chunked() -> None:
         (ok(""), ProxyConfigError, "has no function FindProxyForURL; is its address right"),
         (ok("var x = 1;"), ProxyConfigError, "has no function FindProxyForURL"),
         (ok("a\0b"), ProxyConfigError, "is no JavaScript"),
-        (ok(b"x", b"Content-Encoding: gzip\r\n"), ProxyConfigError, "it is packed (gzip)"),
+        (ok(b"x", b"Content-Encoding: br\r\n"), ProxyConfigError, "it is packed (br)"),
+        (ok(b"x" * 99, b"Content-Encoding: gzip\r\n"), ProxyConfigError, "is broken"),
+        (ok(PACKED[:-9], b"Content-Encoding: gzip\r\n"), ProxyUnreachable, "broke off"),
+        (
+            ok(gzip.compress(bytes(3 * MAX_SCRIPT)), b"Content-Encoding: gzip\r\n"),
+            ProxyConfigError,
+            "longer than 1,048,576 bytes",
+        ),
+        (OK % (int("9" * 20), b"", b"x"), ProxyConfigError, "longer than 1,048,576 bytes"),
         (OK % (3 * 2**30, b"", b"x"), ProxyConfigError, "longer than 1,048,576 bytes"),
         (b"HTTP/1.0 200 OK\r\n\r\n" + b" " * (MAX_SCRIPT + 1), ProxyConfigError, "longer than"),
         (OK % (100, b"", b"x"), ProxyUnreachable, "broke off"),
@@ -183,7 +297,7 @@ async def test_chunked() -> None:
         (b"HTTP/1.1 302 F\r\n\r\n", ProxyConfigError, "answered 302 F"),
         (b"HTTP/1.1 302 F\r\nLocation: http://[\r\n\r\n", ProxyConfigError, ""),
     ],
-    ids=range(18),
+    ids=range(22),
 )
 async def test_unloadable(answer: bytes, error: type[ProxyError], says: str) -> None:
     """What is no script is an error that names address and remedy; a server's trouble may pass."""
@@ -238,7 +352,9 @@ async def test_silent_server(autojump_clock: trio.testing.MockClock) -> None:
         ("http://", "is malformed"),
         ("http://h:x/", "is malformed"),
         ("file://other.test/proxy.pac", "a file of another machine"),
-        ("/nowhere/proxy.pac", "No such file"),
+        ("/nowhere/proxy.pac", "No such file.*; is its address right\\?$"),
+        ("wpad.corp/proxy.pac", r"No such file.*right\? A URL begins with http://"),
+        ("file:/nowhere/proxy.pac", "No such file"),
         ("file:///nowhere/proxy.pac", "No such file"),
         ("/", "no regular file"),
     ],
@@ -262,6 +378,8 @@ async def test_files(tmp_path: Path) -> None:
     path.write_text(SCRIPT)
     assert await found(str(path)) == "http://p:1"
     assert await found(path.as_uri()) == "http://p:1"
+    assert await found(path.as_uri().replace("file://", "file:")) == "http://p:1"
+    assert await found(path.as_uri().replace("file://", "FILE://LocalHost")) == "http://p:1"
     route = await resolve_proxy_async("wss://echo.test", proxy=PAC(path))
     assert route.source == f"PAC script {path}"
     path = tmp_path / "long.pac"
@@ -309,7 +427,24 @@ def test_values() -> None:
     assert pac == PAC(pac.source)
     assert repr(pac) == "PAC('http://***@wpad/proxy.pac?…')"
     assert repr(PAC(SCRIPT)) == f"PAC(<{len(SCRIPT)} characters>)"
+    assert pickle.loads(pickle.dumps(pac)) == pac
     with pytest.raises(AttributeError):
         pac.source = ""
-    with pytest.raises(TypeError):
-        PAC(5)  # type: ignore[arg-type]
+    others: list[Any] = [5, b"http://h/p", None, Bytes()]
+    for other in others:
+        with pytest.raises(TypeError, match="a URL, a path or a script, not"):
+            PAC(other)
+    with pytest.raises(ProxyConfigError, match="longer than 1,048,576 characters"):
+        PAC(SCRIPT + " " * MAX_SCRIPT + ";")
+    with pytest.raises(TypeError, match=r"an ssl\.SSLContext, not bool"):
+        PAC("https://h/p", ssl_context=True)  # type: ignore[arg-type]
+    for source in ("http://h/p", "/p", SCRIPT):
+        with pytest.raises(ProxyConfigError, match="ssl_context is for an https:// URL"):
+            PAC(source, ssl_context=ssl.create_default_context())
+
+
+class Bytes(os.PathLike[bytes]):
+    """A path of bytes."""
+
+    def __fspath__(self) -> bytes:
+        return b"/p"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import socket
+import ssl
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,11 +14,14 @@ import trio.testing
 
 from trio_wsproxy import (
     PAC,
+    BasicAuth,
     ConnectionLost,
     ConnectionTimeout,
     Failover,
+    Proxy,
     ProxyAuthenticationError,
     ProxyConfigError,
+    ProxyError,
     ProxyProtocolError,
     ProxyRejected,
     ProxyUnreachable,
@@ -31,6 +36,7 @@ from trio_wsproxy._routing import PATIENCE, _pac
 from trio_wsproxy._routing._failover import BAD_FOR
 from trio_wsproxy.testing import (
     Answer,
+    Certificates,
     CutAnswer,
     Fail,
     ProxyServer,
@@ -39,6 +45,7 @@ from trio_wsproxy.testing import (
     open_echo_server,
     open_http_proxy,
     open_socks_proxy,
+    open_tcp_server,
 )
 
 _TAKEN = socket.socket()
@@ -227,6 +234,7 @@ async def test_slow_ones_have_a_share(autojump_clock: trio.testing.MockClock) ->
             assert trio.current_time() - began == pytest.approx(9, abs=0.1)
             assert one.requests
             assert two.requests
+            assert f"(tried before: {one.url} took longer than 4.5 s" in str(caught.value)
             report = caught.value.dial_report
             assert report.as_dict()["tried"][0].startswith(
                 f"{one.url}: {one.url} took longer than 4.5 s"
@@ -288,13 +296,134 @@ def test_values() -> None:
         Failover()
 
 
-@pytest.mark.parametrize("bad", ["gopher://p", "http://"])
-async def test_malformed(bad: str) -> None:
-    """An alternative that is malformed is told at once, before anything is dialed."""
-    async with open_http_proxy() as proxy:
-        with pytest.raises(ProxyConfigError):
-            await hops(Failover(proxy.url, bad), "ws://echo.test/")
-        assert not proxy.requests
+@pytest.mark.parametrize(
+    ("bad", "error", "says"),
+    [
+        ("gopher://p", ProxyConfigError, "alternative 2: proxy URL scheme 'gopher'"),
+        ("http://", ProxyConfigError, "alternative 2: "),
+        ("http:/p", ProxyConfigError, "alternative 2: "),
+        ("DIRECT", ProxyConfigError, "alternative 2: 'direct' names no proxy; .* give None"),
+        ("PROXY p:80", ProxyConfigError, "this is what a PAC file says"),
+        ("http://wpad/p.pac", ProxyConfigError, r"in a program as proxy=PAC\(…\)"),
+        ("", ProxyConfigError, "alternative 2: the proxy URL is empty"),
+        (["a", "gopher://p"], ProxyConfigError, "alternative 2, hop 2: proxy URL scheme 'gopher'"),
+        ([], ProxyConfigError, "alternative 2: the chain is empty; .* give None"),
+        (5, TypeError, "alternative 2 takes True, None, .*, not int$"),
+        (False, TypeError, "alternative 2 takes .*, not bool; use None for a direct connection"),
+        (b"http://p", TypeError, "not bytes$"),
+        (["a", PAC("/p")], TypeError, "a chain is made of .*, not of a PAC; put the chains into"),
+        (["a", Failover(None)], TypeError, "not of a Failover; put the chains into a Failover"),
+        ([5], TypeError, "alternative 2, hop 1: "),
+    ],
+)
+def test_malformed(bad: Any, error: type[Exception], says: str) -> None:
+    """An alternative that is malformed is told where the Failover is made, with its number."""
+    with pytest.raises(error, match=says):
+        Failover("http://p", bad)
+
+
+def test_proxies_are_not_mixed_up() -> None:
+    """What has several ways in it is no hop of a chain."""
+    for several in (PAC("/p"), Failover(None)):
+        with pytest.raises(TypeError, match="a chain is made of"):
+            resolve_proxy("ws://h", proxy=["http://p", several])  # type: ignore[list-item]
+
+
+async def test_the_same_way_twice() -> None:
+    """A way that is listed twice is tried once."""
+    async with open_http_proxy(script=[Fail(502)]) as proxy:
+        with pytest.raises(ProxyRejected) as caught:
+            await hops(Failover(proxy.url, Failover(proxy.url), [proxy.url]), "ws://echo.test/")
+        assert "tried before" not in str(caught.value)
+        assert len(proxy.requests) == 1
+    route = resolve_proxy("ws://h", proxy=Failover("http://p", None, "http://p:80", None))
+    assert [way.way for way in route.alternatives] == ["http://p:80", "DIRECT"]
+
+
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [
+        (Failover("http://p"), "but proxy= is http://p:80"),
+        (Failover("http://p", ["http://a", "socks5h://b"], None), "http://p:80, or http://a:80, s"),
+        (None, "a direct connection"),
+    ],
+    ids=range(3),
+)
+async def test_context_that_nothing_uses(way: Any, says: str) -> None:
+    """A context for https:// proxies is refused where no alternative has one, and nothing is dialed."""
+    context = ssl.create_default_context()
+    with pytest.raises(ValueError, match=f"proxy_ssl_context needs an https:// proxy.*{says}"):
+        async with open_websocket_url("ws://echo.test", proxy=way, proxy_ssl_context=context):
+            pass
+
+
+@pytest.mark.parametrize("at", [0, 1])
+async def test_context(at: int) -> None:
+    """A context for https:// proxies is used by the alternative that needs it."""
+    ours = Certificates()
+    async with (
+        open_echo_server() as echo,
+        open_http_proxy(ssl_context=ours.server_context("127.0.0.1")) as proxy,
+    ):
+        ways = [DEAD]
+        ways.insert(at, f"https://127.0.0.1:{proxy.port}")
+        async with open_websocket_url(
+            echo.url, proxy=Failover(*ways), proxy_ssl_context=ours.client_context()
+        ) as ws:
+            assert ws.route is not None
+            assert ws.route.hops[0].port == proxy.port
+        for way in (Failover(True), Failover(None, True), Failover(PAC("/p"), None)):
+            with suppress(ProxyConfigError):  # there may be no engine
+                async with open_websocket_url(
+                    echo.url, proxy=way, proxy_ssl_context=ours.client_context()
+                ):
+                    pass
+
+
+async def test_credentials() -> None:
+    """Each alternative has its own credentials, and proxy_auth= is for those without."""
+    async with (
+        open_echo_server() as echo,
+        open_http_proxy(credentials=("ada", "pw")) as proxy,
+    ):
+        mine = Proxy(proxy.url, auth=BasicAuth("ada", "pw"))
+        assert await hops(Failover(DEAD, mine), echo.url) == [proxy.url]
+        url = proxy.url.replace("://", "://ada:pw@")
+        assert await hops(Failover(DEAD, url), echo.url) == [url.replace(":pw@", ":***@")]
+        async with open_websocket_url(
+            echo.url, proxy=Failover(DEAD, proxy.url), proxy_auth=BasicAuth("ada", "pw")
+        ) as ws:
+            assert ws.route is not None
+        with pytest.raises(ProxyAuthenticationError):
+            await hops(Failover(DEAD, proxy.url, None), echo.url)
+
+
+async def test_all_are_bad(autojump_clock: trio.testing.MockClock) -> None:
+    """Where all have failed lately, all are tried, the one that failed first before the others."""
+    async with open_http_proxy(script=[Reset("accept")]) as one:
+        async with open_http_proxy(script=[Reset("accept")]) as two, open_echo_server() as echo:
+            way = Failover(one.url, two.url)
+            for _ in range(3):
+                with pytest.raises(ProxyError, match="tried before"):
+                    await hops(way, echo.url)
+                await trio.sleep(1)
+            first, second = resolve_proxy(echo.url, proxy=way).alternatives
+            assert [first.way, second.way] == [one.url, two.url]
+            two.script = ()
+            assert await hops(way, echo.url) == [two.url]
+
+
+async def test_time_is_over_already(autojump_clock: trio.testing.MockClock) -> None:
+    """A dial whose time is over, or that is cancelled, ends so, however many alternatives there are."""
+    with pytest.raises(ConnectionTimeout):
+        async with open_websocket_url(
+            "ws://echo.test", proxy=Failover(DEAD, None), connect_timeout=0
+        ):
+            pass
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await open_tcp_stream("echo.test", 80, proxy=Failover(DEAD, None))
+    assert scope.cancelled_caught
 
 
 async def test_one_way() -> None:
@@ -400,6 +529,21 @@ class TestPAC:
         assert "token" not in told
         assert len(route.notes) == 1
 
+    async def test_the_same_proxy(self) -> None:
+        """What has failed in this dial is not tried again because a script names it, too."""
+        async with open_echo_server() as echo, open_http_proxy(script=[Fail(502)]) as proxy:
+            way = Failover(proxy.url, script(f"{element(proxy)}; DIRECT"))
+            assert await hops(way, echo.url) == []
+            assert len(proxy.requests) == 1
+
+    async def test_report_of_a_failure(self) -> None:
+        """Where no script has named the way, the report does not draw one."""
+        with pytest.raises(ProxyConfigError) as caught:
+            await hops(PAC("/nowhere"), "ws://echo.test/")
+        told = str(caught.value.dial_report)
+        assert "client ─?→ echo.test:80" in told
+        assert "! pac" in told
+
     async def test_explain_in_failover(self) -> None:
         """A script that fails is told in the explanation, with what else there is."""
         bad = PAC("function FindProxyForURL() { throw 1; }")
@@ -441,6 +585,35 @@ class TestPAC:
         with pytest.raises(ConnectionTimeout, match=r"the PAC script \(given as text\)"):
             async with open_websocket_url("ws://echo.test/", proxy=loop, connect_timeout=0.05):
                 pass
+
+
+@pytest.mark.usefixtures("engine")
+async def test_silent_source(autojump_clock: trio.testing.MockClock) -> None:
+    """A script that does not come has its share of the time, and is asked last for five minutes."""
+    asked = 0
+
+    async def silent(stream: trio.abc.Stream) -> None:
+        nonlocal asked
+        asked += 1
+        await stream.send_all(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            await trio.sleep(1)
+            await stream.send_all(b" ")
+
+    async with open_echo_server() as echo, open_tcp_server(silent) as server:
+        way = Failover(PAC(f"http://127.0.0.1:{server.port}/p"), None)
+        began = trio.current_time()
+        async with open_websocket_url(echo.url, proxy=way, connect_timeout=10) as ws:
+            assert trio.current_time() - began == pytest.approx(5, abs=0.5)
+            assert ws.route is not None
+            assert "took longer than 5.0 s; was waiting for the PAC script http://" in str(
+                ws.route.tried[0]
+            )
+        assert await hops(way, echo.url) == []
+        assert asked == 1
+        await trio.sleep(BAD_FOR)
+        assert await hops(way, echo.url) == []
+        assert asked == 2
 
 
 def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:

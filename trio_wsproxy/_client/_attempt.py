@@ -31,7 +31,7 @@ from trio_wsproxy._failures import Failure, Kind, Topic, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import secret, shown_text
 from trio_wsproxy._report import StageLog, reporting
-from trio_wsproxy._routing import Route
+from trio_wsproxy._routing import Route, told_of
 from trio_wsproxy._transport import (
     HTTP_1_1,
     dial,
@@ -138,7 +138,7 @@ async def connect(
                     if not plan.withheld or failure is None or failure.stage != "server_tls":
                         raise
                     raise failed(type(exc), without_context(failure)) from exc.__cause__
-        raise _timed_out(plan.target.url, plan.connect_timeout, report.log)
+        raise _timed_out(plan.target.url, plan.connect_timeout, report)
 
 
 @trio.lowlevel.enable_ki_protection
@@ -173,7 +173,7 @@ async def wrap(
             with trio.move_on_after(timeout):
                 start = Start(nursery.start_soon, shielded=False)
                 return await _upgrade(stream, request, deflate, settings, report, start)
-            raise _timed_out(request.url, timeout, report.log)  # noqa: TRY301  # closes, too
+            raise _timed_out(request.url, timeout, report)  # noqa: TRY301  # closes, too
     except BaseException:
         await _throw_away(stream)
         raise
@@ -313,7 +313,8 @@ def _address(stream: trio.abc.Stream, *, local: bool) -> Address:
     return address, port, speaks_tls(stream)
 
 
-def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:
+def _timed_out(url: str, timeout: float, report: reporting) -> HandshakeError:
+    log = report.log
     running = log.running[-1] if log.running else None
     question = words(
         "does that one answer at all, or is {connect_timeout} too short?",
@@ -335,4 +336,5 @@ def _timed_out(url: str, timeout: float, log: StageLog) -> HandshakeError:
         waiting_for=log.waiting_for,
     )
     stage = running.name if running else "config"
+    what = told_of(what, report.route.tried if report.route else ())
     return failed(ConnectionTimeout, Failure(Kind.TIMED_OUT, stage, what, question))

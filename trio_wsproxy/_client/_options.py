@@ -14,7 +14,7 @@ and docstring, and to what uses it: :class:`Plan`, or one of the two functions a
 # No "from __future__ import annotations": these annotations are read when the file is loaded.
 
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from trio_wsproxy._auth import ProxyAuthArgument
@@ -24,7 +24,7 @@ from trio_wsproxy._http import (
     ProxyHeadersArgument,
 )
 from trio_wsproxy._report import Trace
-from trio_wsproxy._routing import ProxyArgument, Route
+from trio_wsproxy._routing import ProxyArgument, Question, Route
 from trio_wsproxy._transport import DialOptions, MakeProxyHeaders
 from trio_wsproxy._websocket import ConnectionSettings, Deflate
 
@@ -305,26 +305,32 @@ def checked(
 
 
 def check_proxy_ssl_context(
-    context: ssl.SSLContext | None, proxy: ProxyArgument, route: Route
+    context: ssl.SSLContext | None, steps: Sequence[Route | Question]
 ) -> None:
     """Refuse a context that nothing would use.
 
-    Where the system chooses the proxy, a program cannot know whether that will be an
+    Where the system or a script chooses the proxy, a program cannot know whether that will be an
     ``https://`` one, and may bring the context in any case.
 
     Raises:
-      ValueError: The proxies were given explicitly, and none of them is ``https://``.
+      ValueError: All proxies were given explicitly, and none of them is ``https://``.
 
     """
-    if context is None or proxy is True or any(hop.scheme == "https" for hop in route.hops):
+    if context is None:
         return
-    hops = ", ".join(hop.url for hop in route.hops) or "a direct connection"
+    for step in steps:
+        if not isinstance(step, Route) or not step.given:
+            return
+        if any(hop.scheme == "https" for hop in step.hops):
+            return
+    routes = (step for step in steps if isinstance(step, Route))
+    ways = (", ".join(hop.url for hop in route.hops) or "a direct connection" for route in routes)
     raise ValueError(
         words(
-            "{option} needs an https:// proxy, but {way} is {hops}",
+            "{option} needs an https:// proxy, but {way} is {ways}",
             option=Topic.PROXY_SSL_CONTEXT,
             way=Topic.WAY,
-            hops=hops,
+            ways=", or ".join(ways),
         )
     )
 

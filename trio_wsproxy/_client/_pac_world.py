@@ -11,7 +11,9 @@ import codecs
 import os
 import re
 import socket
+import ssl
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import unquote, urljoin
@@ -22,10 +24,11 @@ import trio
 from trio_wsproxy._auth import basic
 from trio_wsproxy._exceptions import HandshakeError, ProxyUnreachable, failure_of
 from trio_wsproxy._failures import Kind, words
-from trio_wsproxy._redaction import shown_page, shown_problem, shown_text, shown_url
+from trio_wsproxy._redaction import secret, shown_page, shown_problem, shown_text, shown_url
 from trio_wsproxy._report import StageLog
 from trio_wsproxy._routing import PAC, Route
-from trio_wsproxy._routing._pac import MAX_SCRIPT, Unloadable, World
+from trio_wsproxy._routing._pac import Unloadable, World
+from trio_wsproxy._routing._pac_value import MAX_SCRIPT
 from trio_wsproxy._threads import Workers
 from trio_wsproxy._transport import HTTP_1_1, DialOptions, dial, look_up
 from trio_wsproxy._urls import Target, parse_target
@@ -90,7 +93,7 @@ async def _load(pac: PAC) -> str:
     if scheme not in ("http", "https"):
         return _decoded(await _read_file(pac.source), None)
     with trio.move_on_after(LOAD_PATIENCE):
-        data, charset = await _fetch(pac.source)
+        data, charset = await _fetch(pac)
         return _decoded(data, charset)
     why = words("it did not come within {seconds:g} s", seconds=LOAD_PATIENCE)
     raise Unloadable(why, error=ProxyUnreachable, kind=Kind.TIMED_OUT)
@@ -114,23 +117,31 @@ _TOO_LONG = words("it is longer than {limit:,} bytes", limit=MAX_SCRIPT)
 
 
 async def _read_file(source: str) -> bytes:
-    path, problem = source, ""
-    if source[:7].lower() == "file://":
-        machine, slash, path = source[7:].partition("/")
-        if machine.lower() not in ("", "localhost"):
-            raise Unloadable(words("it is a file of another machine"), words("use http://"))
-        path = slash + unquote(path)
-        if os.name == "nt" and re.match(r"/[A-Za-z]:", path):
-            path = path[1:]
+    path, problem = _path_of(source), ""
     try:
         data = await _FILES.run(lambda: _contents(path))
     except (OSError, ValueError) as exc:  # a NUL in its name
         problem = getattr(exc, "strerror", None) or str(exc)
     if problem:
-        raise Unloadable(words("{problem}", problem=shown_text(problem)), _RIGHT_ADDRESS)
+        slip = path == source and not os.path.isabs(path)  # noqa: PTH117  # likewise
+        remedy = words("is its address right? A URL begins with http://") if slip else None
+        raise Unloadable(words("{problem}", problem=shown_text(problem)), remedy or _RIGHT_ADDRESS)
     if len(data) > MAX_SCRIPT:
         raise Unloadable(_TOO_LONG)
     return data
+
+
+def _path_of(source: str) -> str:
+    """Read a file URL (RFC 8089), with two slashes or with none; what is none is a path."""
+    if source[:5].lower() != "file:":
+        return source
+    machine, slash, path = "", "", source[5:]
+    if path.startswith("//"):
+        machine, slash, path = path[2:].partition("/")
+    if machine.lower() not in ("", "localhost"):
+        raise Unloadable(words("it is a file of another machine"), words("use http://"))
+    path = slash + unquote(path)
+    return path[1:] if os.name == "nt" and re.match(r"/[A-Za-z]:", path) else path
 
 
 def _contents(path: str) -> bytes:
@@ -144,15 +155,16 @@ def _contents(path: str) -> bytes:
 _RIGHT_ADDRESS = words("is its address right?")
 
 
-async def _fetch(url: str) -> tuple[bytes, str | None]:
+async def _fetch(pac: PAC) -> tuple[bytes, str | None]:
     """Get a script by HTTP, following redirects; its charset, too."""
+    url = secret(pac.source)
     for _ in range(MAX_REDIRECTS + 1):
-        answer = await _get(url)
-        if isinstance(answer, tuple):
+        answer = await _get(url, pac.ssl_context)
+        if not isinstance(answer, str):
             return answer
-        following = ""
+        following = secret("")
         with suppress(ValueError):  # of urllib's, for brackets
-            following = urljoin(url, answer)
+            following = secret(urljoin(url, answer))
         if not following.lower().startswith(("http://", "https://")):
             raise Unloadable(words("it redirects to {url}", url=shown_url(following or answer)))
         if url.lower().startswith("https://") and following.lower().startswith("http://"):
@@ -164,18 +176,21 @@ async def _fetch(url: str) -> tuple[bytes, str | None]:
 def _server(url: str) -> Target:
     """Read the URL as that of a WebSocket, which has the same syntax."""
     secure = url[:6].lower() == "https:"
+    ours = secret(("wss" if secure else "ws") + url[url.index(":") :].partition("#")[0])
     with suppress(ValueError):
-        return parse_target(("wss" if secure else "ws") + url[url.index(":") :].partition("#")[0])
+        return parse_target(ours)
     raise Unloadable(words("the URL {url} is malformed", url=shown_url(url)), _RIGHT_ADDRESS)
 
 
-async def _get(url: str) -> tuple[bytes, str | None] | str:
+async def _get(url: str, context: ssl.SSLContext | None) -> tuple[bytes, str | None] | str:
     """Ask once; the script with its charset, or where it redirects to."""
     target = _server(url)
+    context = context if target.secure else None
     problem: Unloadable | None = None
     cause: BaseException | None = None
     try:
-        stream = await dial(Route((), target, "direct"), DialOptions(), StageLog(), alpn=HTTP_1_1)
+        way = Route((), target, "direct")
+        stream = await dial(way, DialOptions(), StageLog(), ssl_context=context, alpn=HTTP_1_1)
     except HandshakeError as exc:
         failure = failure_of(exc)
         what = failure.what if failure else words("{error}", error=str(exc))
@@ -203,16 +218,17 @@ def _request(target: Target) -> h11.Request:
         ("Connection", "close"),
     ]
     if target.username is not None:
-        headers.append(("Authorization", basic(target.username, target.password or "")))
+        headers.append(("Authorization", secret(basic(target.username, target.password or ""))))
     return h11.Request(method="GET", target=target.resource, headers=headers)
 
 
 async def _exchange(stream: trio.abc.Stream, target: Target) -> tuple[bytes, str | None] | str:
     http = h11.Connection(h11.CLIENT)
     out = (http.send(_request(target)) or b"") + (http.send(h11.EndOfMessage()) or b"")
-    await stream.send_all(out)
-    body = bytearray()
+    await stream.send_all(secret(out))
+    del out
     head: h11.Response | None = None
+    body = Body()
     while True:
         event = http.next_event()
         if event is h11.NEED_DATA:
@@ -222,19 +238,58 @@ async def _exchange(stream: trio.abc.Stream, target: Target) -> tuple[bytes, str
             location = _judged(event, target)
             if location is not None:
                 return location
+            body = Body(next(_values(event, b"content-encoding"), ""))
         elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > MAX_SCRIPT:
-                raise Unloadable(_TOO_LONG)
+            body.add(bytes(event.data))
         elif isinstance(event, h11.EndOfMessage):
             assert head is not None  # h11 gives no end before it
             kind = next(_values(head, b"content-type"), "")
             charset = _CHARSET.search(kind)
-            return bytes(body), charset[1] if charset else None
+            return body.whole(), charset[1] if charset else None
         elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
-            raise Unloadable(
-                words("its server broke off"), error=ProxyUnreachable, kind=Kind.CUT_OFF
-            )
+            raise _broke_off()
+
+
+def _broke_off() -> Unloadable:
+    return Unloadable(words("its server broke off"), error=ProxyUnreachable, kind=Kind.CUT_OFF)
+
+
+class Body:
+    """The script as it comes in, packed or not; not more than it may have is ever in memory.
+
+    Args:
+      encoding: ``Content-Encoding`` of the answer. Nothing packed was asked for, but servers of files
+        have it packed beside the file, and some send nothing else.
+
+    """
+
+    def __init__(self, encoding: str = "") -> None:
+        encoding = encoding.strip().lower()
+        self._data = bytearray()
+        self._unpack = None
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            self._unpack = zlib.decompressobj(47)  # of gzip or zlib, whatever its head says
+        elif encoding not in ("", "identity"):
+            raise Unloadable(words("it is packed ({encoding})", encoding=shown_page(encoding)))
+
+    def add(self, data: bytes) -> None:
+        """Take the next piece."""
+        if self._unpack is not None:
+            if self._unpack.eof:  # what is behind it would be kept
+                return
+            try:
+                data = self._unpack.decompress(data, MAX_SCRIPT + 1)
+            except zlib.error:
+                raise Unloadable(words("what is packed in it is broken")) from None
+        self._data += data
+        if len(self._data) > MAX_SCRIPT:
+            raise Unloadable(_TOO_LONG)
+
+    def whole(self) -> bytes:
+        """Give the script when it is all there."""
+        if self._unpack is not None and not self._unpack.eof:
+            raise _broke_off()
+        return bytes(self._data)
 
 
 def _judged(head: h11.Response, target: Target) -> str | None:
@@ -256,9 +311,6 @@ def _judged(head: h11.Response, target: Target) -> str | None:
         if status >= 500:
             raise Unloadable(what, remedy, ProxyUnreachable, Kind.REFUSED)
         raise Unloadable(what, remedy)
-    encoding = next(_values(head, b"content-encoding"), "identity")
-    if encoding.strip().lower() not in ("identity", ""):
-        raise Unloadable(words("it is packed ({encoding})", encoding=shown_page(encoding)))
     length = next(_values(head, b"content-length"), "0")
     if int(length) > MAX_SCRIPT:  # h11 has seen to it that it is a number
         raise Unloadable(_TOO_LONG)

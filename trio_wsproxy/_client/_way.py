@@ -2,7 +2,8 @@
 
 Mostly there is one way, and it is dialed. Where there are more, each has its share of the time, and
 those that failed stand in the report. A PAC script is asked when its turn comes, not before: in
-``Failover("http://proxy", PAC(…))`` nobody loads it while the proxy works.
+``Failover("http://proxy", PAC(…))`` nobody loads it while the proxy works. What the alternatives have
+in common is a step: a route, which is dialed, or a question, which is asked and gives more routes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import trio
 
@@ -24,12 +25,14 @@ from trio_wsproxy._exceptions import (
 from trio_wsproxy._failures import Failure, Kind, Place, words
 from trio_wsproxy._report import ScriptAnswer, StageLog, reporting
 from trio_wsproxy._routing import (
+    PAC,
     PATIENCE,
     Look,
     ProxyArgument,
     Question,
     Route,
     chosen,
+    each_once,
     equip,
     hidden_url,
     in_order,
@@ -38,6 +41,7 @@ from trio_wsproxy._routing import (
     note_success,
     read_target,
     steps_to,
+    told_of,
 )
 from trio_wsproxy._urls import Target
 
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
     from trio_wsproxy._routing._pac import Answer
 
 _Problem = ProxyError | ServerUnreachable
-
+ResultT = TypeVar("ResultT")
 
 # Dials one route.
 Dial: TypeAlias = Callable[[Route], Awaitable[trio.abc.Stream]]
@@ -82,26 +86,52 @@ async def resolve_proxy_async(
     """
     url = hidden_url(url)
     await trio.lowlevel.checkpoint()
+    return (await find_ways(hidden_url(url), proxy, environ)).route
+
+
+class Found(NamedTuple):
+    """What there is to say of the ways to a target, without going them.
+
+    Attributes:
+      route: The one that would be tried first.
+      scripts: The PAC scripts that were asked, where from each is, and what it said.
+
+    """
+
+    route: Route
+    scripts: tuple[tuple[PAC, Answer], ...]
+
+
+async def find_ways(
+    url: str, proxy: ProxyArgument = True, environ: Mapping[str, str] | None = None
+) -> Found:
+    """Do what :func:`resolve_proxy_async` does, and tell more of it."""
     target = read_target(url)
     log = StageLog()
+    routes: list[Route] = []
+    problems: list[ProxyError] = []
+    scripts: list[tuple[PAC, Answer]] = []
     with reporting(target.url, log):
-        routes: list[Route] = []
-        problems: list[ProxyError] = []
-        notes: list[str] = []
         for step in steps_to(target, proxy, environ):
             if isinstance(step, Route):
                 routes.append(step)
                 continue
             try:
-                routes += await _answered(step, log)
+                answer = await _answered(step, log)
             except ProxyError as exc:
                 problems.append(exc)
-                notes.append(str(exc))
-        if not routes:
-            raise problems[0]
-        route = chosen(routes)
-        failures = (Look("an alternative", None, note) for note in notes)
-        return replace(route, trail=(*failures, *route.trail), notes=(*notes, *route.notes))
+            else:
+                scripts.append((step.pac, answer))
+                routes += _routes(step, answer)
+        try:
+            if not routes:
+                raise problems[0]
+            route, notes = chosen(routes), tuple(map(str, problems))
+        finally:
+            problems.clear()  # their tracebacks lead here, which would be a cycle
+    failures = (Look("an alternative", None, note) for note in notes)
+    route = replace(route, trail=(*failures, *route.trail), notes=(*notes, *route.notes))
+    return Found(route, tuple(scripts))
 
 
 async def open_way(
@@ -129,22 +159,30 @@ async def open_way(
 
     """
     steps = steps_to(target, proxy)
+    check_proxy_ssl_context(proxy_ssl_context, steps)
+    steps = each_once(steps) if len(steps) > 1 else steps
     first = steps[0]
     if len(steps) > 1 or isinstance(first, Question):
-        # Which of them is taken, a program cannot know, and may bring the context in any case.
-        return await _Ways(in_order(steps), dial, report).open()
+        return await _Ways(in_order(steps), dial, report, proxy_ssl_context).open()
     report.route = first
-    check_proxy_ssl_context(proxy_ssl_context, proxy, first)
     return await dial(first)
 
 
 class _Ways:
     """The alternatives of one dial."""
 
-    def __init__(self, steps: list[Route | Question], dial: Dial, report: reporting) -> None:
+    def __init__(
+        self,
+        steps: list[Route | Question],
+        dial: Dial,
+        report: reporting,
+        context: ssl.SSLContext | None,
+    ) -> None:
         self._steps = steps
         self._dial_route = dial
         self._report = report
+        self._context = context
+        self._done: list[Route | Question] = []
         self._tried: list[Look] = []
 
     async def open(self) -> trio.abc.Stream:
@@ -156,21 +194,19 @@ class _Ways:
                 problem = None
                 try:
                     if isinstance(step, Question):
-                        self._report.route = replace(step.route, tried=tuple(self._tried))
-                        routes = await _answered(step, self._report.log)
-                        self._steps = in_order([*routes, *self._steps])
+                        steps = [*await self._ask(step), *self._steps]
+                        # What has failed in this dial is not tried again, if there is anything else.
+                        self._steps = in_order(each_once(steps, self._done) or each_once(steps))
                         continue
                     return await self._dial(step)
                 except (ProxyError, ServerUnreachable) as exc:
-                    if isinstance(step, Route):
-                        worth = is_worth_another(exc, step)
-                        if worth:
-                            note_failure(step, exc)
-                    else:
-                        worth = True
+                    worth = is_worth_another(exc, step)
+                    if worth:
+                        note_failure(step, exc)
                     if not (worth and self._steps):
                         problem = self._with_history(exc)
                         raise problem from exc.__cause__
+                    self._done.append(step)
                     self._note(step, exc)
         finally:
             del problem  # its traceback leads here, which would be a cycle
@@ -178,46 +214,59 @@ class _Ways:
     def _note(self, step: Route | Question, exc: _Problem) -> None:
         failure = failure_of(exc)
         said = str(failure.what if failure else exc)
-        way = step.way if isinstance(step, Route) else f"PAC script {step.pac.shown}"
-        self._tried.append(Look(way, None, said))
+        self._tried.append(Look(_name(step), None, said))
 
     async def _dial(self, route: Route) -> trio.abc.Stream:
-        steps = self._steps
-        others = [step for step in steps if isinstance(step, Route)]
-        shown = chosen([route, *others])
+        others = [step for step in self._steps if isinstance(step, Route)]
         self._report.route = replace(
-            shown,
+            chosen([route, *others]),
             hops=route.hops,
             source=route.source,
             given=route.given,
             tried=tuple(self._tried),
         )
-        stream: trio.abc.Stream | None = None
-        if steps:
-            left = trio.current_effective_deadline() - trio.current_time()
-            share = min(PATIENCE, left / (len(steps) + 1))
-            with trio.move_on_after(share):
-                stream = await self._dial_route(route)
-            if stream is None:
-                raise self._too_slow(route, share)
-        else:
-            stream = await self._dial_route(route)
+        stream = await self._in_time(route, lambda: self._dial_route(route))
         note_success(route)
         return stream
 
-    def _too_slow(self, route: Route, share: float) -> ProxyUnreachable | ServerUnreachable:
+    async def _ask(self, question: Question) -> list[Route]:
+        self._report.route = replace(question.route, tried=tuple(self._tried), known=False)
+        pac = question.pac
+        if pac.is_https and pac.ssl_context is None and self._context is not None:
+            pac = PAC(pac.source, ssl_context=self._context)
+        question = question._replace(pac=pac)
+        answer = await self._in_time(question, lambda: _answered(question, self._report.log))
+        note_success(question)
+        return _routes(question, answer)
+
+    async def _in_time(
+        self, step: Route | Question, work: Callable[[], Awaitable[ResultT]]
+    ) -> ResultT:
+        """Do something for a step; while others wait, in its share of the time that is left."""
+        if not self._steps:
+            return await work()
+        now = trio.current_time()
+        share = (trio.current_effective_deadline() - now) / (len(self._steps) + 1)
+        share = max(0.0, min(PATIENCE, share))  # all may be over already
+        with trio.move_on_after(share):
+            return await work()
+        raise self._too_slow(step, share)
+
+    def _too_slow(self, step: Route | Question, share: float) -> _Problem:
         log = self._report.log
         running = next((x for x in reversed(log.running) if x.stage().ok is False), None)
         what = words(
             "{way} took longer than {share:.1f} s; was waiting for {waiting_for}",
-            way=route.way,
+            way=_name(step),
             share=share,
             waiting_for=log.waiting_for,
         )
         stage = running.name if running else "tcp"
-        if not route.hops:
+        if isinstance(step, Question):
+            return failed(ProxyUnreachable, Failure(Kind.TIMED_OUT, "pac", what))
+        if not step.hops:
             return failed(ServerUnreachable, Failure(Kind.TIMED_OUT, stage, what))
-        place = Place(route.hops[0].url, 1)
+        place = Place(step.hops[0].url, 1)
         return failed(ProxyUnreachable, Failure(Kind.TIMED_OUT, stage, what, place=place))
 
     def _with_history(self, exc: _Problem) -> _Problem:
@@ -225,18 +274,18 @@ class _Ways:
         failure = failure_of(exc)
         if not self._tried or failure is None:
             return exc
-        what = words(
-            "{what} (tried before: {others})",
-            what=failure.what,
-            others=" / ".join(look.outcome for look in self._tried),
-        )
+        what = told_of(failure.what, self._tried)
         names = ("status_code", "headers", "body", "reply_code")
         more = {name: getattr(exc, name) for name in names if hasattr(exc, name)}
         return failed(type(exc), failure._replace(what=what), **more)
 
 
-async def _answered(question: Question, log: StageLog) -> list[Route]:
-    """Ask a PAC script; a route for each alternative that it names."""
+def _name(step: Route | Question) -> str:
+    return step.way if isinstance(step, Route) else f"PAC script {step.pac.shown}"
+
+
+async def _answered(question: Question, log: StageLog) -> Answer:
+    """Ask a PAC script."""
     # For the few who have a script.
     from trio_wsproxy._routing._pac import ask
 
@@ -247,10 +296,11 @@ async def _answered(question: Question, log: StageLog) -> list[Route]:
     with log.stage("pac", None, pac.shown, waiting_for) as stage:
         answer = await ask(pac, route.target, question.source, world())
         stage.evidence = ScriptAnswer(answer.text, answer.names, answer.runs)
-    return _routes(question, answer)
+    return answer
 
 
 def _routes(question: Question, answer: Answer) -> list[Route]:
+    """Make a route of each alternative that a script has named."""
     pac, route = question.pac, question.route
     place = f"PAC script {pac.shown}"
     runs = "one run" if answer.runs == 1 else f"{answer.runs} runs"

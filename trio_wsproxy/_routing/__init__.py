@@ -8,16 +8,18 @@ Precedence has one place, ``_resolve``; the environment and the operating system
 reader, ``_system``; what exempts a host from proxies is ``_bypass``.
 """
 
-from ._argument import MEANS_NONE
+from ._argument import MEANS_NONE, Failover
 from ._bypass import BypassEntry, is_loopback, parse_bypass
 from ._failover import (
     PATIENCE,
-    Failover,
+    bad_for,
     chosen,
+    each_once,
     in_order,
     is_worth_another,
     note_failure,
     note_success,
+    told_of,
 )
 from ._netrc import netrc_credentials
 from ._pac_value import PAC
@@ -46,8 +48,10 @@ __all__ = [
     "Route",
     "Schemes",
     "TLSSettings",
+    "bad_for",
     "chosen",
     "decider",
+    "each_once",
     "environment",
     "equip",
     "hidden_url",
@@ -64,4 +68,5 @@ __all__ = [
     "spoken",
     "steps_to",
     "tls_settings",
+    "told_of",
 ]

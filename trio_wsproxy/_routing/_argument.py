@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from trio_wsproxy._exceptions import misconfigured
-from trio_wsproxy._failures import PARAMETERS, Topic, words
-from trio_wsproxy._redaction import secret
+from trio_wsproxy._failures import PARAMETERS, Topic, Value, words
+from trio_wsproxy._records import Record
+from trio_wsproxy._redaction import hiding, kind_of, secret, shown_url
 from trio_wsproxy._urls import Proxy, Target, parse_proxy
 
-from ._failover import Failover
 from ._pac_value import PAC
 from ._route import Look, Route
 from ._schemes import equip
-
-ProxyArgument: TypeAlias = (
-    Literal[True] | str | Proxy | Sequence[str | Proxy] | PAC | Failover | None
-)
 
 ARGUMENT = PARAMETERS[Topic.ARGUMENT]
 
@@ -26,6 +22,82 @@ MEANS_NONE = frozenset(
     ("none", "null", "nil", "undefined", "direct", "false", "no", "off", "disable", "disabled")
 )
 _SYSTEM_S = frozenset(("true", "yes", "on", "system", "auto", "default", "env", "environment"))
+
+
+class Failover(Record):
+    """Several ways, in order of preference, for the parameter ``proxy``.
+
+    ::
+
+        proxy=Failover("http://proxy.corp:3128", "socks5h://backup.corp", None)
+
+    The next one is tried where a proxy's name, TCP or TLS fails, where it hangs up, or where it answers
+    502, 503 or 504; never where it refuses. One that failed is tried last for five minutes. There is no
+    direct connection unless ``None`` is listed.
+
+    Args:
+      alternatives: One or more; each is anything that ``proxy`` takes: a URL, a :class:`Proxy`, a
+        sequence of them (a chain), a :class:`PAC`, ``True`` for the system's settings, ``None`` for a
+        direct connection, another ``Failover``.
+
+    Raises:
+      ProxyConfigError: There is none, or one is malformed; the message says which.
+      TypeError: One is something else.
+
+    Attributes:
+      alternatives (tuple): As given; a chain as a tuple.
+
+    """
+
+    __slots__ = ("alternatives",)
+
+    alternatives: tuple[ProxyArgument, ...]
+
+    def __init__(self, *alternatives: ProxyArgument) -> None:
+        alternatives = hiding(alternatives)  # error trackers show our variables
+        if not alternatives:
+            raise misconfigured(
+                words("Failover() needs one alternative at least"),
+                words("for a direct connection give {direct}", direct=Topic.DIRECT),
+            )
+        object.__setattr__(self, "alternatives", _checked(alternatives))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Failover is frozen: {name} cannot be set")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Failover, self.alternatives
+
+    def __repr__(self) -> str:
+        return f"Failover({', '.join(map(_shown, self.alternatives))})"
+
+
+ProxyArgument: TypeAlias = (
+    Literal[True] | str | Proxy | Sequence[str | Proxy] | PAC | Failover | None
+)
+
+
+def _shown(alternative: ProxyArgument) -> str:
+    """Show an alternative without its password."""
+    if isinstance(alternative, str):
+        return repr(shown_url(alternative))
+    if isinstance(alternative, Sequence):
+        return f"[{', '.join(map(_shown, alternative))}]"
+    return repr(alternative)
+
+
+def _checked(alternatives: tuple[ProxyArgument, ...]) -> tuple[ProxyArgument, ...]:
+    """Check what a Failover is made of; its lists become tuples."""
+    checked: list[ProxyArgument] = []
+    for number, one in enumerate(alternatives, start=1):
+        if one is not True and not isinstance(one, (PAC, Failover)):
+            place = words("Failover(), alternative {number}", number=number)
+            if not _parse_argument(one, place) and one is not None:
+                what = words("{place}: the chain is empty", place=place)
+                meant = words("for a direct connection give {direct}", direct=Topic.DIRECT)
+                raise misconfigured(what, meant)
+        checked.append(hidden(one))
+    return tuple(checked)
 
 
 def explicit_route(target: Target, proxy: str | Proxy | Sequence[str | Proxy] | None) -> Route:
@@ -42,29 +114,40 @@ def explicit_route(target: Target, proxy: str | Proxy | Sequence[str | Proxy] | 
     return Route(equipped.hops, target, look.place, looks, given=True, notes=equipped.notes)
 
 
-def _parse_argument(proxy: str | Proxy | Sequence[str | Proxy] | None) -> tuple[Proxy, ...]:
+def _parse_argument(
+    proxy: str | Proxy | Sequence[str | Proxy] | None, place: Value = Topic.ARGUMENT
+) -> tuple[Proxy, ...]:
     if proxy is None:
         return ()
     if isinstance(proxy, (str, Proxy)):
-        _check_word(proxy)
-        return (parse_proxy(proxy, source=Topic.ARGUMENT),)
+        _check_word(proxy, place)
+        return (parse_proxy(proxy, source=place),)
     if isinstance(proxy, Sequence) and not isinstance(proxy, (bytes, bytearray, memoryview)):
         for hop in proxy:
-            _check_word(hop)
+            _check_hop(hop)
+            _check_word(hop, place)
         return tuple(
-            parse_proxy(
-                hop, source=words("{place}, hop {number}", place=Topic.ARGUMENT, number=number)
-            )
+            parse_proxy(hop, source=words("{place}, hop {number}", place=place, number=number))
             for number, hop in enumerate(proxy, start=1)
         )
-    hint = "; use proxy=None for a direct connection" if isinstance(proxy, bool) else ""
+    option, none = ("proxy=", "proxy=None") if place is Topic.ARGUMENT else (str(place), "None")
+    hint = f"; use {none} for a direct connection" if isinstance(proxy, bool) else ""
     raise TypeError(
-        "proxy= takes True, None, a proxy URL, a Proxy, a sequence of them, a PAC or a Failover, "
-        f"not {type(proxy).__name__}{hint}"
+        f"{option} takes True, None, a proxy URL, a Proxy, a sequence of them, a PAC or a Failover, "
+        f"not {kind_of(proxy)}{hint}"
     )
 
 
-def _check_word(proxy: str | Proxy) -> None:
+def _check_hop(hop: object) -> None:
+    """Refuse what has several ways in it where one proxy is meant."""
+    if isinstance(hop, (PAC, Failover)):
+        raise TypeError(
+            f"a chain is made of proxy URLs and Proxy objects, not of a {type(hop).__name__}; "
+            "put the chains into a Failover"
+        )
+
+
+def _check_word(proxy: str | Proxy, place: Value) -> None:
     """Refuse what means None or True and would be taken for a host of that name."""
     word = proxy.strip().lower() if isinstance(proxy, str) else ""
     if word in MEANS_NONE:
@@ -73,7 +156,7 @@ def _check_word(proxy: str | Proxy) -> None:
         meant = words("for the system's settings leave it out")
     else:
         return
-    what = words("{place}: {word!r} names no proxy", place=Topic.ARGUMENT, word=word)
+    what = words("{place}: {word!r} names no proxy", place=place, word=word)
     raise misconfigured(
         what, words("{meant}; a host of that name is http://{word}", meant=meant, word=word)
     )

@@ -12,11 +12,14 @@ do it now:
 * it is the direct connection, and the server's name or TCP failed.
 
 Who refuses (403, 407, a rule of a SOCKS proxy) has decided, and going round that is not for a program
-to do; a certificate or a setting that is wrong must be mended. Such a failure ends the attempt.
+to do; a server's certificate or a setting that is wrong must be mended. Such a failure ends the attempt.
+SOCKS4 has one reply for all of it, 91, and so that is a refusal. A PAC script that cannot be loaded,
+fails or makes no sense is one alternative that failed.
 
-A bad alternative goes to the end for five minutes: the whole of it where its proxies failed, for this
-one target where a proxy could not reach that. It is still tried, when all others have failed. The
-direct connection is never put back: what failed was the server. After that time the list is what it was.
+A bad alternative goes to the end for five minutes: the whole of it where its proxies failed, or the
+server of its script; for this one target where a proxy could not reach that. It is still tried, when all
+others have failed. The direct connection is never put back: what failed was the server. Nor is a script
+that fails, which costs no time. After that time the list is what it was.
 
 This is remembered for a run of trio, by its clock, under the masked URLs of the proxies.
 """
@@ -37,16 +40,14 @@ from trio_wsproxy._exceptions import (
     ProxyUnreachable,
     ServerUnreachable,
     failure_of,
-    misconfigured,
 )
-from trio_wsproxy._failures import Kind
-from trio_wsproxy._records import Record
-from trio_wsproxy._redaction import shown_url
+from trio_wsproxy._failures import Kind, Words, words
 
+from ._pac_value import PAC
 from ._route import Look, Route
 
 if TYPE_CHECKING:
-    from ._argument import ProxyArgument
+    from ._resolve import Question
 
 BAD_FOR = 300.0  # seconds; Chromium's and Firefox's figure is the same
 PATIENCE = 15.0  # seconds for one alternative while others wait; a healthy proxy needs one or two
@@ -56,74 +57,25 @@ _CANNOT_NOW = frozenset((502, 503, 504))
 _CANNOT_CONNECT = frozenset((1, 3, 4, 5, 6))  # RFC 1928; 2 is a rule, and so 91 may be
 
 StepT = TypeVar("StepT")
-_Key: TypeAlias = tuple[tuple[str, ...], str]  # masked URLs of the hops; the target, or nothing
+# Masked URLs of the hops, or where the script is from; the target, or nothing.
+_Key: TypeAlias = tuple[tuple[str, ...] | PAC, str]
 
 _bad: trio.lowlevel.RunVar[dict[_Key, float]] = trio.lowlevel.RunVar("trio_wsproxy.failover")
 
 
-class Failover(Record):
-    """Several ways, in order of preference, for the parameter ``proxy``.
-
-    ::
-
-        proxy=Failover("http://proxy.corp:3128", "socks5h://backup.corp", None)
-
-    The next one is tried where a proxy's name, TCP or TLS fails, where it hangs up, or where it answers
-    502, 503 or 504; never where it refuses. One that failed is tried last for five minutes. There is no
-    direct connection unless ``None`` is listed.
-
-    Args:
-      alternatives: One or more; each is anything that ``proxy`` takes: a URL, a :class:`Proxy`, a
-        sequence of them (a chain), a :class:`PAC`, ``True`` for the system's settings, ``None`` for a
-        direct connection.
-
-    Raises:
-      ProxyConfigError: There is none.
-
-    Attributes:
-      alternatives (tuple): As given.
-
-    """
-
-    __slots__ = ("alternatives",)
-
-    alternatives: tuple[ProxyArgument, ...]
-
-    def __init__(self, *alternatives: ProxyArgument) -> None:
-        if not alternatives:
-            raise misconfigured("Failover() needs one alternative at least")
-        object.__setattr__(self, "alternatives", alternatives)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Failover is frozen: {name} cannot be set")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Failover, self.alternatives
-
-    def __repr__(self) -> str:
-        return f"Failover({', '.join(map(_shown, self.alternatives))})"
-
-
-def _shown(alternative: ProxyArgument) -> str:
-    """Show an alternative without its password."""
-    if isinstance(alternative, str):
-        return repr(shown_url(alternative))
-    if isinstance(alternative, Sequence):
-        return f"[{', '.join(map(_shown, alternative))}]"
-    return repr(alternative)
-
-
-def is_worth_another(error: Exception, route: Route) -> bool:
+def is_worth_another(error: Exception, step: Route | Question) -> bool:
     """Tell whether the next alternative is tried after this error.
 
     Args:
-      error: What the dial of an alternative raised.
-      route: The alternative.
+      error: What the dial of an alternative raised, or asking a script.
+      step: The alternative.
 
     """
     failure = failure_of(error)
     if failure is not None and failure.kind is Kind.EXHAUSTED:
         return False  # this machine's, whichever way is taken
+    if not isinstance(step, Route):
+        return True
     if isinstance(error, ProxyAuthenticationError):
         return False
     if isinstance(error, ProxyRejected):
@@ -134,13 +86,13 @@ def is_worth_another(error: Exception, route: Route) -> bool:
         if failure is not None and failure.kind is Kind.TIMED_OUT:
             return True
         # Behind socks4:// and socks5:// this machine looks the server's name up.
-        return error.stage == "resolve" or (error.stage == "tcp" and not route.hops)
+        return error.stage == "resolve" or (error.stage == "tcp" and not step.hops)
     return isinstance(error, ProxyUnreachable)
 
 
-def in_order(routes: Iterable[StepT]) -> list[StepT]:
+def in_order(steps: Iterable[StepT]) -> list[StepT]:
     """Put the bad ones to the end, the one that was bad first before the others."""
-    return sorted(routes, key=lambda x: bad_for(x) if isinstance(x, Route) else 0.0)
+    return sorted(steps, key=bad_for)
 
 
 def chosen(routes: Sequence[Route]) -> Route:
@@ -150,9 +102,9 @@ def chosen(routes: Sequence[Route]) -> Route:
       routes: In the order of the setting; one at least.
 
     """
-    if len(routes) == 1:
-        return routes[0]
-    ordered = in_order(routes)
+    ordered = in_order(each_once(routes))
+    if len(ordered) == 1:
+        return ordered[0]
     trail = list(dict.fromkeys(look for route in routes for look in route.trail))
     for number, route in enumerate(ordered, start=1):
         seconds = bad_for(route)
@@ -161,44 +113,68 @@ def chosen(routes: Sequence[Route]) -> Route:
         )
         if seconds:
             outcome = f"failed lately, so it is at the end for another {seconds:.0f} s"
-        trail.append(Look(f"alternative {number} of {len(routes)}", route.way, outcome))
+        trail.append(Look(f"alternative {number} of {len(ordered)}", route.way, outcome))
     notes = tuple(dict.fromkeys(note for route in routes for note in route.notes))
     first = ordered[0]
     return replace(first, trail=tuple(trail), notes=notes, alternatives=tuple(ordered), _said=())
 
 
-def note_failure(route: Route, error: ProxyError | ServerUnreachable) -> None:
+def each_once(steps: Iterable[StepT], done: Iterable[StepT] = ()) -> list[StepT]:
+    """Leave out ways that stand in the list before, or are done: what is dead is not tried again."""
+    ways, kept = [_way(step) for step in done], []
+    for step in steps:
+        if _way(step) not in ways:  # no set: an authentication scheme of a user's may have no hash
+            ways.append(_way(step))
+            kept.append(step)
+    return kept
+
+
+def told_of(what: Words, tried: Sequence[Look]) -> Words:
+    """Let what went wrong tell of those that had failed before."""
+    if not tried:
+        return what
+    others = " / ".join(look.outcome for look in tried)
+    return words("{what} (tried before: {others})", what=what, others=others)
+
+
+def note_failure(step: Route | Question, error: ProxyError | ServerUnreachable) -> None:
     """Put an alternative to the end of all lists for a while."""
-    if not route.hops:
+    if not (step.hops if isinstance(step, Route) else isinstance(error, ProxyUnreachable)):
         return
-    failure = failure_of(error)
-    slow = failure is not None and failure.kind is Kind.TIMED_OUT
-    # Whether a proxy that was asked and gave no answer is to blame, or the server, nobody knows.
-    whole = isinstance(error, (ProxyUnreachable, ProxyProtocolError)) and not (
-        slow and error.stage in _BEHIND_PROXY
-    )
     now, bad = trio.current_time(), _remembered()
     for key in [key for key, until in bad.items() if until <= now]:
         del bad[key]
     if len(bad) >= MAX_REMEMBERED:
         del bad[min(bad, key=bad.__getitem__)]
-    bad[_key(route, whole=whole)] = now + BAD_FOR
+    bad[_key(step, whole=_is_whole(step, error))] = now + BAD_FOR
 
 
-def note_success(route: Route) -> None:
+def _is_whole(step: Route | Question, error: ProxyError | ServerUnreachable) -> bool:
+    """Tell whether an alternative is bad for all targets, or for this one."""
+    if not isinstance(step, Route):
+        return True
+    failure = failure_of(error)
+    slow = failure is not None and failure.kind is Kind.TIMED_OUT
+    # Whether a proxy that was asked and gave no answer is to blame, or the server, nobody knows.
+    return isinstance(error, (ProxyUnreachable, ProxyProtocolError)) and not (
+        slow and error.stage in _BEHIND_PROXY
+    )
+
+
+def note_success(step: Route | Question) -> None:
     """Forget that an alternative was bad."""
     bad = _remembered()
     if bad:
         for whole in (True, False):
-            bad.pop(_key(route, whole=whole), None)
+            bad.pop(_key(step, whole=whole), None)
 
 
-def bad_for(route: Route) -> float:
+def bad_for(step: Any) -> float:
     """Seconds for which an alternative is still at the end of its list; 0 if it is not."""
     bad = _remembered()
     if not bad:
         return 0.0
-    until = max(bad.get(_key(route, whole=whole), 0.0) for whole in (True, False))
+    until = max(bad.get(_key(step, whole=whole), 0.0) for whole in (True, False))
     return max(0.0, until - trio.current_time())
 
 
@@ -213,5 +189,12 @@ def _remembered() -> dict[_Key, float]:
         return {}
 
 
-def _key(route: Route, *, whole: bool) -> _Key:
-    return tuple(hop.url for hop in route.hops), "" if whole else route.target.authority
+def _way(step: Any) -> Any:
+    """What two alternatives that are the same have in common."""
+    return step.hops if isinstance(step, Route) else step.pac
+
+
+def _key(step: Route | Question, *, whole: bool) -> _Key:
+    way = tuple(hop.url for hop in step.hops) if isinstance(step, Route) else step.pac
+    target = step.target if isinstance(step, Route) else step.route.target
+    return way, "" if whole else target.authority

@@ -4,8 +4,10 @@ Theory of operation
 -------------------
 
 *Loading.* A script is loaded once, and again when it is an hour old; who comes meanwhile waits for the
-first one. It may have :data:`MAX_SCRIPT` bytes. Where it comes from (the network, through no proxy, or a
-file) is the business of a :class:`World`, which whoever asks brings along: nothing here opens anything.
+first one, and has its failure, too. It may have 1 MB. Where it comes from (the
+network, through no proxy, or a file) is the business of a :class:`World`, which whoever asks brings
+along: nothing here opens anything. Where it cannot be loaded again, that is an error, as in Chromium:
+what an old script says may be forbidden by now. The next question tries again.
 
 *Running.* A script is a program of somebody else's. It runs in an engine without I/O
 (:mod:`._pac_engine`), with limits on time, memory and stack, in a thread, so that the event loop goes on.
@@ -30,6 +32,7 @@ connection that nobody has listed.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -48,7 +51,6 @@ from ._pac_value import PAC
 
 logger = logging.getLogger("trio_wsproxy")
 
-MAX_SCRIPT = 2**20  # bytes; Chromium's limit, and the largest known have half of it
 MAX_AGE = 3600.0  # seconds
 MAX_KEPT = 16  # scripts in memory; a program has one
 MAX_NAMES = 20  # Chromium's limit
@@ -128,15 +130,17 @@ class Answer(NamedTuple):
 class _Kept:
     """A script in memory."""
 
-    __slots__ = ("loaded", "loading", "text")
+    __slots__ = ("attempts", "loaded", "loading", "problem", "text")
 
     def __init__(self) -> None:
         self.loading = trio.Lock()
         self.text = ""
-        self.loaded: float | None = None
+        self.loaded = -math.inf
+        self.attempts = 0  # that have come to an end
+        self.problem: Unloadable | None = None  # of the last one
 
 
-_kept: trio.lowlevel.RunVar[dict[str, _Kept]] = trio.lowlevel.RunVar("trio_wsproxy.pac")
+_kept: trio.lowlevel.RunVar[dict[PAC, _Kept]] = trio.lowlevel.RunVar("trio_wsproxy.pac")
 
 
 async def ask(pac: PAC, target: Target, source: Value, world: World) -> Answer:
@@ -202,28 +206,41 @@ async def ask(pac: PAC, target: Target, source: Value, world: World) -> Answer:
 
 async def _loaded(pac: PAC, name: Words, world: World) -> str:
     """Give the text of a script, from memory if it is not too old."""
-    try:
-        scripts = _kept.get()
-    except LookupError:
-        scripts = {}
-        _kept.set(scripts)
-    if len(scripts) >= MAX_KEPT and pac.source not in scripts:
-        del scripts[next(iter(scripts))]  # the one that was loaded first
-    kept = scripts.setdefault(pac.source, _Kept())
-    problem: Unloadable | None = None
+    if pac.is_script:
+        return pac.source
+    kept = _place_of(pac)
+    attempts = kept.attempts
     async with kept.loading:
-        if kept.loaded is None or trio.current_time() - kept.loaded >= MAX_AGE:
-            try:
-                kept.text = pac.source if pac.is_script else await world.load(pac)
-                kept.loaded = trio.current_time()
-            except Unloadable as exc:
-                problem = exc
-        text = kept.text
+        if trio.current_time() - kept.loaded >= MAX_AGE and attempts == kept.attempts:
+            await _load(kept, pac, world)
+        text, problem = kept.text, kept.problem
     if problem is None:
         return text
     what = words("{name} cannot be loaded: {why}", name=name, why=problem.problem)
     remedy = problem.remedy or _ASK
     raise failed(problem.error, Failure(problem.kind, "pac", what, remedy)) from problem.__cause__
+
+
+def _place_of(pac: PAC) -> _Kept:
+    try:
+        scripts = _kept.get()
+    except LookupError:
+        scripts = {}
+        _kept.set(scripts)
+    if len(scripts) >= MAX_KEPT and pac not in scripts:
+        del scripts[next(iter(scripts))]  # the one that was loaded first
+    return scripts.setdefault(pac, _Kept())
+
+
+async def _load(kept: _Kept, pac: PAC, world: World) -> None:
+    """Load a script, or note why that fails; a cancelled call notes nothing."""
+    try:
+        text = await world.load(pac)
+    except Unloadable as exc:
+        kept.text, kept.problem = "", exc.with_traceback(None)
+    else:
+        kept.text, kept.problem, kept.loaded = text, None, trio.current_time()
+    kept.attempts += 1
 
 
 # --- running -----------------------------------------------------------------------------
@@ -303,7 +320,7 @@ async def _addresses(name: str, world: World) -> tuple[str, ...]:
 
 _ASK = words("ask who runs it, or name the proxy {by}", by=Topic.BY_PROXY)
 _FAILED: dict[Outcome, str] = {
-    Outcome.NO_TEXT: "answered with {text}, not with a text",
+    Outcome.NO_TEXT: "answered with {text}, which is no list of proxies",
     Outcome.NO_FUNCTION: "has no function FindProxyForURL",
     Outcome.MALFORMED: "is no JavaScript ({text})",
     Outcome.THREW: "failed: {text}",

@@ -22,8 +22,8 @@
   var create = Object.create, has = Function.prototype.call.bind(Object.prototype.hasOwnProperty);
   var UNKNOWN = { toString: function () { return "a name has to be looked up first"; } };
   var MINE = "\u0000mine"; // no name can be that
-  var MAX_ALERTS = 20, MAX_ALERT = 200;
-  var known = create(null), wanted = null, alerts = [], now = 0;
+  var MAX_ALERTS = 20, MAX_ALERT = 200, MAX_NAME = 255, MAX_ANSWER = 65536; // characters
+  var known = create(null), wanted = null, alerts = create(null), alerted = 0, now = 0;
 
   // --- names ------------------------------------------------------------------------------
 
@@ -34,7 +34,7 @@
   }
 
   function addresses(host) {
-    if (typeof host !== "string" || host === "") return [];
+    if (typeof host !== "string" || host === "" || host.length > MAX_NAME) return [];
     if (bytesOf(host)) return [host];
     return look(host.toLowerCase());
   }
@@ -242,7 +242,7 @@
       return false;
     },
     alert: function (message) {
-      if (alerts.length < MAX_ALERTS) alerts.push(text(message).substring(0, MAX_ALERT));
+      if (alerted < MAX_ALERTS) alerts[alerted++] = text(message).substring(0, MAX_ALERT);
     },
 
     // Microsoft's, for IPv6.
@@ -274,8 +274,8 @@
       : typeof FindProxyForURLEx === "function" ? FindProxyForURLEx : null;
     if (script === null) return "none";
     var answer = script(url, host);
-    return typeof answer === "string" ? "=" + answer
-      : answer === null ? "null" : typeof answer;
+    if (typeof answer === "string") return answer.length > MAX_ANSWER ? "long" : "=" + answer;
+    return answer === null ? "null" : typeof answer;
   }
 
   return function (what, first, second) {
@@ -286,6 +286,9 @@
       return "";
     }
     if (what === "ask") return stringify(find(first, second));
-    return stringify([wanted, alerts]); // "state"
+    var told = create(null); // scripts may bring a toJSON() for all objects and arrays
+    told.wanted = wanted;
+    told.alerts = alerts;
+    return stringify(told); // "state"
   };
 })(globalThis)

@@ -47,9 +47,9 @@ from trio_wsproxy._urls import (
 )
 
 from . import _system
-from ._argument import ARGUMENT, ProxyArgument, explicit_route, hidden
+from ._argument import ARGUMENT, Failover, ProxyArgument, explicit_route, hidden
 from ._bypass import BypassList, is_loopback, parse_bypass
-from ._failover import Failover, chosen
+from ._failover import chosen
 from ._pac_value import PAC
 from ._route import Look, Route, Trail, place_of
 from ._schemes import VARIABLE, Schemes, equip

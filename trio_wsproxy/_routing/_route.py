@@ -100,6 +100,7 @@ class Route:
       alternatives: Where there are several ways, all of them in the order in which they are tried;
         the first is this one. Empty where there is one way only.
       tried: The alternatives that were tried before this one, and why they failed.
+      known: Whether the hops are known; they are not where a PAC script was to name them and did not.
 
     """
 
@@ -111,6 +112,7 @@ class Route:
     notes: tuple[str, ...] = ()
     alternatives: tuple[Route, ...] = ()
     tried: tuple[Look, ...] = ()
+    known: bool = True
     _said: tuple[tuple[int, Words], ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -140,7 +142,7 @@ class Route:
     @property
     def picture(self) -> str:
         """The chain in one line, nearest hop first."""
-        parts = ["client ─tcp→ "]
+        parts = ["client ─tcp→ " if self.known else "client ─?→ "]
         for hop in self.hops:
             tls = "─TLS→ " if hop.scheme == "https" else ""
             parts.append(f"{hop.authority} {tls}─{_TUNNEL_NAMES[hop.scheme]}→ ")
