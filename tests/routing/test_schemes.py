@@ -92,7 +92,7 @@ async def test_unknown_word_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> N
         ),
         (
             {"all_proxy": "http://:@p"},
-            "proxy http://:@p:80: no single sign-on: Negotiate needs pysp",
+            "proxy http://:@p:80: passed over: Negotiate needs pyspnego",
         ),
     ],
 )

@@ -73,6 +73,7 @@ WIRE5 = [
     ("socks5h://p", "::ffff:1.2.3.4", [b"\x05\x01\x00\x04" + bytes(10) + b"\xff\xff\1\2\3\4" + P]),
     ("socks5://p", "192.0.2.7", [b"\x05\x01\x00\x01\xc0\x00\x02\x07" + P]),
     ("socks5h://ada:s3@p", "e.test", [login(b"ada", b"s3"), name5(b"e.test")]),
+    ("socks5h://:@p", "e.test", [login(b"", b""), name5(b"e.test")]),  # as curl
     ("socks5h://ada:@p", "e.test", [login(b"ada", b""), name5(b"e.test")]),
     ("socks5h://ada@p", "e.test", [login(b"ada", b""), name5(b"e.test")]),
     (
@@ -107,6 +108,7 @@ WIRE4 = [
     ("socks4://p", "192.0.2.7", b"\x04\x01" + P + b"\xc0\x00\x02\x07\x00"),
     ("socks4://ada@p", "192.0.2.7", b"\x04\x01" + P + b"\xc0\x00\x02\x07ada\x00"),
     ("socks4://j%C3%BC@p", "192.0.2.7", b"\x04\x01" + P + b"\xc0\x00\x02\x07j\xc3\xbc\x00"),
+    ("socks4://:@p", "192.0.2.7", b"\x04\x01" + P + b"\xc0\x00\x02\x07\x00"),
     ("socks4a://p", "192.0.2.7", b"\x04\x01" + P + b"\xc0\x00\x02\x07\x00"),
     ("socks4a://p", "echo.test", b"\x04\x01" + P + b"\x00\x00\x00\x01\x00echo.test\x00"),
     ("socks4a://ada@p", "e.test", b"\x04\x01" + P + b"\x00\x00\x00\x01ada\x00e.test\x00"),

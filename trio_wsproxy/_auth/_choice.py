@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeGuard
 
 from trio_wsproxy._exceptions import ProxyConfigError, failure_of, misconfigured
-from trio_wsproxy._failures import Value, Words, words
+from trio_wsproxy._failures import Place, Value, Words, words
 
 from ._basic import BasicAuth
 from ._digest import DigestAuth
@@ -48,6 +48,7 @@ class Chosen(NamedTuple):
       ordered: Whether they are in order of preference; else the strongest goes first.
       lenient: Whether Negotiate and NTLM are left out where their library is missing.
       impossible: Why others cannot be spoken, by their names in lower case.
+      noted: Whether the route tells already what is passed over for want of a library.
 
     """
 
@@ -55,6 +56,7 @@ class Chosen(NamedTuple):
     ordered: bool = False
     lenient: bool = False
     impossible: Mapping[str, Words] = _NOTHING
+    noted: bool = False
 
     @property
     def is_hopeless(self) -> bool:
@@ -152,7 +154,9 @@ def check_carried(username: str | None, password: str | None) -> None:
         raise error
 
 
-def not_carried(chosen: Chosen, who: Value = "HTTP authentication") -> ProxyConfigError | None:
+def not_carried(
+    chosen: Chosen, who: Value = "HTTP authentication", place: Place | None = None
+) -> ProxyConfigError | None:
     """Make the error for credentials that nothing can carry here; ``None`` where something can."""
     if not chosen.is_hopeless:
         return None
@@ -162,7 +166,7 @@ def not_carried(chosen: Chosen, who: Value = "HTTP authentication") -> ProxyConf
     remedy = None
     if lacking:
         remedy = words("{name} can: {install}", name=lacking[0], install=INSTALL)
-    return misconfigured(what, remedy)
+    return misconfigured(what, remedy, place)
 
 
 def _takes_password(

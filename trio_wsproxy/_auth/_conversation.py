@@ -8,9 +8,11 @@ be it on this connection or on another one.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeAlias
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
@@ -25,6 +27,8 @@ from ._digest import ALGORITHMS
 from ._memory import Known, known
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 from ._spnego import NegotiateAuth, NTLMAuth, SpnegoConversation
+
+logger = logging.getLogger("trio_wsproxy")
 
 MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes three
 
@@ -73,7 +77,7 @@ class Authentication:
         usable = [auth for auth in schemes if not (self._in_the_clear and _requires_tls(auth))]
         if schemes and not usable:
             raise _without_tls(schemes, request)
-        self._ordered = chosen.ordered
+        self._ordered, self._noted = chosen.ordered, chosen.noted
         self._request = request
         self._voices = [_Voice(auth, request, lenient=chosen.lenient) for auth in usable]
         self._bound = (
@@ -155,6 +159,10 @@ class Authentication:
             return True
         self.impossible[voice.name.lower()] = lacking
         self._voices.remove(voice)
+        if not self._noted:
+            _note_once(
+                f"proxy {_url(self._request)} wants {voice.name}, which is passed over: {lacking}"
+            )
         return False
 
     def _may_say(self, name: str) -> bool:
@@ -210,7 +218,6 @@ class Authentication:
             for challenge in sorted(challenges, key=self._preference, reverse=True):
                 if await self._answer(challenge):
                     return True
-        self.refused()
         return False
 
     async def _answer(self, challenge: ProxyChallenge) -> bool:
@@ -324,8 +331,7 @@ def _requires_tls(auth: ProxyAuth) -> bool:
 
 
 def _without_tls(schemes: Sequence[ProxyAuth], request: ProxyAuthRequest) -> ProxyConfigError:
-    host, port = request.proxy_host, request.proxy_port
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = _url(request)
     what = words(
         "proxy {url} is spoken to without TLS, and {names} with require_tls=True is not sent that way",
         url=url,
@@ -336,6 +342,17 @@ def _without_tls(schemes: Sequence[ProxyAuth], request: ProxyAuthRequest) -> Pro
         "DigestAuth"
     )
     return misconfigured(what, remedy, Place(url))
+
+
+def _url(request: ProxyAuthRequest) -> str:
+    host = request.proxy_host
+    shown = f"[{host}]" if ":" in host else host
+    return f"{request.proxy_scheme}://{shown}:{request.proxy_port}"
+
+
+@lru_cache(32)  # a program that connects again and again says it once
+def _note_once(note: str) -> None:
+    logger.info("%s", note)
 
 
 def _user(schemes: Sequence[ProxyAuth]) -> str | None:

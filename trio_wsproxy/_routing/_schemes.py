@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from trio_wsproxy._auth import SchemeName, lacks_library, parse_names
+from trio_wsproxy._auth import lacks_library, parse_names
 from trio_wsproxy._urls import Proxy, with_auth
 
 from ._route import Look
@@ -69,25 +69,21 @@ def equip(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Equipped:
         listed = ", ".join(names)
         looks.append(Look(schemes.place, listed, "the schemes for it, in order of preference"))
         hops = tuple(hop if hop.is_socks else with_auth(hop, names) for hop in hops)
-    lacking = [Look(*missing) for missing in _lacking(hops, schemes, names)]
+    lacking = [Look(place, None, what) for place, what in dict.fromkeys(_lacking(hops, schemes))]
     notes = tuple(map(str, lacking))
     for note in notes:
         _warn_once(note)
     return Equipped(hops, (*looks, *lacking), notes)
 
 
-def _lacking(
-    hops: tuple[Proxy, ...], schemes: Schemes | None, names: tuple[SchemeName, ...]
-) -> Iterator[tuple[str, None, str]]:
+def _lacking(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Iterator[tuple[str, str]]:
     """Say which of the schemes that were asked for are passed over for want of a library."""
-    if schemes and names:
-        for name in names:
+    for hop in hops:
+        names = [] if hop.auth == "netrc" else [x for x in hop.auth if isinstance(x, str)]
+        place = schemes.place if schemes and names else f"proxy {hop.url}"
+        for name in names or (["negotiate"] if hop.is_single_sign_on else []):
             if problem := lacks_library(name):
-                yield schemes.place, None, f"passed over: {problem}"
-    else:
-        for hop in hops:
-            if hop.is_single_sign_on and (problem := lacks_library("negotiate")):
-                yield f"proxy {hop.url}", None, f"no single sign-on: {problem}"
+                yield place, f"passed over: {problem}"
 
 
 @lru_cache(32)  # a program that connects again and again says it once

@@ -243,6 +243,7 @@ class _Conversation:
             authority=self._authority,
         )
         if status in _AUTHENTICATION:
+            self._authentication.refused()
             if self._speaks_for_itself:
                 remedy = words(
                     "it refuses the Proxy-Authorization header that it was given{offer}",

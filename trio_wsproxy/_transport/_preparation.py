@@ -103,7 +103,7 @@ async def prepare(hop: Hop, authority: str, options: DialOptions, log: StageLog)
     """
     proxy = hop.proxy
     chosen = await _chosen(proxy, options)
-    error = not_carried(chosen, hop.name)
+    error = not_carried(chosen, hop.name, hop.place)
     if error is not None:
         raise error
     headers, omitted = await _headers(hop, authority, options, log)
@@ -126,12 +126,14 @@ async def _chosen(proxy: Proxy, options: DialOptions) -> Chosen:
     given, others = (own, general) if own else (general, ())
     if proxy.username is not None:
         wanted = _schemes(given) or _schemes(others)
-        return from_url(proxy.username, proxy.password or "", wanted, sso=proxy.is_single_sign_on)
+        sso = proxy.is_single_sign_on
+        chosen = from_url(proxy.username, proxy.password or "", wanted, sso=sso)
+        return chosen._replace(noted=sso or bool(own))
     if "netrc" in (given, others) and not any(isinstance(one, ProxyAuth) for one in given):
         found = await netrc_credentials(proxy.host)
         if found:
-            return from_url(*found, _schemes(given))
-    return from_program(_schemes(given), _schemes(others))
+            return from_url(*found, _schemes(given))._replace(noted=bool(own))
+    return from_program(_schemes(given), _schemes(others))._replace(noted=bool(own))
 
 
 def _schemes(given: CheckedProxyAuth) -> tuple[ProxyAuth | SchemeName, ...]:

@@ -49,7 +49,8 @@ def credentials_remedy(
         return words(
             "it offers Basic alone now, and nothing but TLS keeps a password from being read then, "
             "which was not sent, for it has asked for a stronger scheme before: use https:// for its "
-            "scheme if it speaks TLS, or insist with BasicAuth alone in proxy_auth="
+            "scheme if it speaks TLS, or insist with basic alone in {place}",
+            place=_option(hop),
         )
     if judged:
         return _with_reasons(
@@ -161,17 +162,21 @@ def _unanswerable(challenges: list[ProxyChallenge]) -> list[Words]:
 def _remedies(hop: Hop, authentication: Authentication, unused: set[str]) -> list[Words]:
     """Say how the other schemes that a proxy offers are used."""
     remedies = []
-    place: Value = Topic.PROXY_AUTH if hop.source is Topic.ARGUMENT else "TRIO_WSPROXY_AUTH"
     named = [name for name in ("negotiate", "ntlm", "digest", "basic") if name in unused]
     if hop.proxy.is_single_sign_on:
         if set(named) - {"negotiate"}:
             remedies.append(_DOMAIN if "ntlm" in named else _PASSWORD)
     elif named and authentication.has_password:
-        what = words("{place} with {names} in it", place=place, names=" and ".join(named))
+        what = words("{place} with {names} in it", place=_option(hop), names=" and ".join(named))
         remedies.append(words("these credentials are used for that by {what}", what=what))
     elif named:
         remedies.append(_what_to_give(set(named)))
     return remedies
+
+
+def _option(hop: Hop) -> Value:
+    """Name what chooses the schemes for this proxy."""
+    return Topic.PROXY_AUTH if hop.source is Topic.ARGUMENT else "TRIO_WSPROXY_AUTH"
 
 
 def _joined(parts: list[Words], between: str = "; ") -> Words:
