@@ -88,10 +88,13 @@ def open_websocket_url(
         first; a :class:`PAC` script; or a :class:`Failover` of any of these.
       proxy_ssl_context: For TLS with ``https://`` proxies; by default the platform's trust
         store.
-      proxy_auth: How to authenticate with each HTTP proxy whose URL has no credentials: a
-        scheme such as :class:`NegotiateAuth`, or several, of which the strongest that the
-        proxy offers is taken; or ``"netrc"`` for ``~/.netrc`` (or the file ``NETRC`` names).
-        :class:`Proxy` has the same for one proxy.
+      proxy_auth: How to authenticate with each HTTP proxy: a scheme such as
+        :class:`NegotiateAuth`, or several, of which the strongest that the proxy offers is
+        taken; or names out of ``"negotiate"``, ``"ntlm"``, ``"digest"``, ``"basic"``, in order
+        of preference. Credentials in a proxy's URL are for these schemes, whatever the
+        objects have themselves; without them a name is single sign-on. ``"netrc"`` looks in
+        ``~/.netrc`` (or the file ``NETRC`` names) for a proxy without. :class:`Proxy` has the
+        same for one proxy.
       proxy_headers: Additional headers of each ``CONNECT`` request, or an async function that
         gives them when called with the :class:`Proxy` and the authority (``"host:port"``)
         that it will be asked for. The value ``None`` takes a header away: ``User-Agent`` is

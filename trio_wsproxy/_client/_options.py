@@ -107,7 +107,7 @@ class ProxyOptions(TypedDict, total=False):
     proxy_auth: Annotated[
         ProxyAuthArgument,
         Option(
-            "How to authenticate with each HTTP proxy whose URL has no credentials:",
+            "How to authenticate with each HTTP proxy:",
             check=schemes,
         ),
     ]

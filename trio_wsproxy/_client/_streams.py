@@ -56,8 +56,7 @@ async def open_tcp_stream(
         for a direct connection; a URL or a :class:`Proxy`; a sequence of them, nearest
         first; a :class:`PAC` script; or a :class:`Failover` of any of these.
       proxy_ssl_context: For ``https://`` proxies; the platform's trust store by default.
-      proxy_auth: How to authenticate with each HTTP proxy whose URL has no credentials; as for
-        :func:`open_websocket_url`.
+      proxy_auth: How to authenticate with each HTTP proxy; as for :func:`open_websocket_url`.
       proxy_headers: Additional headers for each HTTP proxy, or an async function that gives
         them; as for :func:`open_websocket_url`.
       local_address: The address of this machine to connect from; any by default.

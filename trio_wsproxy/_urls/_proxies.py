@@ -81,13 +81,16 @@ class Proxy:
       url: ``[scheme://][user[:password]@]host[:port]``. The scheme is ``http``, ``https``
         (TLS to the proxy), ``socks4``, ``socks4a``, ``socks5`` or ``socks5h``; ``socks`` means
         ``socks5h``, and none means ``http``. The port is 80, 443 or 1080 if there is none.
-        User name and password are percent-decoded as UTF-8.
+        User name and password are percent-decoded as UTF-8; both empty (``http://:@host``) stand
+        for whoever has logged in (single sign-on).
       ssl_context: The TLS context for the proxy itself; default: the system's trust store. For
         ``https`` only.
       headers: More headers for the ``CONNECT`` request; the value ``None`` stands for one that
         is not sent to this proxy, such as ``User-Agent``. For ``http`` and ``https`` only.
-      auth: How to authenticate, where a URL cannot say it: a scheme such as
-        :class:`NegotiateAuth`, several of them, or ``"netrc"``. For ``http`` and ``https`` only.
+      auth: How to authenticate: a scheme such as :class:`NegotiateAuth`, a name (``"negotiate"``,
+        ``"ntlm"``, ``"digest"``, ``"basic"``), several of them, or ``"netrc"``. Names, and
+        objects without a user name, are for the credentials of the URL. For ``http`` and
+        ``https`` only.
       server_hostname: The name or IP address that TLS asks for (SNI, RFC 6066 section 3; none for
         an address) and that the proxy's certificate is to be valid for, where its URL has
         another: an address, or a name of the network between. Default: the URL's host. For
@@ -108,7 +111,7 @@ class Proxy:
       ssl_context: As given.
       headers: As pairs of bytes.
       omitted_headers: The names, in lower case, of headers that are not sent.
-      auth: The schemes as a tuple, or ``"netrc"``.
+      auth: The schemes and names of schemes as a tuple, or ``"netrc"``.
       server_hostname: In the spelling of ``host``, without a trailing dot; ``None`` if it is the
         URL's host.
 
