@@ -103,7 +103,7 @@ async def test_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
             nursery.start_soon(said, answer)
         await trio.testing.wait_all_tasks_blocked()
         assert limiter.borrowed_tokens == 0
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await trio.to_thread.run_sync(lambda: None)
         nursery.cancel_scope.cancel()
         may_end.set()

@@ -106,7 +106,7 @@ async def test_closing_says_the_same(code: int, reason: str | None) -> None:
         one = Heard()
         async with open_tcp_server(one.serve) as server:
             url = f"ws://{server.authority}/"
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 async with module.open_websocket_url(url) as ws:
                     await ws.aclose(code, reason)
         heard.append(one.frames)
@@ -137,7 +137,7 @@ async def test_errors_are_the_same(name: str, end: str) -> None:
     for module in (trio_websocket, trio_wsproxy):
         async with open_tcp_server(serve) as server:
             url = f"ws://{server.authority}/"
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 async with module.open_websocket_url(url) as ws:
                     if end == "we close":
                         await ws.aclose()

@@ -28,6 +28,7 @@ from _proxies import (
     HOSTS,
     NCSA_HELPERS,
     SQUID_NAME,
+    START_TIMEOUT,
     RealProxy,
     accepts,
     hashed,
@@ -154,7 +155,7 @@ def tcp_accepts(port: int) -> Callable[[subprocess.Popen[bytes]], bool]:
 
     def ready(process: subprocess.Popen[bytes]) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=20).close()
+            socket.create_connection(("127.0.0.1", port), timeout=START_TIMEOUT).close()
         except ConnectionRefusedError:
             return False
         return True

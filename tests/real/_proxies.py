@@ -46,8 +46,8 @@ import pytest
 import trio
 import trustme
 
-START_TIMEOUT = 20.0  # seconds; each program takes less than one, a busy machine may take more
-LOG_TIMEOUT = 10.0  # seconds; squid writes its line when the tunnel has ended
+START_TIMEOUT = 60.0  # seconds; only there to end a hang, each program takes less than one
+LOG_TIMEOUT = 60.0  # seconds; squid writes its line when the tunnel has ended
 POLL = 0.01  # seconds; there is nothing else to wait on in another program's file or port
 
 # Where programs for administrators live; a user's PATH may not have them.

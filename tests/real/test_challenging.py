@@ -59,7 +59,7 @@ async def test_curl(squid: Challenging, name: str) -> None:
     """Curl gets through each port with its scheme: what fails below is ours."""
     proxy = squid.proxies[name]
     options, user = WAYS[name]
-    command = [program("curl"), "--disable", "--silent", "--show-error", "--max-time", "30"]
+    command = [program("curl"), "--disable", "--silent", "--show-error", "--max-time", "60"]
     command += ["--noproxy", "", "--proxytunnel", *options, "--proxy-user", user]
     # It asks a WebSocket server for a page, and is told 4xx: through the tunnel.
     async with open_echo_server() as server, proxy.carries(server.authority):
@@ -78,7 +78,7 @@ async def test_curl(squid: Challenging, name: str) -> None:
 async def test_curl_without_credentials(squid: Challenging, name: str) -> None:
     """Without credentials curl is told 407, and there is no tunnel."""
     proxy = squid.proxies[name]
-    command = [program("curl"), "--disable", "--silent", "--max-time", "30", "--noproxy", ""]
+    command = [program("curl"), "--disable", "--silent", "--max-time", "60", "--noproxy", ""]
     command += ["--proxytunnel", "--proxy", f"http://localhost:{proxy.port}"]
     done = await trio.run_process(
         [*command, "--write-out", "%{stderr}%{http_connect}", "http://127.0.0.1:9/"],

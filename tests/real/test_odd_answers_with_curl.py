@@ -120,7 +120,7 @@ async def talk(case: Case, went_on: list[bool], stream: trio.SocketStream) -> No
 async def curl_connects(case: Case, port: int, went_on: list[bool]) -> bool:
     """Send curl through the proxy."""
     proxy = f"{case.scheme}://{case.userinfo}127.0.0.1:{port}"
-    command = ["curl", "-q", "-s", "-m", "20", "--noproxy", "", "-p", "-x", proxy, "http://e.test/"]
+    command = ["curl", "-q", "-s", "-m", "60", "--noproxy", "", "-p", "-x", proxy, "http://e.test/"]
     await trio.run_process(command, check=False, capture_stdout=True, capture_stderr=True)
     return True in went_on
 
@@ -145,7 +145,7 @@ async def test_where_curl_connects_we_connect(case: Case) -> None:
         )
         listeners = await nursery.start(serve)
         port: int = listeners[0].socket.getsockname()[1]
-        with trio.fail_after(60):
+        with trio.fail_after(100):
             theirs = await curl_connects(case, port, went_on)
             ours = await we_connect(case, port)
         nursery.cancel_scope.cancel()

@@ -20,6 +20,7 @@ from _proxies import (
     legs,
     names,
     need_ipv6,
+    reserved_port,
     targets,
 )
 
@@ -156,10 +157,8 @@ async def test_other_credentials_are_named(
 async def test_server_that_is_down(real: RealProxies, name: str, scheme: str) -> None:
     """Behind a living proxy, a server that refuses is told by what the proxy said."""
     proxy = real[name]
-    async with open_echo_server() as server:
-        pass  # the port is closed again
-    with pytest.raises(ProxyError) as caught:
-        async with open_websocket_url(server.url, proxy=hop(proxy, scheme)):
+    with reserved_port() as port, pytest.raises(ProxyError) as caught:
+        async with open_websocket_url(f"ws://127.0.0.1:{port}/", proxy=hop(proxy, scheme)):
             pytest.fail("connected")
     answer = proxy.refused[scheme]
     if answer is None:
