@@ -260,7 +260,6 @@ async def slowly(stream: trio.abc.Stream, heard: Heard, *, pause: float, size: i
 
 async def test_a_peer_that_closes_first_and_reads_on_gets_all(net: Net) -> None:
     """Its close frame ends what it says, not what it is told: it gets every byte."""
-
     has_read_on = trio.Event()
 
     async def behave(stream: trio.abc.Stream, heard: Heard) -> None:
