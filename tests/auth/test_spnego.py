@@ -21,6 +21,7 @@ from trio_wsproxy import (
     ProxyChallenge,
     ProxyConfigError,
 )
+from trio_wsproxy._auth._spnego import SpnegoConversation
 
 
 async def test_ntlm_is_real() -> None:
@@ -118,6 +119,111 @@ async def test_pyspnego_lacks_something(monkeypatch: pytest.MonkeyPatch) -> None
         await said(conversation.answer(ProxyChallenge("Negotiate")))
     assert caught.value.__cause__ is None
 
+
+# --- the name in Kerberos ----------------------------------------------------------------
+
+
+class Given:
+    """Stands in place of pyspnego, and notes what it is given."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+
+    def __call__(self, _: str) -> Any:
+        def client(*_: object, **options: Any) -> Any:
+            self.options = options
+            return self
+
+        return client
+
+    def step(self, _: object) -> bytes:
+        return b"token"
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "service"),
+    [
+        ({}, "proxy.test", "HTTP"),
+        ({"hostname": "Proxy.CORP."}, "proxy.corp", "HTTP"),
+        ({"hostname": "b\u00fccher.example", "service": "http"}, "xn--bcher-kva.example", "http"),
+    ],
+)
+async def test_hostname(
+    options: dict[str, Any], host: str, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kerberos is asked for the proxy's host, or for the name that it knows it by."""
+    given = Given()
+    monkeypatch.setattr("trio_wsproxy._auth._spnego._spnego_client", given)
+    conversation = NegotiateAuth(**options).begin(REQUEST)
+    assert await said(conversation.answer(ProxyChallenge("Negotiate"))) == "Negotiate dG9rZW4="
+    assert (given.options["hostname"], given.options["service"]) == (host, service)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "HTTP/proxy.corp",
+        "proxy.corp@CORP",
+        "proxy.corp:3128",
+        "https://proxy.corp",
+        "a b",
+        "a\0b",
+        "\u0660\u200f.\u05d0",
+        "\ud800",
+    ],
+)
+def test_hostname_that_is_none(name: str) -> None:
+    """What is no name alone is refused at once."""
+    with pytest.raises(ProxyConfigError, match="Negotiate"):
+        NegotiateAuth(hostname=name)
+
+
+@pytest.mark.parametrize("service", ["", "HTTP/", "HTTP/proxy.corp", "HTTP@proxy.corp", "H TTP"])
+def test_service_that_is_none(service: str) -> None:
+    """So is a service that is more than the first part."""
+    with pytest.raises(ProxyConfigError, match=r"service is one part of HTTP/proxy\.example"):
+        NegotiateAuth(service=service)
+
+
+class Wrapped(Exception):
+    """As pyspnego wraps errors of GSSAPI and of Windows."""
+
+    def __init__(self, base: BaseException | None, **codes: object) -> None:
+        super().__init__("no prose")
+        self.base_error = base
+        vars(self).update(codes)
+
+
+@pytest.mark.parametrize(
+    ("error", "known"),
+    [
+        (Wrapped(Wrapped(None, min_code=2529638919)), False),
+        (Wrapped(None, min_code=-1765328377), False),
+        (Wrapped(Wrapped(None, winerror=-2146893053)), False),
+        (Wrapped(None, winerror=0x80090303), False),
+        (Wrapped(None, min_code=2529639053), True),  # there is no ticket
+        (Wrapped(None, min_code="2529638919"), True),
+        (OSError(5, "x"), True),
+    ],
+)
+def test_server_that_kerberos_does_not_know(error: Exception, known: bool) -> None:
+    """It is told by the error's number, with the name that was asked for and how to give another."""
+    pytest.importorskip("spnego")
+    conversation = NegotiateAuth(hostname="lb.corp").begin(REQUEST)
+    assert isinstance(conversation, SpnegoConversation)
+    told = conversation.unknown_to_kerberos(error)
+    assert (told is None) == known
+    if told is not None:
+        assert str(told) == (
+            "Negotiate failed here: Kerberos knows no HTTP/lb.corp (Server not found in Kerberos "
+            "database); NegotiateAuth(hostname=…) takes the name that it knows the proxy by, if that "
+            "cannot stand in the proxy URL"
+        )
+
+
+# --- channel binding ---------------------------------------------------------------------
 
 BINDING = b"tls-server-end-point:" + bytes(32)
 

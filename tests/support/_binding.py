@@ -1,4 +1,4 @@
-"""An ``https://`` proxy whose NTLM demands to be bound to its certificate, and certificates of all kinds for it."""
+"""An ``https://`` proxy whose NTLM or Kerberos demands to be bound to its certificate, and certificates of all kinds for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import functools
 import hashlib
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,9 @@ def key(kind: str) -> Any:
     return (ed25519.Ed25519PrivateKey if kind == "ed25519" else ed448.Ed448PrivateKey).generate()
 
 
+@functools.cache
 def certificate(kind: str, function: str | None, *, pss: bool = False) -> x509.Certificate:
-    """A certificate that signs itself, with this hash function.
+    """A certificate that signs itself, with this hash function; made once.
 
     Args:
       kind: Of the key: ``"rsa"``, ``"ec"``, ``"ed25519"`` or ``"ed448"``.
@@ -103,13 +104,34 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
+class NTLMAcceptor:
+    """Pyspnego's, which refuses what is not bound to what is demanded."""
+
+    scheme = b"NTLM"
+
+    def __init__(self, demanded: bytes | None) -> None:
+        import spnego
+        from spnego.channel_bindings import GssChannelBindings
+
+        bindings = None if demanded is None else GssChannelBindings(application_data=demanded)
+        self._context = spnego.server(protocol="ntlm", channel_bindings=bindings)
+
+    @property
+    def complete(self) -> bool:
+        return self._context.complete
+
+    def step(self, token: bytes) -> bytes | None:
+        return self._context.step(token)
+
+
 class BindingProxy:
-    """A proxy behind TLS whose NTLM is pyspnego's acceptor, which demands a channel binding.
+    """A proxy behind TLS with an acceptor that demands a channel binding.
 
     Args:
       contexts: For TLS, one for each connection, the last for all that follow.
       demanded: What the acceptor is given, likewise; ``None`` demands nothing.
       keep: Whether the connection of a 407 is kept, where NTLM does not need it.
+      acceptor: Makes what judges, of what is demanded.
 
     Attributes:
       requests: All that came.
@@ -118,11 +140,17 @@ class BindingProxy:
     """
 
     def __init__(
-        self, contexts: list[ssl.SSLContext], demanded: list[bytes | None], *, keep: bool = True
+        self,
+        contexts: list[ssl.SSLContext],
+        demanded: list[bytes | None],
+        *,
+        keep: bool = True,
+        acceptor: Callable[[bytes | None], Any] = NTLMAcceptor,
     ) -> None:
         self.contexts = contexts
         self.demanded = demanded
         self.keep = keep
+        self.acceptor = acceptor
         self.connections = 0
         self.requests: list[bytes] = []
         self.refused: list[Exception] = []
@@ -132,36 +160,27 @@ class BindingProxy:
     def url(self) -> str:
         return f"https://localhost:{self.port}"
 
-    def _acceptor(self, number: int) -> Any:
-        import spnego
-        from spnego.channel_bindings import GssChannelBindings
-
-        demanded = self.demanded[min(number, len(self.demanded) - 1)]
-        bindings = None if demanded is None else GssChannelBindings(application_data=demanded)
-        return spnego.server(protocol="ntlm", channel_bindings=bindings)
-
     async def serve(self, accepted: trio.SocketStream) -> None:
         number, self.connections = self.connections, self.connections + 1
         context = self.contexts[min(number, len(self.contexts) - 1)]
         stream = trio.SSLStream(accepted, context, server_side=True, https_compatible=True)
         try:
-            await self._talk(stream, self._acceptor(number))
+            demanded = self.demanded[min(number, len(self.demanded) - 1)]
+            await self._talk(stream, self.acceptor(demanded))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client has left
         finally:
             await trio.aclose_forcefully(stream)
 
     async def _talk(self, stream: trio.SSLStream[Any], acceptor: Any) -> None:
-        import spnego
-
         while request := await self._request(stream):
             self.requests.append(request)
-            _, _, value = request.partition(b"Proxy-Authorization: NTLM ")
+            _, _, value = request.partition(b"Proxy-Authorization: " + acceptor.scheme + b" ")
             token = b""
             if value:
                 try:
                     answer = acceptor.step(base64.b64decode(value.partition(b"\r\n")[0]))
-                except spnego.exceptions.SpnegoError as exc:
+                except Exception as exc:
                     self.refused.append(exc)
                     answer = None
                 if acceptor.complete:
@@ -169,7 +188,13 @@ class BindingProxy:
                     return
                 token = b" " + base64.b64encode(answer) if answer else b""
             close = b"" if self.keep or token else b"Connection: close\r\n"
-            head = b"HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM" + token + b"\r\n" + close
+            head = (
+                b"HTTP/1.1 407 No\r\nProxy-Authenticate: "
+                + acceptor.scheme
+                + token
+                + b"\r\n"
+                + close
+            )
             await stream.send_all(head + b"Content-Length: 4\r\n\r\npage")
             if close:
                 return

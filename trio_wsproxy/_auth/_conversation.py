@@ -254,7 +254,10 @@ class Authentication:
             self._voices.remove(voice)  # nor is it tried again
             self.cause = exc
             why = f"{type(exc).__name__}: {shown_page(str(exc))}"
-            self.impossible[name.lower()] = failed_here(name, why, sso=not self.has_password)
+            failed = failed_here(name, why, sso=not self.has_password)
+            if isinstance(conversation, SpnegoConversation):
+                failed = conversation.unknown_to_kerberos(exc) or failed
+            self.impossible[name.lower()] = failed
             return None
 
     async def _checked(

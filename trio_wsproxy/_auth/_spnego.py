@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import trio
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
+from trio_wsproxy._failures import Words, words
+from trio_wsproxy._lazy import lazy_pattern
+from trio_wsproxy._redaction import shown_text
 from trio_wsproxy._threads import Limit
 
 from ._basic import check_text
@@ -24,6 +28,10 @@ from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
 THREADS = 20  # at once; half of what trio has for all others
 _LIMIT = Limit("spnego", THREADS)
+
+# KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN of MIT's and Heimdal's krb5.h, SEC_E_TARGET_UNKNOWN of Windows.
+_UNKNOWN = {-1765328377 % 2**32, 0x80090303}
+_SEPARATOR = lazy_pattern(r"[/@:\\\s\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -39,24 +47,35 @@ class NegotiateAuth(ProxyAuth):
       username: ``user@REALM`` or ``DOMAIN\user``; by default the user who is logged in.
       password: By default the ticket that is there.
       service: The first part of the proxy's name in Kerberos, ``HTTP/proxy.example``.
+      hostname: The second part of it, where Kerberos knows the proxy by another name than the one that is
+        dialed: behind a load balancer, by an alias, by an IP address. Default: the host of the
+        proxy's URL, without a trailing dot.
 
     Raises:
-      ProxyConfigError: There are lone surrogates in one of these.
+      ProxyConfigError: There are lone surrogates in one of these, or ``service`` or ``hostname`` is not
+        one part of a name.
 
     """
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     service: str = "HTTP"
+    hostname: str | None = None
     name = "Negotiate"
     binds_to_channel = True
 
     def __post_init__(self) -> None:
-        _check_given(self.name, self.username, self.password, self.service)
+        _check_given(self.name, self.username, self.password, self.service, self.hostname)
+        _check_part("service", self.service, "HTTP")
+        if self.hostname is not None:
+            _check_part("hostname", self.hostname.removesuffix("."), "proxy.example")
+            kerberos_host(self.hostname)
 
     def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:
         """See :meth:`ProxyAuth.begin`."""
-        return SpnegoConversation(self.name, self.username, self.password, self.service, request)
+        host = request.proxy_host if self.hostname is None else kerberos_host(self.hostname)
+        service = ServiceName(self.service, host)
+        return SpnegoConversation(self.name, self.username, self.password, service, request)
 
 
 @dataclass(frozen=True)
@@ -86,7 +105,18 @@ class NTLMAuth(ProxyAuth):
 
     def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:
         """See :meth:`ProxyAuth.begin`."""
-        return SpnegoConversation(self.name, self.username, self.password, "HTTP", request)
+        service = ServiceName("HTTP", request.proxy_host)
+        return SpnegoConversation(self.name, self.username, self.password, service, request)
+
+
+class ServiceName(NamedTuple):
+    """The name of a proxy in Kerberos, and in what NTLM says that it is meant for."""
+
+    service: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.service}/{self.host}"
 
 
 class SpnegoConversation:
@@ -99,16 +129,17 @@ class SpnegoConversation:
         name: str,
         username: str | None,
         password: str | None,
-        service: str,
+        service: ServiceName,
         request: ProxyAuthRequest,
     ) -> None:
         self._name = name
         _check_installed(name)
         self._arguments = (username, password)
         self._binding = request.channel_binding
+        self._service = service
         self._options: dict[str, Any] = {
-            "hostname": request.proxy_host,
-            "service": service,
+            "hostname": service.host,
+            "service": service.service,
             "protocol": name.lower(),
         }
         self._context: Any = None
@@ -131,6 +162,23 @@ class SpnegoConversation:
     def accepted(self, headers: Headers) -> None:
         pass
 
+    def unknown_to_kerberos(self, exc: BaseException) -> Words | None:
+        """Say that Kerberos does not know the proxy; ``None`` where something else has failed."""
+        reason: Any = exc
+        while reason is not None:  # as pyspnego wraps them
+            codes = getattr(reason, "min_code", None), getattr(reason, "winerror", None)
+            if any(isinstance(code, int) and code % 2**32 in _UNKNOWN for code in codes):
+                return words(
+                    "{name} failed here: Kerberos knows no {service} (Server not found in Kerberos "
+                    "database); {remedy}",
+                    name=self._name,
+                    service=shown_text(str(self._service)),
+                    remedy="NegotiateAuth(hostname=…) takes the name that it knows the proxy by, if "
+                    "that cannot stand in the proxy URL",
+                )
+            reason = getattr(reason, "base_error", None)
+        return None
+
     def _step(self, token: bytes) -> bytes | None:
         """Do all that takes time, in a thread: import, find credentials, ask Kerberos' KDC."""
         if self._context is None:
@@ -146,6 +194,35 @@ def _check_given(scheme: str, *texts: str | None) -> None:
     if not all(isinstance(text, str) for text in given):
         raise TypeError(f"{scheme}: what is given is str")
     check_text(scheme, *given)
+
+
+def _check_part(argument: str, value: str, example: str) -> None:
+    """Refuse what would be another name than the one that is written."""
+    if not value or _SEPARATOR.search(value):
+        raise misconfigured(
+            words(
+                "NegotiateAuth: {argument} is one part of HTTP/proxy.example, such as {example!r}, and "
+                "not {value!r}",
+                argument=argument,
+                example=example,
+                value=shown_text(value),
+            )
+        )
+
+
+def kerberos_host(name: str) -> str:
+    """Write a host as Kerberos has it: A-labels in lower case, without a trailing dot."""
+    name = name.removesuffix(".")
+    if not name.isascii():
+        import idna
+
+        encoded = None
+        with suppress(UnicodeError):  # which would show all of it
+            encoded = idna.encode(name, uts46=True).decode("ascii")
+        if encoded is None:
+            raise misconfigured("NegotiateAuth: hostname is not a valid name (IDNA refuses it)")
+        name = encoded
+    return name.lower()
 
 
 def _check_installed(name: str) -> None:
