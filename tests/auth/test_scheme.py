@@ -26,6 +26,7 @@ def test_proxy_auth_argument() -> None:
     assert check_proxy_auth(one, name="x") == (one,)
     assert check_proxy_auth([two, one], name="x") == (two, one)
     assert check_proxy_auth("netrc", name="x") == "netrc"
+    assert check_proxy_auth("keyring", name="x") == "keyring"
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,16 @@ import copy
 import functools
 import logging
 import pickle
-from collections.abc import Awaitable, Callable, Iterable
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from _binding import BindingProxy, certificate, expected, server_context, unverified
+from _binding import serving as serving_tls
 from _wire import (
     Chunks,
     Peer,
@@ -29,6 +32,7 @@ from _wire import (
 from trio_wsproxy import (
     BasicAuth,
     BearerAuth,
+    ConnectionTimeout,
     DigestAuth,
     HandshakeError,
     NegotiateAuth,
@@ -715,6 +719,88 @@ async def test_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             await open_tcp_stream("127.0.0.1", 9, proxy=url, proxy_auth="netrc")
         with pytest.raises(ProxyConfigError, match="passwords cannot be read: No such file"):
             await open_tcp_stream("127.0.0.1", 9, proxy=proxy.url, proxy_auth="netrc")
+
+
+@pytest.fixture
+def passwords(tmp_path: Path) -> Iterator[Any]:
+    """The system's keyring, in a file."""
+    keyring = pytest.importorskip("keyring")
+    file = pytest.importorskip("keyrings.alt.file")
+    before = keyring.get_keyring()
+    backend = file.PlaintextKeyring()
+    backend.file_path = str(tmp_path / "passwords.cfg")
+    keyring.set_keyring(backend)
+    yield backend
+    keyring.set_keyring(before)
+
+
+async def test_keyring(passwords: Any) -> None:
+    """With proxy_auth="keyring" the password of the URL's user comes from there; only then."""
+    async with open_echo_server() as server, scripted_proxy() as proxy:
+        passwords.set_password(f"127.0.0.1:{proxy.port}", "ada", "s3cret")
+        url = proxy.url.replace("//", "//ada@")
+        async with open_websocket_url(server.url, proxy=url, proxy_auth="keyring") as ws:
+            (stage,) = [stage for stage in ws.dial_report.stages if stage.name == "setup"]
+            assert (stage.hop, stage.peer) == (1, "keyring")
+        async with open_websocket_url(server.url, proxy=Proxy(url, auth="keyring")):
+            pass
+        wrong = proxy.url.replace("//", "//ada:wrong@")
+        with pytest.raises(ProxyAuthenticationError):  # the URL's, without looking it up
+            await open_tcp_stream("127.0.0.1", 9, proxy=wrong, proxy_auth="keyring")
+        with pytest.raises(ProxyAuthenticationError):
+            await open_tcp_stream("127.0.0.1", 9, proxy=url)
+        with pytest.raises(
+            ProxyConfigError, match=f"keyring set 127.0.0.1:{proxy.port} U"
+        ) as caught:
+            await open_tcp_stream("127.0.0.1", 9, proxy=proxy.url, proxy_auth="keyring")
+        assert "s3cret" not in all_texts(caught.value)
+        assert caught.value.proxy == proxy.url
+
+
+async def test_keyring_serves_ntlm(passwords: Any) -> None:
+    """What was found serves every scheme that a URL's credentials serve."""
+    pytest.importorskip("spnego")
+    one = certificate("ec", "SHA256")
+    proxy = BindingProxy([server_context(one, "ec")], [expected(one)])
+    with ntlm_users("TEST\\ada", "s3cret"):
+        async with open_echo_server() as server, serving_tls(proxy):
+            passwords.set_password("localhost", "TEST\\ada", "s3cret")
+            url = proxy.url.replace("//", "//TEST%5Cada@")
+            async with open_websocket_url(
+                server.url, proxy=url, proxy_auth="keyring", proxy_ssl_context=unverified()
+            ):
+                pass
+    assert not proxy.refused
+
+
+async def test_keyring_that_waits_for_its_user(passwords: Any) -> None:
+    """A locked keyring costs no more than the deadline, which names it."""
+    let = threading.Event()
+    passwords.get_credential = lambda *_: let.wait()
+    async with open_http_proxy() as proxy:
+        with pytest.raises(
+            ConnectionTimeout, match="waiting for the keyring of this machine, for"
+        ) as e:
+            async with open_websocket_url(
+                "ws://echo.test", proxy=proxy.url, proxy_auth="keyring", connect_timeout=0.05
+            ):
+                pass
+        assert "is it locked, and does it ask for its password somewhere?" in str(e.value)
+        assert not proxy.events
+    let.set()
+
+
+async def test_keyring_is_not_asked_for_nothing(passwords: Any) -> None:
+    """SOCKS proxies, direct connections and proxies with schemes of their own do not need it."""
+    passwords.get_credential = lambda *_: 1 / 0
+    async with open_echo_server() as server, open_http_proxy() as proxy:
+        for hop in (
+            None,
+            Proxy(proxy.url, auth=BasicAuth("ada", "x")),
+            proxy.url_for(credentials=("a", "b")),
+        ):
+            async with open_websocket_url(server.url, proxy=hop, proxy_auth="keyring"):
+                pass
 
 
 async def test_proxy_headers_are_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,9 @@ def proxies() -> None:
     assert_type(proxy.url, str)
     assert_type(proxy.username, str | None)
     Proxy("http://proxy", headers={"X-Ticket": "1", "User-Agent": None})
+    Proxy("http://proxy", auth="keyring")
+    open_websocket_url(URL, proxy_auth="keyring")
+    open_websocket_url(URL, proxy_auth=["keyring"])  # type: ignore[list-item]
     assert_type(Proxy("https://10.0.0.1", server_hostname="proxy.corp").server_hostname, str | None)
     Proxy("https://10.0.0.1", server_hostname=b"proxy.corp")  # type: ignore[arg-type]
     Proxy("http://proxy", auth="negotiate")
@@ -76,6 +79,7 @@ class Ticket:
     name = "Ticket"
 
     def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:
+        assert_type(request.channel_binding, bytes | None)
         return TicketConversation(request.target)
 
 
@@ -107,6 +111,9 @@ class NoScheme:
 
 def authentication() -> None:
     open_websocket_url(URL, proxy_auth=Ticket())
+    NegotiateAuth(hostname="proxy.corp", service="HTTP")
+    NegotiateAuth(hostname=b"proxy.corp")  # type: ignore[arg-type]
+    assert_type(NegotiateAuth().hostname, str | None)
     open_websocket_url(URL, proxy_auth=[NegotiateAuth(), NTLMAuth("ada", "x"), Ticket()])
     open_websocket_url(URL, proxy=Proxy("http://proxy", auth=[DigestAuth("ada", "x")]))
     open_websocket_url(URL, proxy_auth=(BearerAuth("token"), BasicAuth("ada", "x")))

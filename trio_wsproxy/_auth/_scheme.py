@@ -124,11 +124,13 @@ class ProxyAuth(Protocol):
         """
 
 
+#: Where to look user name and password up.
+CredentialStore: TypeAlias = Literal["netrc", "keyring"]
 ProxyAuthArgument: TypeAlias = (
-    ProxyAuth | SchemeName | Sequence[ProxyAuth | SchemeName] | Literal["netrc"] | None
+    ProxyAuth | SchemeName | Sequence[ProxyAuth | SchemeName] | CredentialStore | None
 )
 #: Schemes, and names of schemes; or where to look user name and password up.
-CheckedProxyAuth: TypeAlias = tuple[ProxyAuth | SchemeName, ...] | Literal["netrc"]
+CheckedProxyAuth: TypeAlias = tuple[ProxyAuth | SchemeName, ...] | CredentialStore
 
 
 def check_proxy_auth(argument: ProxyAuthArgument, *, name: str) -> CheckedProxyAuth:
@@ -139,7 +141,7 @@ def check_proxy_auth(argument: ProxyAuthArgument, *, name: str) -> CheckedProxyA
       name: The argument it was given as, for the message.
 
     Returns:
-      The schemes, names in lower case; or ``"netrc"``.
+      The schemes, names in lower case; or ``"netrc"`` or ``"keyring"``.
 
     Raises:
       TypeError: It is something else; the message does not show it, it may be a password.
@@ -148,7 +150,7 @@ def check_proxy_auth(argument: ProxyAuthArgument, *, name: str) -> CheckedProxyA
     if argument is None:
         return ()
     if isinstance(argument, str):
-        return "netrc" if argument == "netrc" else _names(argument, name)
+        return argument if argument in ("netrc", "keyring") else _names(argument, name)
     schemes: tuple[ProxyAuth | SchemeName, ...]
     if isinstance(argument, ProxyAuth):
         schemes = (argument,)
@@ -176,5 +178,5 @@ def _names(text: str, argument: str) -> tuple[SchemeName, ...]:
         return names
     raise TypeError(
         f'{argument} is a scheme such as BasicAuth("user", "password"), a name ({", ".join(NAMES)}) '
-        'for the credentials of the proxy URL, a sequence of them, or "netrc"; it is another str'
+        'for the credentials of the proxy URL, a sequence of them, "netrc" or "keyring"; it is another str'
     )

@@ -93,8 +93,8 @@ def open_websocket_url(
         taken; or names out of ``"negotiate"``, ``"ntlm"``, ``"digest"``, ``"basic"``, in order
         of preference. Credentials in a proxy's URL are for these schemes, whatever the
         objects have themselves; without them a name is single sign-on. ``"netrc"`` looks in
-        ``~/.netrc`` (or the file ``NETRC`` names) for a proxy without. :class:`Proxy` has the
-        same for one proxy.
+        ``~/.netrc`` (or the file ``NETRC`` names), ``"keyring"`` in the system's keyring, for a
+        proxy without. :class:`Proxy` has the same for one proxy.
       proxy_headers: Additional headers of each ``CONNECT`` request, or an async function that
         gives them when called with the :class:`Proxy` and the authority (``"host:port"``)
         that it will be asked for. The value ``None`` takes a header away: ``User-Agent`` is

@@ -21,6 +21,7 @@ from ._failover import (
     note_success,
     told_of,
 )
+from ._keyring import keyring_credentials
 from ._netrc import netrc_credentials
 from ._pac_value import PAC
 from ._resolve import (
@@ -58,6 +59,7 @@ __all__ = [
     "in_order",
     "is_loopback",
     "is_worth_another",
+    "keyring_credentials",
     "netrc_credentials",
     "note_failure",
     "note_success",

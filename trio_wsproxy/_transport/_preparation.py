@@ -28,7 +28,7 @@ from trio_wsproxy._auth import (
 from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report import StageLog
-from trio_wsproxy._routing import netrc_credentials
+from trio_wsproxy._routing import keyring_credentials, netrc_credentials
 from trio_wsproxy._urls import Proxy, bare_host
 
 from ._hop import Hop
@@ -48,7 +48,7 @@ class DialOptions(NamedTuple):
       omitted_headers: Names, in lower case, of headers that are not sent to them.
       make_headers: Is asked for more of them for each tunnel, or ``None``.
       proxy_auth: Schemes for every HTTP proxy, where its URL has credentials for those, or
-        ``"netrc"``.
+        ``"netrc"`` or ``"keyring"``.
       local_address: The address to bind the TCP connection to; ``None`` lets the system choose.
       happy_eyeballs_delay: Seconds to wait for one address before the next is tried as well
         (RFC 8305); ``None`` is 0.25.
@@ -102,7 +102,7 @@ async def prepare(hop: Hop, authority: str, options: DialOptions, log: StageLog)
 
     """
     proxy = hop.proxy
-    chosen = await _chosen(proxy, options)
+    chosen = await _chosen(hop, options, log)
     error = not_carried(chosen, hop.name, hop.place)
     if error is not None:
         raise error
@@ -118,22 +118,35 @@ async def prepare(hop: Hop, authority: str, options: DialOptions, log: StageLog)
     return Prepared(authentication, headers, omitted)
 
 
-async def _chosen(proxy: Proxy, options: DialOptions) -> Chosen:
+async def _chosen(hop: Hop, options: DialOptions, log: StageLog) -> Chosen:
     """Collect what there are credentials for; what belongs to the proxy itself goes first."""
+    proxy = hop.proxy
     own, general = proxy.auth, options.proxy_auth
     if not own and proxy.username is None and isinstance(general, tuple):
         return from_program(general)  # nearly always, and mostly it is nothing
     given, others = (own, general) if own else (general, ())
-    if proxy.username is not None:
+    keyring = "keyring" in (given, others)
+    if proxy.username is not None and not (keyring and proxy.username and proxy.password is None):
         wanted = _schemes(given) or _schemes(others)
         sso = proxy.is_single_sign_on
         chosen = from_url(proxy.username, proxy.password or "", wanted, sso=sso)
         return chosen._replace(noted=sso or bool(own))
-    if "netrc" in (given, others) and not any(isinstance(one, ProxyAuth) for one in given):
-        found = await netrc_credentials(proxy.host)
+    if not any(isinstance(one, ProxyAuth) for one in given):
+        found = None
+        if keyring:
+            found = await _from_keyring(hop, log)
+        elif "netrc" in (given, others):
+            found = await netrc_credentials(proxy.host)
         if found:
             return from_url(*found, _schemes(given))._replace(noted=bool(own))
     return from_program(_schemes(given), _schemes(others))._replace(noted=bool(own))
+
+
+async def _from_keyring(hop: Hop, log: StageLog) -> tuple[str, str]:
+    waiting_for = words("the keyring of this machine, for {hop}", hop=hop.name)
+    with log.stage("setup", hop.number, "keyring", waiting_for) as stage:
+        stage.question = words("is it locked, and does it ask for its password somewhere?")
+        return await keyring_credentials(hop.proxy)
 
 
 def _schemes(given: CheckedProxyAuth) -> tuple[ProxyAuth | SchemeName, ...]:

@@ -9,7 +9,7 @@ A WebSocket URL becomes a :class:`Target`, a proxy URL a :class:`Proxy`. Three r
 * A host has one spelling, that of :func:`normalise_host`.
 """
 
-from ._hosts import Malformed, bare_host, ip_literal, normalise_host, split_host_port
+from ._hosts import Malformed, bare_host, bracketed, ip_literal, normalise_host, split_host_port
 from ._proxies import Proxy, ProxyScheme, parse_proxy, parse_shared_proxy, with_auth
 from ._targets import (
     NO_URL,
@@ -29,6 +29,7 @@ __all__ = [
     "Target",
     "TargetScheme",
     "bare_host",
+    "bracketed",
     "check_text",
     "ip_literal",
     "make_target",

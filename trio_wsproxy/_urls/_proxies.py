@@ -88,8 +88,8 @@ class Proxy:
       headers: More headers for the ``CONNECT`` request; the value ``None`` stands for one that
         is not sent to this proxy, such as ``User-Agent``. For ``http`` and ``https`` only.
       auth: How to authenticate: a scheme such as :class:`NegotiateAuth`, a name (``"negotiate"``,
-        ``"ntlm"``, ``"digest"``, ``"basic"``), several of them, or ``"netrc"``. Names, and
-        objects without a user name, are for the credentials of the URL. For ``http`` and
+        ``"ntlm"``, ``"digest"``, ``"basic"``), several of them, or ``"netrc"`` or ``"keyring"``. Names,
+        and objects without a user name, are for the credentials of the URL. For ``http`` and
         ``https`` only.
       server_hostname: The name or IP address that TLS asks for (SNI, RFC 6066 section 3; none for
         an address) and that the proxy's certificate is to be valid for, where its URL has
@@ -111,7 +111,7 @@ class Proxy:
       ssl_context: As given.
       headers: As pairs of bytes.
       omitted_headers: The names, in lower case, of headers that are not sent.
-      auth: The schemes and names of schemes as a tuple, or ``"netrc"``.
+      auth: The schemes and names of schemes as a tuple, or ``"netrc"`` or ``"keyring"``.
       server_hostname: In the spelling of ``host``, without a trailing dot; ``None`` if it is the
         URL's host.
 
