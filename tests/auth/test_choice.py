@@ -118,6 +118,13 @@ def test_single_sign_on(
         (("negotiate",), (NegotiateAuth("a", "b"),), (NegotiateAuth("a", "b"),), True),
         (("negotiate",), (BearerAuth("t"),), (NegotiateAuth(),), True),
         (("negotiate", BasicAuth("a", "b")), (), (NegotiateAuth(), BasicAuth("a", "b")), True),
+        # Names put the objects that bear them in order, as the command line does it.
+        (
+            ("ntlm", "digest", DigestAuth("a", "b"), NTLMAuth("a", "b"), BearerAuth("t")),
+            (),
+            (NTLMAuth("a", "b"), DigestAuth("a", "b"), BearerAuth("t")),
+            True,
+        ),
     ],
 )
 def test_from_program(

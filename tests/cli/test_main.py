@@ -77,6 +77,7 @@ def test_completion() -> None:
     assert completed("trio-wsproxy", "connect", "--prox") == [
         "--proxy",
         "--proxy-user",
+        "--proxy-auth",
         "--proxy-cacert",
     ]
     assert completed("trio-wsproxy", "connect", "--cacert", "/dev/nul") == ["/dev/null"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trio_wsproxy import BasicAuth, DigestAuth
+from trio_wsproxy import BasicAuth, DigestAuth, NegotiateAuth, NTLMAuth
 from trio_wsproxy._cli import _parser
 from trio_wsproxy._cli._arguments import connection_arguments
 from trio_wsproxy._cli._secrets import MAX_FILE, headers, take_secrets
@@ -148,7 +148,13 @@ def test_proxy_user(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     elif where == "terminal":
         Asked(monkeypatch, "s3cret")
     assert taken(*argv, "--proxy", "socks5://p.test")["proxy"] == "socks5://ada:s3cret@p.test"
-    assert taken(*argv)["proxy_auth"] == (BasicAuth("ada", "s3cret"), DigestAuth("ada", "s3cret"))
+    for installed in (True, False):
+        monkeypatch.setattr(
+            "trio_wsproxy._auth._choice.has_pyspnego", lambda there=installed: there
+        )
+        schemes = taken(*argv)["proxy_auth"]
+        ntlm = (NTLMAuth("ada", "s3cret"),) if installed else ()
+        assert schemes == (BasicAuth("ada", "s3cret"), DigestAuth("ada", "s3cret"), *ntlm)
     assert taken(*argv, "--no-proxy")["proxy_auth"] is None
 
 
@@ -164,3 +170,76 @@ def test_a_user_that_is_none(
     told = capsys.readouterr().err
     assert "has to be one line, USER:PASSWORD" in told
     assert "s3cret" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ntlm", ("ntlm",)),
+        ("Negotiate,NTLM", ("negotiate", "ntlm")),
+        (" basic, digest ", ("basic", "digest")),
+        ("netrc", "netrc"),
+        ("Keyring", "keyring"),
+    ],
+)
+def test_proxy_auth(text: str, expected: Any) -> None:
+    """The names of schemes, or a place to look user and password up, are for all proxies."""
+    for more in ([], ["--proxy", "http://ada:s3cret@p.test"], ["--proxy", "http://p.test"]):
+        assert taken("--proxy-auth", text, *more)["proxy_auth"] == expected
+    assert taken("--proxy-auth", text, "--no-proxy")["proxy_auth"] is None
+
+
+def test_proxy_auth_with_a_user() -> None:
+    """User and password are for the schemes that are named; a proxy's URL has them, if there is one."""
+    argv = ["--proxy-user", "ada:s3cret", "--proxy-auth", "digest,ntlm,negotiate"]
+    got = taken(*argv, "--proxy", "http://p.test")
+    assert got["proxy"] == "http://ada:s3cret@p.test"
+    assert got["proxy_auth"] == ("digest", "ntlm", "negotiate")
+    schemes = taken(*argv)["proxy_auth"]
+    assert schemes[:3] == ("digest", "ntlm", "negotiate")
+    assert schemes[3:] == (
+        DigestAuth("ada", "s3cret"),
+        NTLMAuth("ada", "s3cret"),
+        NegotiateAuth("ada", "s3cret"),
+    )
+
+
+def test_single_sign_on_as_curl_has_it() -> None:
+    """A colon for the user stands for whoever has logged in."""
+    for more in ([], ["--proxy", "http://p.test"]):
+        assert taken("--proxy-user", ":", *more)["proxy_auth"] == ("negotiate", "ntlm")
+        argv = ["--proxy-user", ":", "--proxy-auth", "negotiate"]
+        assert taken(*argv, *more)["proxy_auth"] == ("negotiate",)
+
+
+def test_nobody_is_asked_for_what_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where netrc or a keyring has the password, nobody types it."""
+    asked = Asked(monkeypatch, "no")
+    for place in ("netrc", "keyring"):
+        for more in (["--proxy", "http://ada@p.test"], ["--proxy-user", "ada"]):
+            got = taken("--proxy-auth", place, *more)
+            assert got["proxy_auth"] == place
+            assert got["proxy"] in (True, "http://ada@p.test")
+    assert asked.prompts == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ntml", "'ntml' is no scheme that is spoken with a proxy here; ntlm was probably meant"),
+        ("kerberos", "negotiate was probably meant"),
+        ("bearer", "use one or several of negotiate, ntlm, digest, basic; or netrc or keyring"),
+        ("negotiate,netrc", "or netrc or keyring alone"),
+        (" , ", "the list is empty; use some of"),
+        ("s3cret", "a word in it (not shown here) is no scheme"),
+    ],
+)
+def test_an_unknown_scheme(text: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a mistake in the usage, told with those that are known and what was meant."""
+    with pytest.raises(SystemExit) as caught:
+        taken("--proxy-auth", text)
+    assert caught.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "argument --proxy-auth: " in said
+    assert told in said
+    assert "s3cret" not in said

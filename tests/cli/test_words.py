@@ -59,6 +59,14 @@ def test_topic_is_used(topic: Topic) -> None:
     assert [source for source in SOURCES if name in source]
 
 
+def test_credentials_need_no_program() -> None:
+    """What is said of credentials on the command line names its options, and no parameter."""
+    assert not [phrase for phrase in OPTIONS.values() if "proxy_auth" in phrase]
+    problem = words("{netrc}: no", netrc=Topic.NETRC)
+    assert message(ValueError(problem)) == "--proxy-auth netrc: no"
+    assert str(problem) == 'proxy_auth="netrc": no'
+
+
 def test_whose_certificate() -> None:
     """The option for a certificate is that of the stop that showed it."""
     hops, server = stops((Proxy("https://p"),), parse_target("wss://e.test"), "a setting")

@@ -231,9 +231,11 @@ def challenging() -> Iterator[Challenging]:
         (directory / "basic").write_text(
             "".join(f"{u}:{hashed(p)}\n" for u, p in users), encoding="utf-8"
         )
-        (directory / "hosts").write_text(f"127.0.0.1 localhost {SQUID_NAME}\n", encoding="utf-8")
+        (directory / "hosts").write_text(
+            f"127.0.0.1 localhost {SQUID_NAME} echo.example\n", encoding="utf-8"
+        )
         proxies, servers = trustme.CA(), trustme.CA()
-        company = trustme.CA(organization_name="Corp Ltd")
+        company = trustme.CA(organization_name="Corp Ltd", organization_unit_name="TLS Inspection")
         for name, authority in (("proxies", proxies), ("servers", servers), ("company", company)):
             authority.cert_pem.write_to_path(directory / f"{name}.pem")
         signer = directory / "company-signer.pem"

@@ -6,6 +6,7 @@ taken for, and that it has gone through the proxy, is read in squid's log.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import ssl
@@ -13,11 +14,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import pytest
 import trio
-from _challenging import PASSWORD, USER, Challenging
-from _proxies import SQUID_NAME, RealProxy
+from _challenging import PASSWORD, REALM, USER, Challenging
+from _proxies import SQUID_NAME, RealProxy, missing
 
 from trio_wsproxy.testing import open_echo_server
 
@@ -25,6 +27,13 @@ ROOT = Path(__file__).parent.parent.parent
 PROGRAM = [sys.executable, str(Path(__file__).with_name("_unaware.py"))]
 COMMAND = [sys.executable, "-m", "trio_wsproxy"]
 NOT_OURS = re.compile(r".*_proxy|(KRB5|SSL_|TRIO_WSPROXY).*|NETRC|NO_COLOR", re.IGNORECASE)
+
+
+def need_kerberos() -> None:
+    """Skip the test unless pyspnego has its Kerberos part."""
+    for module in ("spnego", "gssapi", "krb5"):
+        if importlib.util.find_spec(module) is None:
+            missing(f"{module}, of pyspnego[kerberos], is not installed")
 
 
 class Ended(NamedTuple):
@@ -84,48 +93,132 @@ class Setting(NamedTuple):
     port: str
     userinfo: str
     user: str
+    ticket: bool = False
+    schemes: str = ""
 
 
-URLS = {
+# Samba knows bob, and the files of passwords do not: Basic, which is sent unasked, is refused to him.
+SETTINGS = {
     "basic": Setting("basic", f"{USER}:{PASSWORD}@", USER),
     "basic, utf-8": Setting("basic", "j%C3%BCrgen:p%C3%A4ss%3Aw%C3%B6rd@", "jürgen"),
     "digest": Setting("digest", f"{USER}:{PASSWORD}@", USER),
+    "ntlm": Setting("ntlm", f"bob:{PASSWORD}@", r"\bob"),
+    "ntlm, domain": Setting("ntlm", f"CORP%5Cbob:{PASSWORD}@", r"CORP\bob"),
+    "ntlm, domain as it is": Setting("ntlm", f"CORP\\bob:{PASSWORD}@", r"CORP\bob"),
+    "ntlm over tls": Setting("ntlm-tls", f"CORP%5Cbob:{PASSWORD}@", r"CORP\bob"),
+    "single sign-on": Setting("negotiate", ":@", f"{USER}@{REALM}", ticket=True),
+    "single sign-on over tls": Setting("negotiate-tls", ":@", f"{USER}@{REALM}", ticket=True),
+    "single sign-on, named": Setting(
+        "all", "", f"{USER}@{REALM}", ticket=True, schemes="negotiate"
+    ),
+    "kerberos, password": Setting(
+        "negotiate", f"{USER}%40{REALM}:{PASSWORD}@", f"{USER}@{REALM}", schemes="negotiate"
+    ),
+    "ntlm of several": Setting("all", f"CORP%5Cbob:{PASSWORD}@", r"CORP\bob", schemes="ntlm,basic"),
 }
 
 
-@pytest.mark.parametrize("name", URLS)
-async def test_url_in_a_variable(squid: Challenging, tmp_path: Path, name: str) -> None:
-    """What stands in https_proxy is enough for each scheme, in a program and on the command line."""
-    port, userinfo, user = URLS[name]
-    proxy = squid.proxies[port]
+def variables_of(squid: Challenging, name: str) -> dict[str, str]:
+    """What a user exports."""
+    setting = SETTINGS[name]
+    proxy = squid.proxies[setting.port]
+    variables = {**(squid.ticket if setting.ticket else squid.no_ticket)}
+    variables["https_proxy"] = at(proxy, setting.userinfo)
+    if setting.schemes:
+        variables["TRIO_WSPROXY_AUTH"] = setting.schemes
+    if proxy.ca_pem is not None:
+        variables["SSL_CERT_FILE"] = str(proxy.ca_pem)
+    return variables
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+async def test_variables_alone(squid: Challenging, tmp_path: Path, name: str) -> None:
+    """What stands in variables is enough for each scheme, in a program and on the command line."""
+    if SETTINGS[name].port not in ("basic", "digest"):
+        need_kerberos()
+    proxy = squid.proxies[SETTINGS[name].port]
     async with open_echo_server() as server:
         url, authority = server.url_for(SQUID_NAME), f"{SQUID_NAME}:{server.port}"
-        variables = {"https_proxy": at(proxy, userinfo)}
+        variables = variables_of(squid, name)
         before = len(tunnels(proxy))
-        async with proxy.carries(authority, times=4):
-            program = await run([*PROGRAM, url, url], variables, tmp_path)
-            connect = await run([*COMMAND, "connect", url], variables, tmp_path, b"hello\n")
-            check = await run([*COMMAND, "check", "--pings", "1", url], variables, tmp_path)
-    assert program == (0, "hello\nhello\n", "")
-    assert connect == (0, "hello\n", "")
-    assert "connected after" in check.out
-    assert check.code == 0
-    assert {found.lower() for found in tunnels(proxy)[before:]} == {user.lower()}
-    assert PASSWORD not in check.out + check.err
+        async with proxy.carries(authority, times=2):
+            assert await run([*PROGRAM, url, url], variables, tmp_path) == (0, "hello\nhello\n", "")
+    assert tunnels(proxy)[before:] == [SETTINGS[name].user] * 2
 
 
-async def test_wrong_password(squid: Challenging, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["basic", "ntlm, domain", "single sign-on, named"])
+async def test_command_line(squid: Challenging, tmp_path: Path, name: str) -> None:
+    """The command line goes by the same variables; what they say may stand in its options, too."""
+    need_kerberos()
+    proxy, setting = squid.proxies[SETTINGS[name].port], SETTINGS[name]
+    user, _, password = unquote(setting.userinfo.rstrip("@")).partition(":")
+    secrets = {"TRIO_WSPROXY_PROXY_PASSWORD": password} if password else {}
+    options = ["--proxy", at(proxy, ""), "--proxy-user", user or ":"]
+    options += ["--proxy-auth", setting.schemes or setting.port]
+    async with open_echo_server() as server:
+        url, authority = server.url_for(SQUID_NAME), f"{SQUID_NAME}:{server.port}"
+        variables = variables_of(squid, name)
+        before = len(tunnels(proxy))
+        async with proxy.carries(authority, times=2):
+            one = await run([*COMMAND, "connect", url], variables, tmp_path, b"hello\n")
+            del variables["https_proxy"]
+            variables.pop("TRIO_WSPROXY_AUTH", None)
+            command = [*COMMAND, "connect", *options, url]
+            two = await run(command, {**variables, **secrets}, tmp_path, b"hello\n")
+    assert one == two == (0, "hello\n", "")
+    assert tunnels(proxy)[before:] == [setting.user] * 2
+
+
+@pytest.mark.parametrize(("port", "command"), [("basic", PROGRAM), ("ntlm", [*COMMAND, "connect"])])
+async def test_wrong_password(
+    squid: Challenging, tmp_path: Path, port: str, command: list[str]
+) -> None:
     """A wrong one is told with the variable that it stands in, and not shown."""
+    need_kerberos()
+    variables = {"https_proxy": at(squid.proxies[port], "bob:wr0ng@")}
+    ended = await run([*command, f"ws://{SQUID_NAME}:9/"], variables, tmp_path)
+    assert ended.code == 1
+    told = " ".join(ended.err.split())
+    assert "from environment variable https_proxy" in told
+    assert "it refuses these credentials" in told
+    assert "wr0ng" not in ended.out + ended.err
+
+
+async def test_without_the_extra(squid: Challenging, tmp_path: Path) -> None:
+    """What is not installed is named where nothing else serves, with the line that installs it."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['spnego'] = None\n")
+    variables = {
+        "https_proxy": at(squid.proxies["ntlm"], f"bob:{PASSWORD}@"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
+    }
+    ended = await run([*PROGRAM, f"ws://{SQUID_NAME}:9/"], variables, tmp_path)
+    assert ended.code == 1
+    assert "NTLM needs pyspnego (pip install 'trio-wsproxy[negotiate]')" in ended.error
+    assert PASSWORD not in ended.err
+
+
+async def test_no_ticket(squid: Challenging, tmp_path: Path) -> None:
+    """Without a ticket the error says so, and how to look."""
+    need_kerberos()
+    variables = {**squid.no_ticket, "https_proxy": at(squid.proxies["negotiate"], ":@")}
+    ended = await run([*PROGRAM, f"ws://{SQUID_NAME}:9/"], variables, tmp_path)
+    assert ended.code == 1
+    assert "Negotiate failed here" in ended.error
+    assert "is there a ticket (klist)" in ended.error
+
+
+async def test_unknown_scheme(squid: Challenging, tmp_path: Path) -> None:
+    """A scheme that nobody knows is told with the variable, and with those that are known."""
     url = f"ws://{SQUID_NAME}:9/"
-    for port in ("basic", "digest"):
-        variables = {"https_proxy": at(squid.proxies[port], f"{USER}:wr0ng@")}
-        program = await run([*PROGRAM, url], variables, tmp_path)
-        check = await run([*COMMAND, "check", url], variables, tmp_path)
-        assert program.code == check.code == 1
-        for told in (program.error, " ".join(check.out.split())):
-            assert "from environment variable https_proxy" in told
-            assert "it refuses these credentials" in told
-        assert "wr0ng" not in program.err + check.out + check.err
+    proxy = at(squid.proxies["all"], f"{USER}:{PASSWORD}@")
+    program = await run(
+        [*PROGRAM, url], {"https_proxy": proxy, "TRIO_WSPROXY_AUTH": "ntml"}, tmp_path
+    )
+    assert "environment variable TRIO_WSPROXY_AUTH: 'ntml' is no scheme" in program.error
+    assert "use one or several of negotiate, ntlm, digest, basic" in program.error
+    option = await run([*COMMAND, "check", "--proxy-auth", "ntml", url], {}, tmp_path)
+    assert option.code == 2
+    assert "use one or several of negotiate, ntlm, digest, basic" in " ".join(option.err.split())
 
 
 async def test_no_proxy(squid: Challenging, tmp_path: Path) -> None:

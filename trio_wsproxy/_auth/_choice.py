@@ -100,23 +100,23 @@ def from_program(
     """Give the schemes of a program, for a proxy without credentials of its own.
 
     Args:
-      given: Objects, which are taken as they are, and names: for those, the objects of ``others``
-        that bear them, or single sign-on.
+      given: Objects, which are taken as they are, and names: for those, the objects that bear them,
+        here or among ``others``, or single sign-on.
       others: Further schemes that there are credentials for.
 
     """
-    named = False
+    given = tuple(given)
+    names = {scheme for scheme in given if isinstance(scheme, str)}
     schemes: list[ProxyAuth] = []
-    available = [scheme for scheme in others if not isinstance(scheme, str)]
+    available = [scheme for scheme in (*given, *others) if not isinstance(scheme, str)]
     for scheme in given:
-        if not isinstance(scheme, str):
+        if isinstance(scheme, str):
+            found = [auth for auth in available if auth.name.lower() == scheme]
+            alone = _single_sign_on(scheme)
+            schemes += found or ([] if isinstance(alone, Words) else [alone])
+        elif scheme.name.lower() not in names:
             schemes.append(scheme)
-            continue
-        named = True
-        found = [auth for auth in available if auth.name.lower() == scheme]
-        made = found or [auth for auth in [_single_sign_on(scheme)] if not isinstance(auth, Words)]
-        schemes += made
-    return Chosen(tuple(schemes), ordered=named, lenient=named)
+    return Chosen(tuple(schemes), ordered=bool(names), lenient=bool(names))
 
 
 def lacks_library(name: str) -> Words | None:

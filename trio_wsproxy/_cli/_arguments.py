@@ -9,7 +9,7 @@ from typing import Any
 from trio_wsproxy._client import CONNECT_TIMEOUT
 from trio_wsproxy._routing import ProxyArgument
 
-from ._secrets import add_proxy_user, headers
+from ._secrets import add_credentials, headers
 
 
 def add_url(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +60,7 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="give up when the connection is not open by then (default: %(default)s)",
     )
-    add_proxy_user(add_proxy_options(parser))
-    parser.set_defaults(proxy_auth=None)  # what take_secrets() may find
+    add_credentials(add_proxy_options(parser))
     group = parser.add_argument_group("TLS", "without these, the platform's trust store is used")
     group.add_argument(
         "--cacert",

@@ -50,6 +50,9 @@ class Topic(Enum):
     GIVE_CREDENTIALS = "how to give credentials that a URL cannot carry"
     OTHER_CREDENTIALS = "how to give others"
     PROXY_AUTH = "the option for schemes of authentication"
+    OF_CREDENTIALS = "whose user name and password they are, where not a URL's"
+    UNASKED = "how to have credentials sent to a proxy that names no scheme for them"
+    NETRC = "what has netrc looked at"
     MAX_REDIRECTS = "the option for how many redirects to follow"
     FOLLOW_REDIRECT = "how to follow one, where none is followed"
     REDIRECT_POLICY = "the function that decides on redirects"
@@ -91,6 +94,12 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.GIVE_CREDENTIALS: "give them with proxy_auth=",
         Topic.OTHER_CREDENTIALS: "see proxy_auth=",
         Topic.PROXY_AUTH: "proxy_auth=",
+        Topic.OF_CREDENTIALS: "of proxy_auth=",
+        Topic.UNASKED: (
+            "put the scheme that it takes first in proxy_auth=; BasicAuth and BearerAuth are sent "
+            "unasked then"
+        ),
+        Topic.NETRC: 'proxy_auth="netrc"',
         Topic.MAX_REDIRECTS: "max_redirects",
         Topic.FOLLOW_REDIRECT: "max_redirects=1 follows it (the default is 0)",
         Topic.REDIRECT_POLICY: "redirect_policy",

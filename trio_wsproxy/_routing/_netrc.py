@@ -31,6 +31,7 @@ from typing import NamedTuple
 import trio
 
 from trio_wsproxy._exceptions import misconfigured
+from trio_wsproxy._failures import Topic, words
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_text
 from trio_wsproxy._threads import Limit
@@ -124,12 +125,13 @@ async def netrc_credentials(host: str) -> tuple[str, str] | None:
 
 def _look_up(host: str) -> tuple[str, str] | None:
     path, usual = netrc_file()
-    where = f'proxy_auth="netrc": the file {shown_text(path)}'
+    where = words("{netrc}: the file {path}", netrc=Topic.NETRC, path=shown_text(path))
     problem = ""
     try:
         content = _content(path, usual=usual)
     except OSError as exc:
-        raise misconfigured(f"{where} cannot be read: {exc.strerror}") from exc
+        told = words("{where} cannot be read: {reason}", where=where, reason=str(exc.strerror))
+        raise misconfigured(told) from exc
     except ValueError as exc:  # a NUL in its name
         problem = f"cannot be read: {exc}"
     else:
@@ -138,7 +140,7 @@ def _look_up(host: str) -> tuple[str, str] | None:
         if not problem and (entry is None or not entry.odd_line):
             return entry.credentials if entry else None
         problem = problem or f"is malformed in line {entry.odd_line if entry else 0}"
-    raise misconfigured(f"{where} {problem}")
+    raise misconfigured(words("{where} {problem}", where=where, problem=problem))
 
 
 def _key(host: str) -> str:

@@ -58,8 +58,8 @@ def credentials_remedy(
         )
     if not offered:
         return words(
-            "it wants credentials and names no scheme for them, so nothing was sent: put the scheme "
-            "that it takes first in proxy_auth=; BasicAuth and BearerAuth are sent unasked then"
+            "it wants credentials and names no scheme for them, so nothing was sent: {remedy}",
+            remedy=Topic.UNASKED,
         )
     return _not_spoken(hop, authentication, challenges)
 
@@ -81,7 +81,7 @@ def _what_to_give(offered: set[str]) -> Words:
 
 def _refused(hop: Hop, authentication: Authentication, judged: list[str], offer: str) -> Words:
     """Blame what a proxy has judged."""
-    place: Value = "in the proxy URL" if hop.proxy.username is not None else "of proxy_auth="
+    place: Value = "in the proxy URL" if hop.proxy.username is not None else Topic.OF_CREDENTIALS
     what: Value = words("check user name and password {place}", place=place)
     names = {name.lower() for name in judged}
     if names == {"bearer"}:
