@@ -28,6 +28,7 @@ from trio_wsproxy._auth import (
     not_carried,
     parse_challenges,
 )
+from trio_wsproxy._auth._choice import failed_here
 from trio_wsproxy._auth._names import SchemeName
 
 
@@ -99,13 +100,16 @@ def test_from_url(
         (("ntlm",), (NTLMAuth(),)),
         ((NegotiateAuth("ada", "x", service="S"),), (NegotiateAuth(service="S"),)),
         (("basic", "negotiate"), (NegotiateAuth(),)),
+        (("negotiate", DigestAuth("a", "b")), (NegotiateAuth(),)),
     ],
 )
 def test_single_sign_on(
     given: Sequence[ProxyAuth | SchemeName], schemes: tuple[ProxyAuth, ...]
 ) -> None:
     """Empty user and password are whoever has logged in, in the schemes that know that."""
-    assert from_url("", "", given, sso=True).schemes == schemes
+    chosen = from_url("", "", given, sso=True)
+    assert chosen.schemes == schemes
+    assert not chosen.is_hopeless
 
 
 @pytest.mark.parametrize(
@@ -172,6 +176,37 @@ def test_library_that_would_help() -> None:
     assert "; NTLM can: pip install 'trio-wsproxy[negotiate]'" in str(not_carried(chosen))
     assert str(lacks_library("NTLM")).startswith("NTLM needs pyspnego (pip install")
     assert lacks_library("digest") is None
+
+
+@pytest.mark.usefixtures("no_pyspnego")
+def test_single_sign_on_without_the_library() -> None:
+    """Single sign-on is passed over where its library is missing: the proxy may want nothing."""
+    assert not_carried(from_url("", "", ("negotiate", "basic"), sso=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "here", "sso", "told"),
+    [
+        ("NTLM", "linux", True, True, "NTLM failed here (x)"),
+        ("Negotiate", "win32", False, True, "Negotiate failed here (x)"),
+        ("Negotiate", "linux", False, True, "(x); Kerberos needs: pip install 'trio-wsproxy[kerb"),
+        (
+            "Negotiate",
+            "linux",
+            True,
+            True,
+            "(x); is there a ticket (klist), and does Kerberos know",
+        ),
+        ("Negotiate", "linux", True, False, "Negotiate failed here (x)"),
+    ],
+)
+def test_failed_here(
+    name: str, platform: str, here: bool, sso: bool, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Kerberos fails on this machine, what it takes is said."""
+    monkeypatch.setattr("trio_wsproxy._auth._choice.find_spec", lambda _: here or None)
+    monkeypatch.setattr("trio_wsproxy._auth._choice.sys.platform", platform)
+    assert told in f"{failed_here(name, 'x', sso=sso)}"
 
 
 async def conversation(chosen: Chosen, *offers: bytes) -> tuple[list[str], Authentication]:

@@ -60,7 +60,7 @@ VARIABLES = ("http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "socks_proxy"
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no setting of the machine that runs the tests count."""
-    for name in (*VARIABLES, "no_proxy", "trio_wsproxy_pac"):
+    for name in (*VARIABLES, "no_proxy", "trio_wsproxy_pac", "trio_wsproxy_auth"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -627,3 +627,29 @@ def test_errors_go_on_being_what_they_are() -> None:
     """What is caught elsewhere can be caught here: the classes are those of a single proxy."""
     assert issubclass(ServerUnreachable, OSError)
     assert issubclass(ConnectionLost, trio.BrokenResourceError)
+
+
+@pytest.mark.usefixtures("engine")
+async def test_schemes_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TRIO_WSPROXY_AUTH is for what the system's script names, and not for what a program's does."""
+    text = 'function FindProxyForURL(url, host) { return "PROXY p:1; SOCKS5 q:2; DIRECT"; }'
+    monkeypatch.setenv("TRIO_WSPROXY_AUTH", "negotiate")
+    route = await resolve_proxy_async("wss://echo.test", proxy=PAC(text))
+    assert [hop.auth for way in route.alternatives for hop in way.hops] == [(), ()]
+    monkeypatch.setenv("TRIO_WSPROXY_PAC", text)
+    route = await resolve_proxy_async("wss://echo.test")
+    assert [hop.auth for way in route.alternatives for hop in way.hops] == [("negotiate",), ()]
+    assert "TRIO_WSPROXY_AUTH = 'negotiate'" in route.explain()
+
+
+@pytest.mark.usefixtures("engine")
+async def test_schemes_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong in TRIO_WSPROXY_AUTH matters where the script names an HTTP proxy."""
+    monkeypatch.setenv("TRIO_WSPROXY_AUTH", "kerberos")
+    for answer in ("DIRECT", "SOCKS5 q:2"):
+        monkeypatch.setenv("TRIO_WSPROXY_PAC", script(answer).source)
+        await resolve_proxy_async("wss://echo.test")
+    monkeypatch.setenv("TRIO_WSPROXY_PAC", script("PROXY p:1").source)
+    for opened in (resolve_proxy_async("wss://echo.test"), open_tcp_stream("echo.test", 1)):
+        with pytest.raises(ProxyConfigError, match=r"TRIO_WSPROXY_AUTH: 'kerberos' is no scheme"):
+            await opened

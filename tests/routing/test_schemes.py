@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 from _wire import all_texts
 
-from trio_wsproxy import ProxyConfigError, reconnecting_websocket_url, resolve_proxy
+from trio_wsproxy import BasicAuth, ProxyConfigError, reconnecting_websocket_url, resolve_proxy
 from trio_wsproxy._routing import Schemes, _schemes, _system, equip
 from trio_wsproxy._routing._system import SystemSettings
 from trio_wsproxy._urls import Proxy
@@ -36,7 +37,9 @@ def test_proxies_of_the_environment(environ: dict[str, str], auth: tuple[str, ..
     route = resolve_proxy(URL, environ=environ)
     assert route.hops[0].auth == auth
     looks = [look for look in route.trail if (look.variable or "").upper() == "TRIO_WSPROXY_AUTH"]
-    assert [look.value for look in looks] == ([", ".join(auth)] if auth else [])
+    assert [look.value for look in looks if look.value] == ([", ".join(auth)] if auth else [])
+    if route.hops[0].is_socks:
+        assert looks[0].outcome.startswith("set, but not looked at: it is for HTTP proxies")
 
 
 def test_proxies_of_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,5 +121,8 @@ def test_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_schemes, "lacks_library", None)
     for url in ("http://p", "http://ada:pw@p", "socks5://:@p"):
         assert equip((Proxy(url),), None).hops == (Proxy(url),)
+    given: list[Any] = ["netrc", "keyring", BasicAuth("ada", "pw")]
+    for auth in given:
+        assert equip((Proxy("http://p", auth=auth),), None).notes == ()
     assert equip((), Schemes("x", "s3cret")).hops == ()
     assert "s3cret" not in repr(equip((Proxy("http://p"),), None))

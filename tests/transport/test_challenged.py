@@ -482,6 +482,16 @@ async def test_http_1_0_is_asked_to_stay() -> None:
     assert [keeps(request) for request in peer.heard] == [[b"Proxy-Connection: Keep-Alive"]] * 2
 
 
+async def test_http_1_0_is_asked_to_stay_for_ntlm() -> None:
+    """User and password of a URL ask for it once NTLM is spoken, and not before."""
+    pytest.importorskip("spnego")
+    offer = b"HTTP/1.0 407 No\r\nProxy-Authenticate: NTLM\r\nProxy-Connection: keep-alive\r\n"
+    peer = Peer(offer + b"Content-Length: 2\r\n\r\nno", b"HTTP/1.0 200 OK\r\n\r\n")
+    await tunnel(peer, None, "http://ada:s3cret@p")
+    assert [(sent(one) or "").partition(" ")[0] for one in peer.heard] == ["Basic", "NTLM"]
+    assert [keeps(one) for one in peer.heard] == [[], [b"Proxy-Connection: Keep-Alive"]]
+
+
 @pytest.mark.parametrize(
     ("schemes", "own", "omitted", "asked"),
     [

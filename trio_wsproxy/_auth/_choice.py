@@ -91,6 +91,8 @@ def from_url(
         else:
             schemes.append(made)
     ordered = any(isinstance(scheme, str) for scheme in wanted)
+    if sso and schemes:  # there is nothing that they could not carry
+        impossible = {}
     return Chosen(tuple(schemes), ordered=ordered, lenient=True, impossible=impossible)
 
 

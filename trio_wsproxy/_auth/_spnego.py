@@ -44,8 +44,9 @@ class NegotiateAuth(ProxyAuth):
     (RFC 5929), so that nobody else can pass it on.
 
     Args:
-      username: ``user@REALM`` or ``DOMAIN\user``; by default the user who is logged in.
-      password: By default the ticket that is there.
+      username: ``user@REALM`` or ``DOMAIN\user``; by default that of the proxy's URL, or the user who
+        is logged in.
+      password: By default that of the proxy's URL, or the ticket that is there.
       service: The first part of the proxy's name in Kerberos, ``HTTP/proxy.example``.
       hostname: The second part of it, where Kerberos knows the proxy by another name than the one that is
         dialed: behind a load balancer, by an alias, by an IP address. Default: the host of the
@@ -87,7 +88,8 @@ class NTLMAuth(ProxyAuth):
     proxy's certificate (RFC 5929), so that nobody else can pass it on.
 
     Args:
-      username: ``DOMAIN\user`` or ``user``.
+      username: ``DOMAIN\user`` or ``user``; by default that of the proxy's URL, or the user who is
+        logged in, on Windows.
       password: The password.
 
     Raises:

@@ -20,6 +20,7 @@ from ._route import Look
 logger = logging.getLogger("trio_wsproxy")
 
 VARIABLE = "trio_wsproxy_auth"
+_FOR_HTTP = "set, but not looked at: it is for HTTP proxies, and SOCKS has schemes of its own"
 
 
 class Schemes(NamedTuple):
@@ -61,13 +62,14 @@ def equip(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Equipped:
       ProxyConfigError: A word in it is no scheme.
 
     """
-    if not hops or all(hop.is_socks for hop in hops):
-        return Equipped(hops)
+    if all(hop.is_socks for hop in hops):
+        looks = (Look(schemes.place, None, _FOR_HTTP),) if hops and schemes else ()
+        return Equipped(hops, looks)
     names = parse_names(schemes.value, schemes.place) if schemes else ()
-    looks = []
+    looks = ()
     if schemes and names:
-        listed = ", ".join(names)
-        looks.append(Look(schemes.place, listed, "the schemes for it, in order of preference"))
+        what = "the schemes that it is spoken with, in order of preference"
+        looks = (Look(schemes.place, ", ".join(names), what),)
         hops = tuple(hop if hop.is_socks else with_auth(hop, names) for hop in hops)
     lacking = [Look(place, None, what) for place, what in dict.fromkeys(_lacking(hops, schemes))]
     notes = tuple(map(str, lacking))
@@ -79,7 +81,8 @@ def equip(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Equipped:
 def _lacking(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Iterator[tuple[str, str]]:
     """Say which of the schemes that were asked for are passed over for want of a library."""
     for hop in hops:
-        names = [] if hop.auth == "netrc" else [x for x in hop.auth if isinstance(x, str)]
+        given = hop.auth if isinstance(hop.auth, tuple) else ()
+        names = [scheme for scheme in given if isinstance(scheme, str)]
         place = schemes.place if schemes and names else f"proxy {hop.url}"
         for name in names or (["negotiate"] if hop.is_single_sign_on else []):
             if problem := lacks_library(name):

@@ -131,7 +131,7 @@ async def _chosen(hop: Hop, options: DialOptions, log: StageLog) -> Chosen:
         sso = proxy.is_single_sign_on
         chosen = from_url(proxy.username, proxy.password or "", wanted, sso=sso)
         return chosen._replace(noted=sso or bool(own))
-    if not any(isinstance(one, ProxyAuth) for one in given):
+    if all(isinstance(one, str) for one in _schemes(given)):
         found = None
         if keyring:
             found = await _from_keyring(hop, log)
