@@ -116,9 +116,11 @@ async def test_json(certificates: Certificates, cafile: str) -> None:
     known = json.loads(done.stdout)
     assert done.returncode == 0
     assert known.keys() == {
-        *("ok", "url", "source", "hops", "looks", "duration", "error", "stages", "latencies"),
+        *("ok", "url", "source", "hops", "looks", "tried", "duration", "error", "stages"),
+        "latencies",
         *("subprotocol", "extensions", "certificates", "looked_again", "closed"),
     }
+    assert known["tried"] == []
     assert known["looked_again"] is True
     assert known["certificates"][0]["names"] == ["localhost"]
     assert known["certificates"][0]["begins"].endswith("+00:00")
