@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import trio
+from _binding import BindingProxy, certificate, expected, server_context, serving, unverified
 from _company_proxy import CompanyProxy, company
 from _wire import all_texts, ntlm_users
 
 from trio_wsproxy import (
     BasicAuth,
     BearerAuth,
+    DigestAuth,
     NegotiateAuth,
     NTLMAuth,
     Proxy,
@@ -23,6 +25,7 @@ from trio_wsproxy import (
     open_tcp_stream,
 )
 from trio_wsproxy._routing import _system
+from trio_wsproxy.testing import open_echo_server
 
 pytest.importorskip("spnego")
 
@@ -238,6 +241,19 @@ async def test_password_that_changes(offers: Sequence[str]) -> None:
         assert "Basic" not in proxy.said[1:]
 
 
+async def test_bound_to_the_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """User and password of a URL, and :@, are bound to the certificate of an https:// proxy."""
+    one = certificate("ec", "SHA256")
+    proxy = BindingProxy([server_context(one, "ec")], [expected(one)])
+    async with open_echo_server() as echo, serving(proxy):
+        for userinfo, auth in ((ADA, ""), (ADA, "ntlm"), (":", ""), (ADA, "")):
+            url = proxy.url.replace("://", f"://{userinfo}@")
+            environment(monkeypatch, all_proxy=url, no_proxy="<-loopback>", TRIO_WSPROXY_AUTH=auth)
+            stream = await open_tcp_stream(echo.host, echo.port, proxy_ssl_context=unverified())
+            await trio.aclose_forcefully(stream)
+    assert not proxy.refused
+
+
 async def test_each_user_for_himself() -> None:
     """What a proxy took of one user says nothing of another one."""
     proxy = CompanyProxy("ntlm")
@@ -297,8 +313,8 @@ REFUSALS = [
         "",
         None,
         (
-            "it wants credentials (it offers Negotiate, NTLM): put :@ into the proxy URL for single "
-            "sign-on, or put DOMAIN%5Cuser:password@ into the proxy URL"
+            "it wants credentials (it offers Negotiate, NTLM): put DOMAIN%5Cuser:password@ into the "
+            "proxy URL, or :@ for single sign-on"
         ),
     ),
     (
@@ -320,6 +336,83 @@ async def test_refusal(offers: Sequence[str], userinfo: str, auth: Any, told: st
     async with company(proxy):
         error = await refused(proxy=proxy.url(userinfo), proxy_auth=auth)
     assert str(error).endswith(f"; {told}")
+
+
+NAMED = [
+    # offers, user information, TRIO_WSPROXY_AUTH, what is said
+    (
+        ("negotiate",),
+        "",
+        "ntlm",
+        (
+            "it offers Negotiate, so nothing was sent: there are credentials for NTLM; it takes "
+            "TRIO_WSPROXY_AUTH with negotiate in it"
+        ),
+    ),
+    (
+        ("basic", "digest"),
+        ":",
+        "negotiate",
+        (
+            "it offers Basic, Digest, so nothing was sent: there are credentials for Negotiate; put "
+            "user:password@ into the proxy URL; it takes TRIO_WSPROXY_AUTH with digest and basic in it"
+        ),
+    ),
+    (
+        ("ntlm",),
+        ADA,
+        "negotiate,digest",
+        (
+            "it offers NTLM, so nothing was sent: there are credentials for Negotiate, Digest; these "
+            "credentials are used for that by TRIO_WSPROXY_AUTH with ntlm in it"
+        ),
+    ),
+    (
+        ("negotiate", "basic"),
+        "",
+        "digest",
+        (
+            "it wants credentials (it offers Negotiate, Basic): put user:password@ into the proxy URL, or "
+            ":@ for single sign-on"
+        ),
+    ),
+    (
+        ("ticket",),
+        ADA,
+        "ntlm",
+        "it offers ticket, so nothing was sent: there are credentials for NTLM; see proxy_auth=",
+    ),
+    (
+        ("basic",),
+        "a%3Ab:s3cret",
+        "ntlm,basic",
+        "it offers Basic, so nothing was sent: Basic cannot carry a user name with ':' in it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("offers", "userinfo", "auth", "told"), NAMED)
+async def test_refusal_where_schemes_are_named(
+    offers: Sequence[str],
+    userinfo: str,
+    auth: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the variable keeps what is offered from being spoken, the error names it."""
+    proxy = CompanyProxy(*offers)
+    async with company(proxy):
+        environment(monkeypatch, all_proxy=proxy.url(userinfo), TRIO_WSPROXY_AUTH=auth)
+        error = await refused()
+    assert str(error).endswith(f"; {told}")
+
+
+async def test_refusal_of_a_program() -> None:
+    """Where a program's own credentials are for other schemes than are offered, it is told where to look."""
+    proxy = CompanyProxy("ntlm")
+    async with company(proxy):
+        error = await refused(proxy=proxy.url(), proxy_auth=DigestAuth("ada", "s3cret"))
+    assert str(error).endswith(": there are credentials for Digest; see proxy_auth=")
 
 
 @pytest.mark.usefixtures("no_pyspnego")

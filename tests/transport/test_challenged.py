@@ -293,8 +293,8 @@ OFFERS = [
         "http://p",
         b"Negotiate, NTLM",
         (
-            "(it offers Negotiate, NTLM): put :@ into the proxy URL for single sign-on, or put "
-            "DOMAIN%5Cuser:password@ into the proxy URL"
+            "(it offers Negotiate, NTLM): put DOMAIN%5Cuser:password@ into the proxy URL, "
+            "or :@ for single sign-on"
         ),
     ),
     (

@@ -83,11 +83,15 @@ def from_url(
     default = _SINGLE_SIGN_ON if sso else _DEFAULT
     schemes: list[ProxyAuth] = []
     impossible: dict[str, Words] = {}
+    tried: set[str] = set()
     for scheme in wanted or default:
+        name = (scheme if isinstance(scheme, str) else scheme.name).lower()
+        if name in tried:  # the same password is not tried twice: that locks accounts
+            continue
+        tried.add(name)
         made = _single_sign_on(scheme) if sso else _with_password(scheme, username, password)
         if isinstance(made, Words):
-            name = scheme if isinstance(scheme, str) else scheme.name
-            impossible[name.lower()] = made
+            impossible[name] = made
         else:
             schemes.append(made)
     ordered = any(isinstance(scheme, str) for scheme in wanted)

@@ -57,6 +57,7 @@ class Authentication:
     Attributes:
       value: The value of ``Proxy-Authorization`` for the next request, or ``None``.
       rounds: How many requests were sent.
+      ordered: Whether what is preferred was said, by names.
       schemes: The names of the schemes there are credentials for, and that may be used here.
       has_password: Whether one of them has a password or a token, and not the system's ticket alone.
       secrets: Their passwords and tokens, so far as they are kept where ours are.
@@ -77,7 +78,7 @@ class Authentication:
         usable = [auth for auth in schemes if not (self._in_the_clear and _requires_tls(auth))]
         if schemes and not usable:
             raise _without_tls(schemes, request)
-        self._ordered, self._noted = chosen.ordered, chosen.noted
+        self.ordered, self._noted = chosen.ordered, chosen.noted
         self._request = request
         self._voices = [_Voice(auth, request, lenient=chosen.lenient) for auth in usable]
         self._bound = (
@@ -115,7 +116,9 @@ class Authentication:
             return  # it is called again when there is something to be bound to
         self._begun = True
         for voice in speakers:
-            if not self._may_say(voice.name) or not self._is_here(voice):
+            if not self._may_say(voice.name) or (voice.waits and voice not in took):
+                continue
+            if not self._is_here(voice):
                 continue
             value: bytes | None = None
             if not voice.waits:
@@ -239,7 +242,7 @@ class Authentication:
         """Where a challenge stands: what is preferred first, else what is stronger."""
         names = [name.lower() for name in self.schemes]
         scheme = challenge.scheme.lower()
-        place = -names.index(scheme) if self._ordered and scheme in names else 0
+        place = -names.index(scheme) if self.ordered and scheme in names else 0
         return place, _strength(challenge)
 
     async def _ask(self, voice: _Voice, challenge: ProxyChallenge) -> bytes | None:

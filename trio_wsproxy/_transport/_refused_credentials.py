@@ -21,6 +21,7 @@ from ._hop import Hop
 _PASSWORD = words("put user:password@ into the proxy URL")
 _DOMAIN = words("put DOMAIN%5Cuser:password@ into the proxy URL")
 _TICKET = words("put :@ into the proxy URL for single sign-on")
+_OR_TICKET = words("or :@ for single sign-on")
 
 
 def offer_of(challenges: list[ProxyChallenge]) -> str:
@@ -66,17 +67,18 @@ def credentials_remedy(
 
 def _what_to_give(offered: set[str]) -> Words:
     """Say what to write where there are no credentials at all."""
-    if not offered or offered & {"basic", "digest"}:
-        return _PASSWORD
     ways = []
-    if "negotiate" in offered:
-        ways.append(_TICKET)
-    if "ntlm" in offered:
+    if not offered or offered & {"basic", "digest"}:
+        ways.append(_PASSWORD)
+    elif "ntlm" in offered:
         ways.append(_DOMAIN)
+    if "negotiate" in offered:
+        ways.append(_OR_TICKET if ways else _TICKET)
     if not ways:
         return words("{give}", give=Topic.GIVE_CREDENTIALS)
-    lacking = next((x for x in map(lacks_library, sorted(offered)) if x), None)
-    return _joined([*ways, *([lacking] if lacking else [])], ", or " if len(ways) > 1 else "; ")
+    give = _joined(ways, ", ")
+    lacking = None if _PASSWORD in ways else next(filter(None, map(lacks_library, offered)), None)
+    return _joined([give, lacking]) if lacking else give
 
 
 def _refused(hop: Hop, authentication: Authentication, judged: list[str], offer: str) -> Words:
@@ -161,16 +163,19 @@ def _unanswerable(challenges: list[ProxyChallenge]) -> list[Words]:
 
 def _remedies(hop: Hop, authentication: Authentication, unused: set[str]) -> list[Words]:
     """Say how the other schemes that a proxy offers are used."""
+    names = [name for name in ("negotiate", "ntlm", "digest", "basic") if name in unused]
+    by_option = words("{option} with {names} in it", option=_option(hop), names=" and ".join(names))
+    if not names:
+        return []
+    if authentication.has_password:
+        if hop.proxy.username is None and not authentication.ordered:
+            return []  # they are objects of a program's
+        return [words("these credentials are used for that by {what}", what=by_option)]
     remedies = []
-    named = [name for name in ("negotiate", "ntlm", "digest", "basic") if name in unused]
-    if hop.proxy.is_single_sign_on:
-        if set(named) - {"negotiate"}:
-            remedies.append(_DOMAIN if "ntlm" in named else _PASSWORD)
-    elif named and authentication.has_password:
-        what = words("{place} with {names} in it", place=_option(hop), names=" and ".join(named))
-        remedies.append(words("these credentials are used for that by {what}", what=what))
-    elif named:
-        remedies.append(_what_to_give(set(named)))
+    if names != ["negotiate"]:
+        remedies.append(_DOMAIN if "ntlm" in names else _PASSWORD)
+    if authentication.ordered:
+        remedies.append(words("it takes {what}", what=by_option))
     return remedies
 
 
