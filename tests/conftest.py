@@ -64,6 +64,19 @@ def _no_proxy_is_known() -> None:
     forget_proxies()
 
 
+@pytest.fixture(autouse=True)
+def _no_desktop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the desktop of whoever runs the tests, and what was read of another one."""
+    for name in (
+        *("XDG_CURRENT_DESKTOP", "DESKTOP_SESSION", "GNOME_DESKTOP_SESSION_ID"),
+        *("KDE_FULL_SESSION", "KDE_SESSION_VERSION", "KDEHOME", "SNAP", "TRIO_WSPROXY_DESKTOP"),
+    ):
+        monkeypatch.delenv(name, raising=False)
+    reading = sys.modules.get("trio_wsproxy._routing._desktop._reading")
+    if reading is not None:
+        reading.forget()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow, so that ``-m "not slow"`` leaves it out."""
     for item in items:

@@ -182,7 +182,7 @@ def test_one_command_line() -> None:
 
 
 def test_one_reader_of_the_system() -> None:
-    """Only _system.py looks at the environment, the registry and the settings of macOS.
+    """Only _system.py looks at the environment, and _desktop at the registry and the settings of macOS.
 
     But for NO_COLOR and the terminal's type and width, which are the console's.
     """
@@ -200,7 +200,17 @@ def test_one_reader_of_the_system() -> None:
         or (isinstance(node, ast.ImportFrom) and node.module == "os")
     }
     users |= {name for name in MODULES if telltales & set(imports_of(name))}
-    assert users == {"trio_wsproxy._routing._system", "trio_wsproxy._cli._console"}
+    assert users == {
+        "trio_wsproxy._routing._system",
+        "trio_wsproxy._routing._desktop._reading",
+        "trio_wsproxy._cli._console",
+    }
+
+
+def test_one_reader_of_desktops() -> None:
+    """Programs are started by what reads the desktop's settings, and by nobody else."""
+    users = {name for name in MODULES if "subprocess" in imports_of(name)}
+    assert users == {"trio_wsproxy._routing._desktop._asking"}
 
 
 def _documentation(tree: ast.AST) -> set[ast.AST]:

@@ -30,7 +30,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.lower().endswith(("_proxy", "wsproxy_pac")) or name == "REQUEST_METHOD":
             monkeypatch.delenv(name)
-    monkeypatch.setattr("trio_wsproxy._routing._system.operating_system_settings", lambda: None)
+    monkeypatch.setattr("trio_wsproxy._routing._by_desktop.desktop_settings", lambda _: None)
     monkeypatch.setattr(sys, "platform", "linux")
 
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_wsproxy._exceptions import ProxyConfigError
-from trio_wsproxy._routing import _system, resolve_proxy, resolve_target
-from trio_wsproxy._routing._resolve import _warn_once
-from trio_wsproxy._routing._system import SystemSettings
-from trio_wsproxy._urls import Proxy, make_target
+from trio_wsproxy._routing import _by_desktop, _system, resolve_proxy, resolve_target
+from trio_wsproxy._routing._desktop import Bypass, DesktopSettings, Setting
+from trio_wsproxy._routing._resolve import Question, steps_to
+from trio_wsproxy._routing._route import warn_once
+from trio_wsproxy._urls import Proxy, make_target, parse_target
 
 SECRET = "sEcReT-77"
 PLACE = "operating system settings (a fake)"
@@ -181,7 +182,7 @@ def test_odd_entry(
     environ: Any, url: str, expected: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """An odd entry stops nothing; the explanation, a note and one record of the log name it."""
-    _warn_once.cache_clear()
+    warn_once.cache_clear()
     for _ in range(2):
         route = resolve_proxy(url, environ=environ)
         assert [hop.url for hop in route.hops] == expected
@@ -197,7 +198,7 @@ def test_odd_entry(
 
 def test_odd_entries_of_the_system(system: Any, caplog: pytest.LogCaptureFixture) -> None:
     """So it is with the operating system's list."""
-    _warn_once.cache_clear()
+    warn_once.cache_clear()
     system(proxies={"https": "http://a:80"}, bypass=r"172.19.0.0/40;*.local;\\server")
     assert hops("wss://h") == [A]
     assert hops("wss://x.local") == []
@@ -211,7 +212,7 @@ def test_odd_entries_of_the_system(system: Any, caplog: pytest.LogCaptureFixture
 
 def test_password_for_socks4(caplog: pytest.LogCaptureFixture) -> None:
     """A password for SOCKS4 in the environment is not sent; the route and the log say so."""
-    _warn_once.cache_clear()
+    warn_once.cache_clear()
     environ = {"all_proxy": f"socks4a://ada:{SECRET}@a"}
     route = resolve_proxy("wss://h", environ=environ)
     assert [hop.url for hop in route.hops] == ["socks4a://ada@a:1080"]
@@ -289,15 +290,22 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """A function that sets the process's environment and the operating system's settings."""
     calls: list[str] = []
 
-    def use(
-        environ: Any = (), *, proxies: Any = (), bypass: str = "", auto_config: bool = False
-    ) -> list[str]:
-        def read() -> SystemSettings:
+    def use(environ: Any = (), *, proxies: Any = (), bypass: str = "", pac: str = "") -> list[str]:
+        def read(target: object) -> DesktopSettings:
+            del target
             calls.append("read")
-            return SystemSettings(PLACE, dict(proxies), bypass, auto_config)
+            return DesktopSettings(
+                PLACE,
+                "operating system settings",
+                proxies={
+                    name: Setting(f"{PLACE}, {name}", url) for name, url in dict(proxies).items()
+                },
+                bypass=Bypass(f"{PLACE}, exceptions", bypass, "system"),
+                pac=Setting(f"{PLACE}, AutoConfigURL", pac) if pac else None,
+            )
 
         monkeypatch.setattr(_system, "environment", lambda: dict(environ))
-        monkeypatch.setattr(_system, "operating_system_settings", read)
+        monkeypatch.setattr(_by_desktop, "desktop_settings", read)
         return calls
 
     return use
@@ -337,13 +345,18 @@ def test_system_proxies(system: Any, proxies: Any, url: str, proxy: Any) -> None
         ({"http_proxy": "b"}, "wss://h", A),
         ({"http_proxy": "b"}, "ws://h", B),
         ({"HTTP_PROXY": "b", "REQUEST_METHOD": "GET"}, "ws://h", A),
+        ({"TRIO_WSPROXY_DESKTOP": "0"}, "wss://h", None),
+        ({"trio_wsproxy_desktop": " 0 "}, "wss://h", None),
+        ({"TRIO_WSPROXY_DESKTOP": ""}, "wss://h", A),
+        ({"TRIO_WSPROXY_DESKTOP": "1"}, "wss://h", A),
+        ({"TRIO_WSPROXY_DESKTOP": "off"}, "wss://h", A),
     ],
 )
 def test_environment_and_system(system: Any, environ: Any, url: str, proxy: Any) -> None:
-    """The operating system is asked only if the environment names no proxy for the target."""
+    """The operating system is asked only if the environment says nothing about the target."""
     calls = system(environ, proxies={"https": "http://a:80"}, bypass="h" if proxy == B else "")
     assert hops(url) == ([] if proxy is None else [proxy])
-    assert bool(calls) is (proxy != B)
+    assert bool(calls) is (proxy == A)
 
 
 @pytest.mark.parametrize(
@@ -577,19 +590,36 @@ def test_trail_lines(environ: Any, url: str, line: str) -> None:
             f"{PLACE}, exceptions = 'x;h': the entry 'h' covers h:443: direct",
         ),
         ({"proxies": {"http": "http://a:80"}}, f"{PLACE}: name no proxy for wss://"),
-        (
-            {"auto_config": True},
-            (
-                f"{PLACE}, AutoConfigURL: set, but a PAC file is a program and is not run; "
-                "name its proxy in proxy="
-            ),
-        ),
     ],
 )
 def test_trail_of_the_system(system: Any, settings: Any, line: str) -> None:
     """The trail says what stood in the operating system's settings."""
     system(**settings)
     assert f"  {line}" in resolve_proxy("wss://h").explain().splitlines()
+
+
+def test_pac_of_the_system(system: Any) -> None:
+    """A PAC script of the system's is a question, which the trail shows and the synchronous function refuses."""
+    system(pac="http://user:pw@wpad/proxy.pac?x", proxies={"https": "http://a:80"}, bypass="h")
+    [step] = steps_to(parse_target("wss://h"), True)
+    assert isinstance(step, Question)
+    assert step.source == f"{PLACE}, AutoConfigURL"
+    assert step.route.trail[-1].place == step.source
+    assert "pw" not in str(step.route.trail[-1])
+    assert str(step.route.trail[-1]).endswith("a PAC script")
+    # The list of exceptions is about the other settings, which count if the script gives no answer.
+    assert step.instead is not None
+    assert (step.instead.hops, step.instead.source) == ((), "operating system settings")
+    with pytest.raises(ProxyConfigError, match=r"AutoConfigURL: a PAC script has to be asked"):
+        resolve_proxy("wss://h")
+
+
+def test_no_settings_instead_of_pac(system: Any) -> None:
+    """Where no proxy is set besides a PAC script, nothing counts in its place, least of all a direct connection."""
+    system(pac="http://wpad/proxy.pac", proxies={"http": "http://a:80"})
+    [step] = steps_to(parse_target("wss://h"), True)
+    assert isinstance(step, Question)
+    assert step.instead is None
 
 
 def test_trail_of_an_argument() -> None:

@@ -9,8 +9,8 @@ import pytest
 from _wire import all_texts
 
 from trio_wsproxy import BasicAuth, ProxyConfigError, reconnecting_websocket_url, resolve_proxy
-from trio_wsproxy._routing import Schemes, _schemes, _system, equip
-from trio_wsproxy._routing._system import SystemSettings
+from trio_wsproxy._routing import Schemes, _by_desktop, _route, _schemes, _system, equip
+from trio_wsproxy._routing._desktop import DesktopSettings, Setting
 from trio_wsproxy._urls import Proxy
 
 URL = "wss://echo.test"
@@ -44,9 +44,10 @@ def test_proxies_of_the_environment(environ: dict[str, str], auth: tuple[str, ..
 
 def test_proxies_of_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxies of the system's settings are spoken with in these schemes, too."""
-    settings = SystemSettings("a fake", {"https": "http://p:8080"})
+    proxies = {"https": Setting("a fake", "http://p:8080")}
+    settings = DesktopSettings("a fake", "operating system settings", proxies=proxies)
     monkeypatch.setattr(_system, "environment", lambda: dict(AUTH))
-    monkeypatch.setattr(_system, "operating_system_settings", lambda: settings)
+    monkeypatch.setattr(_by_desktop, "desktop_settings", lambda _: settings)
     assert resolve_proxy(URL).hops[0].auth == ("ntlm", "basic")
 
 
@@ -107,7 +108,7 @@ def test_library_is_missing(
 ) -> None:
     """What needs a library that is missing is passed over, with a note and one log record."""
     monkeypatch.setitem(sys.modules, "spnego", None)
-    _schemes._warn_once.cache_clear()
+    _route.warn_once.cache_clear()
     for _ in range(3):
         route = resolve_proxy(URL, environ=environ)
     assert route.notes[0].startswith(note)

@@ -31,6 +31,7 @@ from trio_wsproxy._routing import (
     ProxyArgument,
     Question,
     Route,
+    Unread,
     chosen,
     each_once,
     equip,
@@ -112,14 +113,17 @@ async def find_ways(
     problems: list[ProxyError] = []
     scripts: list[tuple[PAC, Answer]] = []
     with reporting(target.url, log):
-        for step in steps_to(target, proxy, environ):
+        for step in await _steps(target, proxy, log, environ):
             if isinstance(step, Route):
                 routes.append(step)
                 continue
             try:
                 answer = await _answered(step, log)
             except ProxyError as exc:
-                problems.append(exc)
+                if step.instead is None:
+                    problems.append(exc)
+                else:
+                    routes.append(_instead(step.instead, exc))
             else:
                 scripts.append((step.pac, answer))
                 routes += _routes(step, answer)
@@ -158,7 +162,7 @@ async def open_way(
     A cancelled call leaves nothing behind.
 
     """
-    steps = steps_to(target, proxy)
+    steps = await _steps(target, proxy, report.log)
     check_proxy_ssl_context(proxy_ssl_context, steps)
     steps = each_once(steps) if len(steps) > 1 else steps
     first = steps[0]
@@ -166,6 +170,25 @@ async def open_way(
         return await _Ways(in_order(steps), dial, report, proxy_ssl_context).open()
     report.route = first
     return await dial(first)
+
+
+async def _steps(
+    target: Target,
+    proxy: ProxyArgument,
+    log: StageLog,
+    environ: Mapping[str, str] | None = None,
+) -> list[Route | Question]:
+    """List the alternatives, reading the desktop's settings first where they count."""
+    try:
+        return steps_to(target, proxy, environ)
+    except Unread as exc:
+        wanted = exc.wanted
+    # For those who have a desktop.
+    from trio_wsproxy._routing._desktop import fetch
+
+    with log.stage("desktop", None, wanted.place, words("the desktop's settings")):
+        settings = await fetch(wanted)
+    return steps_to(target, proxy, environ, lambda _: settings)
 
 
 class _Ways:
@@ -235,7 +258,12 @@ class _Ways:
         if pac.is_https and pac.ssl_context is None and self._context is not None:
             pac = PAC(pac.source, ssl_context=self._context)
         question = question._replace(pac=pac)
-        answer = await self._in_time(question, lambda: _answered(question, self._report.log))
+        try:
+            answer = await self._in_time(question, lambda: _answered(question, self._report.log))
+        except ProxyError as exc:
+            if question.instead is None:
+                raise
+            return [_instead(question.instead, exc)]
         note_success(question)
         return _routes(question, answer)
 
@@ -297,6 +325,12 @@ async def _answered(question: Question, log: StageLog) -> Answer:
         answer = await ask(pac, route.target, question.source, world())
         stage.evidence = ScriptAnswer(answer.text, answer.names, answer.runs)
     return answer
+
+
+def _instead(route: Route, exc: ProxyError) -> Route:
+    """Take what the setting has for the case that its script gives no answer."""
+    look = Look("PAC script", None, f"no answer, so the other settings count ({exc})")
+    return replace(route, trail=(look, *route.trail), notes=(str(look), *route.notes))
 
 
 def _routes(question: Question, answer: Answer) -> list[Route]:

@@ -9,9 +9,11 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from ._words import Vocabulary, Words, words
 
 #: What goes on while a connection comes about, and when it ends; "config" is before anything is
-#: dialed, "pac" is asking a PAC script for the way, "setup" is what a dial needs of this machine: a trust store, python-socks.
+#: dialed, "desktop" is reading the desktop's settings, "pac" is asking a PAC script for the way, "setup" is what a dial
+#: needs of this machine: a trust store, python-socks.
 StageName: TypeAlias = Literal[
     "config",
+    "desktop",
     "pac",
     "setup",
     "resolve",

@@ -39,11 +39,11 @@ class Stage:
     """One step of a connection.
 
     Attributes:
-      name: ``"pac"``, ``"setup"``, ``"resolve"``, ``"tcp"``, ``"proxy_tls"``, ``"connect"``, ``"socks"``,
-        ``"server_tls"`` or ``"upgrade"``.
+      name: ``"desktop"``, ``"pac"``, ``"setup"``, ``"resolve"``, ``"tcp"``, ``"proxy_tls"``, ``"connect"``,
+        ``"socks"``, ``"server_tls"`` or ``"upgrade"``.
       hop: The proxy it concerns, counted from 1, nearest first; ``None`` for the server.
-      peer: Whom it is done with: ``"host:port"``, the host to look up, what is set up, or where the
-        PAC script is from.
+      peer: Whom it is done with: ``"host:port"``, the host to look up, what is set up, where the
+        PAC script is from, or whose settings are read.
       start: Seconds since the dial began.
       duration: Seconds it took; ``None`` while it goes on.
       ok: Whether it succeeded; ``None`` while it goes on.

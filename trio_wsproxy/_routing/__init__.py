@@ -4,11 +4,13 @@ Where there are several ways, ``_failover`` has their order and the rule for try
 PAC script says is found out by ``_pac``, through a ``World`` that whoever asks brings along; it is not
 imported here, for few programs have a script.
 
-Precedence has one place, ``_resolve``; the environment and the operating system's settings have one
-reader, ``_system``; what exempts a host from proxies is ``_bypass``.
+Precedence has one place, ``_resolve``, with ``_by_desktop`` for the desktop's part of it; the environment has one
+reader, ``_system``, the desktop's settings have ``_desktop``, which is imported where there is a desktop; what
+exempts a host from proxies is ``_bypass``.
 """
 
 from ._argument import MEANS_NONE, Failover
+from ._by_desktop import Unread
 from ._bypass import BypassEntry, is_loopback, parse_bypass
 from ._failover import (
     PATIENCE,
@@ -33,11 +35,12 @@ from ._resolve import (
     resolve_target,
     steps_to,
 )
-from ._route import Look, Route, decider, spoken
+from ._route import DESKTOP_SOURCES, Look, Route, decider, spoken
 from ._schemes import Schemes, equip
 from ._system import TLSSettings, environment, tls_settings
 
 __all__ = [
+    "DESKTOP_SOURCES",
     "MEANS_NONE",
     "PAC",
     "PATIENCE",
@@ -49,6 +52,7 @@ __all__ = [
     "Route",
     "Schemes",
     "TLSSettings",
+    "Unread",
     "bad_for",
     "chosen",
     "decider",

@@ -8,9 +8,10 @@ before. Nothing is ever resolved: a rule about addresses covers IP literals only
 An IPv4-mapped IPv6 address (``::ffff:10.0.0.1``, RFC 4291 section 2.5.5.2) is the IPv4 address
 to every rule, for that is where its packets go; a zone (``%eth0``) is no part of an address.
 
-The two kinds of list differ in one thing. In ``no_proxy``, a name covers itself and all names
+The kinds of list differ in one thing. In ``no_proxy`` and in KDE's list, a name covers itself and all names
 below it, with or without a leading ``.``. In the list of Windows or macOS, a name covers itself alone,
-and ``.example.org`` only what is below, as ``*.example.org`` does in both.
+and ``.example.org`` only what is below, as ``*.example.org`` does in all of these; in GNOME's, that covers
+``example.org``, too, as GLib has it.
 
 A list is shared by all programs of a machine, and not all of them read it alike. So an entry that makes
 no sense here covers nothing and stops nothing: it is odd, which whoever looks for a reason is told.
@@ -255,13 +256,14 @@ class BypassList(NamedTuple):
 
 
 @lru_cache(LISTS)
-def parse_bypass(value: str, *, system: bool = False) -> BypassList:
+def parse_bypass(value: str, *, system: bool = False, gnome: bool = False) -> BypassList:
     """Read a list of hosts to be reached without a proxy.
 
     Args:
       value: The list: commas or blanks between its entries.
       system: Whether it is the list of an operating system: ``;`` separates too, and a name
         covers itself alone.
+      gnome: Whether it is GNOME's: ``*.example.org`` covers ``example.org``, too.
 
     Returns:
       The list; what makes no sense in it is in ``odd``.
@@ -284,7 +286,7 @@ def parse_bypass(value: str, *, system: bool = False) -> BypassList:
             proxies_loopback = True
             continue
         try:
-            entries.append(_parse_entry(text, system=system))
+            entries.append(_parse_entry(text, system=system, gnome=gnome))
         except Malformed as exc:
             if len(odd) < MAX_TOLD:
                 odd.append(OddEntry(HIDDEN if secret else _shown(text), _problem(text, exc)))
@@ -315,8 +317,10 @@ def _problem(text: str, exc: Malformed) -> str:
     return str(exc.what)
 
 
-def _parse_entry(text: str, *, system: bool) -> BypassEntry:
+def _parse_entry(text: str, *, system: bool, gnome: bool) -> BypassEntry:
     entry = text.lower()
+    if gnome and entry.startswith("*."):
+        entry = entry[1:]
     if not system and len(entry) < MAX_PATTERN and (plain := _PLAIN.fullmatch(entry)):
         return BypassEntry(text, DomainRule(normalise_host(plain[1])))
     if entry == "<local>":

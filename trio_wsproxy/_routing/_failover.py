@@ -116,7 +116,7 @@ def chosen(routes: Sequence[Route]) -> Route:
         trail.append(Look(f"alternative {number} of {len(ordered)}", route.way, outcome))
     notes = tuple(dict.fromkeys(note for route in routes for note in route.notes))
     first = ordered[0]
-    return replace(first, trail=tuple(trail), notes=notes, alternatives=tuple(ordered), _said=())
+    return replace(first, trail=tuple(trail), notes=notes, alternatives=tuple(ordered))
 
 
 def each_once(steps: Iterable[StepT], done: Iterable[StepT] = ()) -> list[StepT]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import logging
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from trio_wsproxy._failures import PARAMETERS, Topic, Value, Vocabulary, Words
+from trio_wsproxy._failures import PARAMETERS, Topic, Value, Vocabulary
 from trio_wsproxy._urls import Proxy, Target
+
+logger = logging.getLogger("trio_wsproxy")
 
 __all__ = ["Look", "Route"]
 
@@ -18,6 +22,13 @@ _TUNNEL_NAMES = {
     "socks5h": "SOCKS5h",
 }
 
+
+# What routes call their source, and messages the place.
+SYSTEM = "operating system settings"
+GNOME = "GNOME's settings"
+KDE = "KDE's settings"
+PORTAL = "the sandbox's portal"
+DESKTOP_SOURCES = frozenset((GNOME, KDE, PORTAL))
 
 _VARIABLE = "environment variable "
 
@@ -62,25 +73,25 @@ class Trail(list[Look]):
     """The places looked at so far.
 
     Attributes:
-      said: Outcomes that name an option of ours, by the place of their look in the trail.
       notes: What is odd in a setting, and was passed over.
 
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: dict[int, Words] = {}
         self.notes: list[str] = []
-
-    def tell(self, place: str, outcome: Words) -> None:
-        """Add a look whose outcome names an option of ours."""
-        self.said[len(self)] = outcome
-        self.append(Look(place, None, str(outcome)))
 
     def note(self, place: str, outcome: str) -> None:
         """Add a look at something odd, which reports and the log are to name, too."""
         self.append(Look(place, None, outcome))
         self.notes.append(str(self[-1]))
+        warn_once(self.notes[-1])
+
+
+@lru_cache(32)  # a program that connects again and again says it once
+def warn_once(note: str) -> None:
+    """Write down for the log what is odd in a setting."""
+    logger.warning("%s", note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,6 @@ class Route:
     alternatives: tuple[Route, ...] = ()
     tried: tuple[Look, ...] = ()
     known: bool = True
-    _said: tuple[tuple[int, Words], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def variable(self) -> str | None:
@@ -158,12 +168,9 @@ def decider(route: Route) -> Value:
 
 def spoken(route: Route, vocabulary: Vocabulary) -> Route:
     """Call our options in a route what ``vocabulary`` does."""
-    looks = list(route.trail)
-    for number, outcome in route._said:  # noqa: SLF001  # its own file
-        looks[number] = replace(looks[number], outcome=outcome.render(vocabulary))
     if not route.given:
-        return replace(route, trail=tuple(looks))
+        return route
     place = vocabulary[Topic.ARGUMENT]
     ours = PARAMETERS[Topic.ARGUMENT]
-    trail = (replace(x, place=place) if x.place == ours else x for x in looks)
+    trail = (replace(x, place=place) if x.place == ours else x for x in route.trail)
     return replace(route, source=place, trail=tuple(trail))

@@ -7,17 +7,13 @@ about to be used over HTTP, and not before: what is wrong in it stops nobody who
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from trio_wsproxy._auth import lacks_library, parse_names
 from trio_wsproxy._urls import Proxy, with_auth
 
-from ._route import Look
-
-logger = logging.getLogger("trio_wsproxy")
+from ._route import Look, warn_once
 
 VARIABLE = "trio_wsproxy_auth"
 _FOR_HTTP = "set, but not looked at: it is for HTTP proxies, and SOCKS has schemes of its own"
@@ -74,7 +70,7 @@ def equip(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Equipped:
     lacking = [Look(place, None, what) for place, what in dict.fromkeys(_lacking(hops, schemes))]
     notes = tuple(map(str, lacking))
     for note in notes:
-        _warn_once(note)
+        warn_once(note)
     return Equipped(hops, (*looks, *lacking), notes)
 
 
@@ -87,8 +83,3 @@ def _lacking(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Iterator[tuple
         for name in names or (["negotiate"] if hop.is_single_sign_on else []):
             if problem := lacks_library(name):
                 yield place, f"passed over: {problem}"
-
-
-@lru_cache(32)  # a program that connects again and again says it once
-def _warn_once(note: str) -> None:
-    logger.warning("%s", note)

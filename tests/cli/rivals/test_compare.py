@@ -15,8 +15,8 @@ from _rival_cases import (
 
 from trio_wsproxy import resolve_proxy
 from trio_wsproxy._cli import _rivals
-from trio_wsproxy._routing import _system
-from trio_wsproxy._routing._system import SystemSettings
+from trio_wsproxy._routing import _by_desktop, _system
+from trio_wsproxy._routing._desktop import DesktopSettings, Setting
 
 
 def reasons(environ: Environ, url: str, platform: str = "linux") -> dict[str, str]:
@@ -205,8 +205,9 @@ def test_only_websockets(url: str) -> None:
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_operating_system(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
     """Clients in Python look at the operating system's settings too, curl and Go do not."""
-    settings = SystemSettings("a fake", {"https": "p.test:80"})
-    monkeypatch.setattr(_system, "operating_system_settings", lambda: settings)
+    proxies = {"https": Setting("a fake", "p.test:80")}
+    settings = DesktopSettings("a fake", "operating system settings", proxies=proxies)
+    monkeypatch.setattr(_by_desktop, "desktop_settings", lambda _: settings)
     monkeypatch.setattr(_system, "environment", dict)
     route = resolve_proxy("wss://h.test")
     others = {one.client: one for one in _rivals.compare(route, {}, platform=platform)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trio_wsproxy._routing import BypassEntry, Route, parse_bypass
+from trio_wsproxy._routing import DESKTOP_SOURCES, BypassEntry, Route, parse_bypass
 from trio_wsproxy._urls import Proxy, Target, ip_literal
 
 from ._common import DEFAULT_PORTS, LOOPBACK, Answer, Client, ProxyAsRead, host_of
@@ -121,6 +121,8 @@ def _clauses(
         looks = client in (REQUESTS, WEBSOCKETS)
         when = " as soon as a variable ends in _proxy" if looks else ""
         return (f"does not look at the operating system's settings{when}",)
+    if route.source in DESKTOP_SOURCES:
+        return ("does not look at the desktop's settings",)
     remark = answer.remarks.get(place, "")
     if place.lower() == "no_proxy" and not answer.bypass:
         remark = remark or _entry_clause(route, client, environ[place])
