@@ -223,6 +223,40 @@ def test_server_that_kerberos_does_not_know(error: Exception, known: bool) -> No
         )
 
 
+@pytest.mark.parametrize(
+    ("make", "protocol", "library", "told"),
+    [
+        (NegotiateAuth, "ntlm", True, True),
+        (NegotiateAuth, "kerberos", True, False),
+        (NegotiateAuth, "ntlm", False, False),
+        (NTLMAuth, "ntlm", True, False),
+    ],
+)
+async def test_refused_without_kerberos(
+    make: type[NTLMAuth | NegotiateAuth],
+    protocol: str,
+    library: bool,
+    told: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where NTLM was refused in the place of Kerberos, that is told; where there is none, it is as it is."""
+    given: Any = Given()
+    given.negotiated_protocol = protocol
+    given.complete = False
+    monkeypatch.setattr("trio_wsproxy._auth._spnego._spnego_client", given)
+    monkeypatch.setattr("trio_wsproxy._auth._spnego.find_spec", lambda _: library or None)
+    monkeypatch.setattr("trio_wsproxy._auth._spnego._check_installed", lambda _: None)
+    conversation = make("ada", "s3cret").begin(REQUEST)
+    assert isinstance(conversation, SpnegoConversation)
+    challenge = ProxyChallenge(make.name)
+    assert await said(conversation.answer(challenge)) is not None
+    assert conversation.without_kerberos() is None
+    assert await said(conversation.answer(challenge)) is None
+    words = conversation.without_kerberos()
+    assert (words is not None) == told
+    assert words is None or "no ticket for HTTP/proxy.test; if" in str(words)
+
+
 # --- channel binding ---------------------------------------------------------------------
 
 BINDING = b"tls-server-end-point:" + bytes(32)

@@ -35,6 +35,7 @@ from trio_wsproxy._redaction import (
 )
 from trio_wsproxy._report._certificates import read_certificate
 from trio_wsproxy._routing import netrc_credentials, parse_bypass
+from trio_wsproxy._transport._channel_binding import server_end_point
 from trio_wsproxy._urls import Target, parse_target, parse_tcp_target
 
 from ._reader import SECRET, SIZE, Reader, fields, holds, pump, shown, told
@@ -208,7 +209,9 @@ def read_challenges(data: bytes) -> None:
 
 
 def read_certificates(data: bytes) -> None:
-    """A certificate is read, or is none."""
+    """A certificate is read, or is none; what binds to it is a hash, or nothing."""
+    binding = server_end_point(data)
+    holds(binding is None or 21 + 28 <= len(binding) <= 21 + 64, "a binding of another length")
     try:
         certificate = read_certificate(data)
     except ValueError as exc:

@@ -56,6 +56,7 @@ from trio_wsproxy._redaction import (
 from trio_wsproxy._report import HTTPAnswer, Stage, draw, read_certificate
 from trio_wsproxy._routing import netrc_credentials, parse_bypass
 from trio_wsproxy._routing._bypass import PatternRule
+from trio_wsproxy._transport._channel_binding import server_end_point
 from trio_wsproxy._urls import make_target, parse_proxy, parse_target, parse_tcp_target
 from trio_wsproxy._urls._hosts import percent_decode
 from trio_wsproxy._urls._slips import shown_proxy
@@ -235,6 +236,11 @@ READERS = {
         "\x30\x00\x31\x02",
         lambda text: read_certificate(text.encode("latin-1", "replace")),
         ("", "\x30"),
+    ),
+    "certificate's signature": Reader(
+        "\x30\x00\x80\x06",
+        lambda text: server_end_point(text.encode("latin-1", "replace")),
+        ("", "\x30\x82\xff\xff", "\x30\x82\xff\xff\x30\x00\x30\x82\xff\x00"),
     ),
     "upgrade head": Reader(
         ':\r\n \t,;="',

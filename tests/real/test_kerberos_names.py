@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from _binding import BindingProxy, certificate, expected, server_context, serving, unverified
-from _challenging import REALM, kdc
+from _challenging import PASSWORD, REALM, USER, kdc
 from _proxies import missing, own_directory
+from _wire import all_texts
 
 from trio_wsproxy import NegotiateAuth, Proxy, ProxyAuthenticationError, open_websocket_url
 from trio_wsproxy.testing import open_echo_server
@@ -141,6 +143,23 @@ async def test_another_service() -> None:
     async with serving(kerberos_proxy()) as proxy:
         with pytest.raises(ProxyAuthenticationError, match="Kerberos knows no proxy/localhost"):
             await through(proxy, NegotiateAuth(service="proxy"))
+
+
+@pytest.mark.usefixtures("ticket")
+async def test_password_at_an_unknown_name() -> None:
+    """With a password Negotiate goes on with NTLM; where that is refused, it is told that Kerberos failed."""
+    auth = NegotiateAuth(f"{USER}@{REALM}", PASSWORD)
+    async with serving(kerberos_proxy()) as proxy:
+        with pytest.raises(ProxyAuthenticationError) as caught:
+            await through(proxy, auth, "127.0.0.1")
+        assert "it refuses these credentials (it offers Negotiate): check user name" in str(
+            caught.value
+        )
+        assert "Negotiate was NTLM here, for Kerberos gave no ticket for HTTP/127.0.0.1; if" in str(
+            caught.value
+        )
+        assert PASSWORD not in all_texts(caught.value)
+        await through(proxy, replace(auth, hostname="localhost"), "127.0.0.1")
 
 
 @pytest.mark.usefixtures("ticket")

@@ -14,6 +14,8 @@ import trio
 from _awkward import everything_told
 
 from trio_wsproxy import Proxy, ProxyConfigError
+from trio_wsproxy._cli._words import OPTIONS
+from trio_wsproxy._exceptions import told
 from trio_wsproxy._routing import keyring_credentials
 
 keyring = pytest.importorskip("keyring")
@@ -140,6 +142,14 @@ async def test_nothing_found(use: Any) -> None:
         "proxy.test:3128 USER (and name that user in the proxy URL, http://USER@proxy.test:3128, for "
         "a keyring that finds nothing without)"
     ).replace("test_keyring", Fake.__module__)
+
+
+async def test_words_of_the_command_line(use: Any) -> None:
+    """Whoever typed a command is told its option."""
+    use(Fake())
+    with pytest.raises(ProxyConfigError) as caught:
+        await keyring_credentials(Proxy("http://proxy.test"))
+    assert told(caught.value, OPTIONS).startswith("--proxy-auth keyring: the keyring (")
 
 
 async def test_user_is_not_told(use: Any) -> None:

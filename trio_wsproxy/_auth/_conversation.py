@@ -247,8 +247,9 @@ class Authentication:
 
     async def _ask(self, voice: _Voice, challenge: ProxyChallenge) -> bytes | None:
         name, conversation = voice.name, voice.conversation
+        failed = None
         try:
-            return await self._checked(name, conversation, conversation.answer(challenge))
+            value = await self._checked(name, conversation, conversation.answer(challenge))
         except ProxyConfigError:
             raise
         except Exception as exc:  # GSSAPI and SSPI fail in many ways: another scheme may do
@@ -260,8 +261,13 @@ class Authentication:
             failed = failed_here(name, why, sso=not self.has_password)
             if isinstance(conversation, SpnegoConversation):
                 failed = conversation.unknown_to_kerberos(exc) or failed
+            value = None
+        else:
+            if value is None and isinstance(conversation, SpnegoConversation):
+                failed = conversation.without_kerberos()
+        if failed is not None:
             self.impossible[name.lower()] = failed
-            return None
+        return value
 
     async def _checked(
         self,

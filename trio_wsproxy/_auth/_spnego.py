@@ -1,8 +1,8 @@
 """Negotiate and NTLM, which pyspnego speaks; it is imported when somebody uses them.
 
 Each step of it may wait for a disk, a smart card or a KDC behind the network, and offers no way to
-wait otherwise, so it goes to a thread. A cancelled call leaves that thread to itself; a limiter of
-its own keeps those that hang from taking what others need, such as name look-ups.
+wait otherwise, so it goes to a thread, which a cancelled call leaves to itself
+(:class:`~trio_wsproxy._threads.Workers`).
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, NamedTuple, cast
 
-import trio
-
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
 from trio_wsproxy._failures import Words, words
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_text
-from trio_wsproxy._threads import Limit
+from trio_wsproxy._threads import Workers
 
 from ._basic import check_text
 from ._challenges import ProxyChallenge
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 
-THREADS = 20  # at once; half of what trio has for all others
-_LIMIT = Limit("spnego", THREADS)
+_WORKERS = Workers("spnego", awaited=20, most=64)
 
 # KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN of MIT's and Heimdal's krb5.h, SEC_E_TARGET_UNKNOWN of Windows.
 _UNKNOWN = {-1765328377 % 2**32, 0x80090303}
@@ -122,7 +119,12 @@ class ServiceName(NamedTuple):
 
 
 class SpnegoConversation:
-    """One security context of pyspnego."""
+    """One security context of pyspnego.
+
+    Attributes:
+      fell_back: Whether a proxy has refused what was NTLM, because Kerberos did not work here.
+
+    """
 
     needs_same_connection = True
 
@@ -145,24 +147,35 @@ class SpnegoConversation:
             "protocol": name.lower(),
         }
         self._context: Any = None
+        self.fell_back = False
 
     def first(self) -> None:
         """Wait: asking the KDC costs time, and the proxy may offer something else."""
 
     async def answer(self, challenge: ProxyChallenge) -> str | None:
         if self._context is not None and (challenge.token68 is None or self._context.complete):
+            self.fell_back = _is_kerberos_missing(self._name, self._context)
             return None  # refused: it begins anew
         try:
             token = base64.b64decode(challenge.token68 or "", validate=True)
         except ValueError:
             return None
-        answer = await trio.to_thread.run_sync(
-            self._step, token, abandon_on_cancel=True, limiter=_LIMIT.get()
-        )
+        answer = await _WORKERS.run(lambda: self._step(token))
         return f"{self._name} {base64.b64encode(answer).decode('ascii')}" if answer else None
 
     def accepted(self, headers: Headers) -> None:
         pass
+
+    def without_kerberos(self) -> Words | None:
+        """Say that what was refused was no Kerberos; ``None`` where it was."""
+        if not self.fell_back:
+            return None
+        return words(
+            "{name} was NTLM here, for Kerberos gave no ticket for {service}; if it knows the proxy by "
+            "another name, NegotiateAuth(hostname=…) takes that",
+            name=self._name,
+            service=shown_text(str(self._service)),
+        )
 
     def unknown_to_kerberos(self, exc: BaseException) -> Words | None:
         """Say that Kerberos does not know the proxy; ``None`` where something else has failed."""
@@ -189,6 +202,13 @@ class SpnegoConversation:
                 self._options["channel_bindings"] = _channel_bindings(self._binding)
             self._context = make(*self._arguments, **self._options)
         return cast("bytes | None", self._context.step(token or None))
+
+
+def _is_kerberos_missing(name: str, context: Any) -> bool:
+    """Tell whether Negotiate is NTLM, though Kerberos could be spoken here."""
+    if name != "Negotiate" or find_spec("gssapi") is None:
+        return False
+    return getattr(context, "negotiated_protocol", None) == "ntlm"
 
 
 def _check_given(scheme: str, *texts: str | None) -> None:

@@ -44,6 +44,7 @@ OPTIONS: Vocabulary = {
     Topic.OF_CREDENTIALS: "of --proxy-user",
     Topic.UNASKED: "--proxy-auth basic has them sent unasked",
     Topic.NETRC: "--proxy-auth netrc",
+    Topic.KEYRING: "--proxy-auth keyring",
     Topic.MAX_REDIRECTS: "the limit",
     Topic.FOLLOW_REDIRECT: "give that URL to go there",
     Topic.REDIRECT_POLICY: "the program's policy",

@@ -53,6 +53,7 @@ class Topic(Enum):
     OF_CREDENTIALS = "whose user name and password they are, where not a URL's"
     UNASKED = "how to have credentials sent to a proxy that names no scheme for them"
     NETRC = "what has netrc looked at"
+    KEYRING = "what has the keyring looked at"
     MAX_REDIRECTS = "the option for how many redirects to follow"
     FOLLOW_REDIRECT = "how to follow one, where none is followed"
     REDIRECT_POLICY = "the function that decides on redirects"
@@ -100,6 +101,7 @@ PARAMETERS: Vocabulary = MappingProxyType(
             "unasked then"
         ),
         Topic.NETRC: 'proxy_auth="netrc"',
+        Topic.KEYRING: 'proxy_auth="keyring"',
         Topic.MAX_REDIRECTS: "max_redirects",
         Topic.FOLLOW_REDIRECT: "max_redirects=1 follows it (the default is 0)",
         Topic.REDIRECT_POLICY: "redirect_policy",

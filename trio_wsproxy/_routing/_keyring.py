@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trio_wsproxy._exceptions import misconfigured
-from trio_wsproxy._failures import Place, Value, words
+from trio_wsproxy._failures import Place, Topic, Value, words
 from trio_wsproxy._redaction import secret, shown_page, shown_text
 from trio_wsproxy._threads import Workers
 from trio_wsproxy._urls import Proxy, bare_host, bracketed
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from trio_wsproxy._failures import Words
 
 _WORKERS = Workers("keyring", awaited=4, most=16)
-_SETTING = 'proxy_auth="keyring"'
 # By the class's name; the others may quote what they have read.
 _SPEAKING = ("InitError", "KeyringLocked", "NoKeyringError")
 
@@ -78,7 +77,7 @@ async def keyring_credentials(proxy: Proxy) -> tuple[str, str]:
 
 def _error(problem: _Problem, proxy: Proxy) -> ProxyConfigError:
     place = Place(proxy.url)
-    what = words("{setting}: {what}", setting=_SETTING, what=problem.what)
+    what = words("{setting}: {what}", setting=Topic.KEYRING, what=problem.what)
     if not problem.remedy:
         return misconfigured(what, _how_to_store(proxy), place)
     remedy = words("{first}, and {store}", first=problem.remedy, store=_how_to_store(proxy))

@@ -5,8 +5,7 @@ Theory of operation
 
 The file is named by a user's setting and may lie anywhere, so whatever touches it may wait for ever: a
 FIFO, a device, a server that serves home directories. All of it happens in a thread, which a
-cancelled call leaves to itself; a limiter of its own keeps such threads from taking those that others
-need. Only a regular file is read, and of one at most :data:`MAX_FILE` bytes.
+cancelled call leaves to itself (:class:`~trio_wsproxy._threads.Workers`). Only a regular file is read, and of one at most :data:`MAX_FILE` bytes.
 
 What was read is kept for as long as the file is the same (its :class:`_State`), for it may be long;
 unless it had just been written, because a file may be written twice within one tick of its clock.
@@ -28,18 +27,15 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import trio
-
 from trio_wsproxy._exceptions import misconfigured
 from trio_wsproxy._failures import Topic, words
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_text
-from trio_wsproxy._threads import Limit
+from trio_wsproxy._threads import Workers
 
 from ._system import netrc_file
 
 MAX_FILE = 2**20  # bytes; more than ten thousand entries
-READERS = 4  # threads that may wait for a file at the same time
 RACY = 2_000_000_000  # nanoseconds; no file system's clock ticks more slowly (FAT: 2 s)
 
 # A text in quotes, or one that ends with a blank; a backslash takes the next character as it is.
@@ -56,7 +52,7 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_LIMIT = Limit("netrc", READERS)
+_WORKERS = Workers("netrc", awaited=4, most=16)
 
 
 class _State(NamedTuple):
@@ -114,13 +110,12 @@ async def netrc_credentials(host: str) -> tuple[str, str] | None:
     Raises:
       ProxyConfigError: There is no such file, it cannot be read, is no regular file or too long,
         ``~/.netrc`` can be read by others, or the entry is malformed.
+      ThreadsHang: Too many earlier calls wait for such a file.
 
     A cancelled call returns at once, whatever the file does.
 
     """
-    return await trio.to_thread.run_sync(
-        _look_up, host, abandon_on_cancel=True, limiter=_LIMIT.get()
-    )
+    return await _WORKERS.run(lambda: _look_up(host))
 
 
 def _look_up(host: str) -> tuple[str, str] | None:
