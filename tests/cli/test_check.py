@@ -241,3 +241,41 @@ async def test_malformed(arguments: list[str]) -> None:
     assert json.loads(done.stdout) == {"error": done.stderr.rstrip("\n")}
     done = await check("--pings", "many", "ws://e/")
     assert done.returncode == 2
+
+
+async def test_pac(tmp_path: Path) -> None:
+    """Asking a PAC script is a stage; those that were tried are told, in JSON too."""
+    pytest.importorskip("quickjs")
+    path = tmp_path / "proxy.pac"
+    async with open_echo_server() as echo, open_http_proxy(script=[Fail(502)]) as bad:
+        async with open_http_proxy() as good:
+            path.write_text(
+                "function FindProxyForURL() { return "
+                f"'PROXY {bad.authority}; PROXY {good.authority}'; }}"
+            )
+            done = await check("--pac", str(path), echo.url)
+            assert done.returncode == 0, done.stdout
+            assert f"tried before: {bad.url}: " in " ".join(done.stdout.split())
+            assert "\n  pac  " in done.stdout
+            assert f"    PROXY {bad.authority}; PROXY {good.authority}\n" in done.stdout
+            told = json.loads((await check("--json", "--pac", str(path), echo.url)).stdout)
+            assert told["stages"][0]["details"]["answer"].startswith(f"PROXY {bad.authority}; ")
+            assert told["tried"][0].startswith(f"{bad.url}: ")
+            assert told["hops"] == [good.url]
+
+
+async def test_pac_that_fails(tmp_path: Path) -> None:
+    """A PAC script that is no good is shown as the stage that failed, and exits with 2."""
+    pytest.importorskip("quickjs")
+    path = tmp_path / "proxy.pac"
+    path.write_text("<html>FindProxyForURL")
+    done = await check("--pac", str(path), "ws://e/")
+    assert done.returncode == 2
+    assert "\n! pac  " in done.stdout
+    assert "client ─?→ e:80" in done.stdout
+    said = " ".join(done.stdout.split())  # lines are broken to the terminal's width
+    assert "ProxyConfigError: --pac: the PAC script " in said
+    assert "is no JavaScript (SyntaxError: " in said
+    done = await check("--json", "--pac", str(path), "ws://e/")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["ok"], told["stages"][0]["name"]) == (2, False, "pac")

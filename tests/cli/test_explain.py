@@ -128,7 +128,10 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     assert explain(monkeypatch, "--json", "wss://h.test/x", all_proxy="socks5h://p.test") == 0
     out, err = capsys.readouterr()
     found = json.loads(out)
-    assert list(found) == ["url", "target", "source", "hops", "trail", "picture", "others"]
+    assert list(found) == [
+        *("url", "target", "source", "hops", "trail", "picture"),
+        *("alternatives", "scripts", "notes", "others"),
+    ]
     assert found["url"] == "wss://h.test/x"
     assert found["target"] == "h.test:443"
     assert found["source"] == "environment variable all_proxy"
@@ -296,6 +299,64 @@ def test_pac(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -
     assert "'PROXY p.test:1; DIRECT': its answer, after " in out
     assert "'http://p.test:1': would be tried first" in out
     assert "'DIRECT': would be tried if those before it fail" in out
+
+
+def test_pac_option(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
+    """``--pac`` is named as it was typed; JSON has the answer, what was looked up, and all ways."""
+    pytest.importorskip("quickjs")
+    path = tmp_path / "proxy.pac"
+    path.write_text('function FindProxyForURL() { return "PROXY p.test:1; FOO x; DIRECT"; }')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("https_proxy", "http://other.test:1")
+    assert explain(monkeypatch, "wss://h.test/?token", "--json", "--pac", "proxy.pac") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["source"] == "PAC script proxy.pac"
+    assert told["trail"][0]["place"] == "--pac"
+    assert told["hops"] == ["http://p.test:1"]
+    assert [way["hops"] for way in told["alternatives"]] == [["http://p.test:1"], []]
+    assert [way["bad_for"] for way in told["alternatives"]] == [0, 0]
+    (script,) = told["scripts"]
+    assert script.pop("seconds") >= 0
+    assert script == {
+        "source": "proxy.pac",
+        "characters": 70,
+        "asked": "wss://h.test/",
+        "answer": "PROXY p.test:1; FOO x; DIRECT",
+        "odd": ["'FOO x' is no kind of proxy that is known"],
+        "names": [],
+        "runs": 1,
+    }
+    assert told["notes"] == [f"PAC script proxy.pac: passed over: {script['odd'][0]}"]
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("", "--pac: the source is empty"),
+        (
+            "ftp://ada:sEcReT-77@h/p",
+            "--pac: a PAC script is at an http://, https:// or file:// URL",
+        ),
+        ("/nowhere.pac", "--pac: the PAC script /nowhere.pac cannot be loaded: No such file"),
+    ],
+)
+def test_pac_option_that_is_no_good(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, source: str, says: str
+) -> None:
+    """A ``--pac`` that cannot be used is an error that names the option."""
+    assert explain(monkeypatch, "wss://h.test", "--pac", source) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(says)
+    assert SECRET not in err
+
+
+@pytest.mark.parametrize("other", [["--proxy", "http://p"], ["--no-proxy"]])
+def test_pac_or_another(monkeypatch: pytest.MonkeyPatch, capsys: Capture, other: list[str]) -> None:
+    """``--pac`` goes with no other option that says the way."""
+    with pytest.raises(SystemExit) as caught:
+        explain(monkeypatch, "wss://h.test", "--pac", "/p", *other)
+    assert caught.value.code == 2
+    assert "not allowed with argument" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -97,7 +97,7 @@ def test_route(
     """A route names the option that decided on it, and is left alone where none did."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    arguments = argparse.Namespace(proxy=proxy, no_proxy=no_proxy)
+    arguments = argparse.Namespace(proxy=proxy, no_proxy=no_proxy, pac=None)
     route = resolve_proxy("ws://localhost/", proxy=proxy_argument(arguments))
     shown = route_as_typed(route, arguments)
     assert (shown.source, shown.hops) == (source, route.hops)

@@ -270,7 +270,11 @@ async def test_chunked() -> None:
         (b"HTTP/1.1 401 No\r\n\r\n", ProxyConfigError, "put user:password@ into its URL"),
         (b"HTTP/1.1 204 No\r\n\r\n", ProxyConfigError, "answered 204 No"),
         (b"HTTP/1.1 503 Later\r\n\r\n", ProxyUnreachable, "answered 503 Later"),
-        (ok("<!DOCTYPE html><title>Log in</title>"), ProxyConfigError, "no page of a portal there"),
+        (
+            ok("<!DOCTYPE html><title>Log in</title>"),
+            ProxyConfigError,
+            "portal's page there? Else ask who runs it",
+        ),
         (ok(""), ProxyConfigError, "has no function FindProxyForURL; is its address right"),
         (ok("var x = 1;"), ProxyConfigError, "has no function FindProxyForURL"),
         (ok("a\0b"), ProxyConfigError, "is no JavaScript"),

@@ -7,7 +7,9 @@ import ssl
 from typing import Any
 
 from trio_wsproxy._client import CONNECT_TIMEOUT
-from trio_wsproxy._routing import ProxyArgument
+from trio_wsproxy._failures import Topic
+from trio_wsproxy._redaction import secret
+from trio_wsproxy._routing import PAC, ProxyArgument
 
 from ._secrets import add_credentials, headers
 
@@ -28,6 +30,12 @@ def add_proxy_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
         action="append",
         metavar="URL",
         help="go through this proxy; several make a chain, nearest first",
+    )
+    either.add_argument(
+        "--pac",
+        type=secret,
+        metavar="SOURCE",
+        help="go through what a PAC script says: its URL (http, https, file) or path",
     )
     either.add_argument("--no-proxy", action="store_true", help="connect directly")
     return group
@@ -80,6 +88,8 @@ def proxy_argument(arguments: argparse.Namespace) -> ProxyArgument:
     """Say what the options about the way are as the parameter ``proxy``."""
     if arguments.no_proxy:
         return None
+    if arguments.pac is not None:
+        return PAC(arguments.pac, place=Topic.PAC_ARGUMENT)
     proxies: list[str] = arguments.proxy or []
     if len(proxies) == 1:  # no list, or an error would tell the number of the only hop
         return proxies[0]

@@ -18,7 +18,13 @@ from typing import Any
 
 import trio
 
-from trio_wsproxy import ConnectionClosed, HandshakeError, open_tcp_stream, open_websocket_url
+from trio_wsproxy import (
+    ConnectionClosed,
+    HandshakeError,
+    ProxyConfigError,
+    open_tcp_stream,
+    open_websocket_url,
+)
 from trio_wsproxy._redaction import escaped, shown_subprotocols
 from trio_wsproxy._report import Certificate, DialReport, Stage, draw
 from trio_wsproxy._routing import Route
@@ -71,6 +77,7 @@ class Findings:
     certificates: list[Certificate] = field(default_factory=list)  # the server's own first
     closed: str | None = None
     error: str | None = None
+    misconfigured: bool = False  # that error was one of the settings
 
     def note(self, event: str, stage: Stage) -> None:
         """Remember what goes on, for a user who does not wait for the end."""
@@ -121,6 +128,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.print(written(_as_json(findings), indent=2))
     else:
         _show(findings, console)
+    if findings.misconfigured:
+        return 2
     return 1 if findings.error else 0
 
 
@@ -140,10 +149,14 @@ async def _check(arguments: argparse.Namespace, findings: Findings) -> None:
             for _ in range(arguments.pings):
                 findings.latencies.append(await ws.ping())
         findings.closed = _closed(ws.closed)
-    except ValueError:
-        raise
     except (HandshakeError, ConnectionClosed) as exc:
-        findings.report = getattr(exc, "dial_report", None) or findings.report
+        # A setting that is malformed is told as a wrong argument is; a PAC script that is no good has
+        # been a stage already.
+        findings.misconfigured = isinstance(exc, ProxyConfigError)
+        report = getattr(exc, "dial_report", None)
+        if findings.misconfigured and (report is None or not report.stages):
+            raise
+        findings.report = report or findings.report
         # ping() raises trio-websocket's own error, from the one that says it in a sentence.
         told = exc.__cause__ if isinstance(exc.__cause__, ConnectionClosed) else exc
         findings.error = f"{type(told).__name__}: {message(told)}"

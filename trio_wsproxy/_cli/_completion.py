@@ -57,7 +57,7 @@ class _PrintCompletion(argparse.Action):
             parser.error("completion needs shtab; run: pip install 'trio-wsproxy[cli]'")
         complete = self._make_parser()
         for action in _actions(complete):
-            if action.metavar == "FILE":
+            if action.metavar in ("FILE", "SOURCE"):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
         sys.stdout.write(shtab.complete(complete, str(values)) + "\n")
         parser.exit()

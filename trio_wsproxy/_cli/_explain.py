@@ -15,10 +15,10 @@ from typing import Any
 
 import trio
 
-from trio_wsproxy._client import resolve_proxy_async
+from trio_wsproxy._client import Found, find_ways
 from trio_wsproxy._exceptions import HandshakeError
-from trio_wsproxy._redaction import escaped
-from trio_wsproxy._routing import Look, Route, environment
+from trio_wsproxy._redaction import escaped, secret
+from trio_wsproxy._routing import Look, Route, bad_for, environment
 
 from ._arguments import add_proxy_options, proxy_argument
 from ._console import Console
@@ -36,8 +36,10 @@ examples:
   trio-wsproxy explain wss://example.org/chat
   trio-wsproxy explain --json tls://example.org:8443
   https_proxy=http://proxy.corp:3128 trio-wsproxy explain wss://example.org
+  trio-wsproxy explain --pac http://wpad.corp/proxy.pac wss://example.org
 
-Exits with 2 if the URL or a setting is malformed, and names the variable.
+A PAC script is loaded and asked. Exits with 2 if the URL or a setting is
+malformed, or the script no good, and names the variable.
 """
 
 
@@ -75,21 +77,21 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     """
     try:
-        route = trio.run(_find, arguments)
+        found = trio.run(_find, arguments)
     except (ValueError, HandshakeError) as exc:  # ProxyConfigError is both
         return refuse(exc, console, as_json=arguments.json)
-    others = _others(route, arguments)
-    route = route_as_typed(route, arguments)
+    others = _others(found.route, arguments)
+    route = route_as_typed(found.route, arguments)
     if arguments.json:
-        console.print(written(_as_json(route, others), indent=2))
+        console.print(written(_as_json(found._replace(route=route), others), indent=2))
     else:
         _show(route, others, console)
     return 0
 
 
-async def _find(arguments: argparse.Namespace) -> Route:
+async def _find(arguments: argparse.Namespace) -> Found:
     """Find the route; a PAC script, if there is one, is loaded and asked, each within its limits."""
-    return await resolve_proxy_async(arguments.url, proxy=proxy_argument(arguments))
+    return await find_ways(secret(arguments.url), proxy_argument(arguments))
 
 
 def _others(route: Route, arguments: argparse.Namespace) -> Sequence[Comparison]:
@@ -102,8 +104,9 @@ def _others(route: Route, arguments: argparse.Namespace) -> Sequence[Comparison]
 # --- for programs ------------------------------------------------------------------------
 
 
-def _as_json(route: Route, others: Sequence[Comparison]) -> dict[str, Any]:
+def _as_json(found: Found, others: Sequence[Comparison]) -> dict[str, Any]:
     """The object that docs/cli-explain.rst describes."""
+    route = found.route
     return {
         "url": route.target.url,
         "target": route.target.authority,
@@ -114,6 +117,15 @@ def _as_json(route: Route, others: Sequence[Comparison]) -> dict[str, Any]:
             for look in route.trail
         ],
         "picture": route.picture,
+        "alternatives": [
+            {"hops": [hop.url for hop in way.hops], "bad_for": bad_for(way)}
+            for way in route.alternatives or (route,)
+        ],
+        "scripts": [
+            {"source": pac.shown, "characters": answer.size, **answer.details()}
+            for pac, answer in found.scripts
+        ],
+        "notes": [escaped(note) for note in route.notes],
         "others": [
             {
                 "client": other.client,

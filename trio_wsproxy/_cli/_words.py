@@ -20,6 +20,7 @@ from ._json import written
 #: What options are called on the command line.
 OPTIONS: Vocabulary = {
     Topic.ARGUMENT: "--proxy",
+    Topic.PAC_ARGUMENT: "--pac",
     Topic.PROXY: "--proxy",
     Topic.BY_PROXY: "with --proxy",
     Topic.WAY: "the way",
@@ -74,4 +75,6 @@ def route_as_typed(route: Route, arguments: argparse.Namespace) -> Route:
     if arguments.no_proxy:
         look = Look("--no-proxy", None, "a direct connection")
         return replace(route, source="--no-proxy", trail=(look,))
+    if arguments.pac is not None:
+        return spoken(route, {**OPTIONS, Topic.ARGUMENT: OPTIONS[Topic.PAC_ARGUMENT]})
     return spoken(route, OPTIONS)

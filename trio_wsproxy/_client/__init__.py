@@ -19,11 +19,12 @@ from ._options import CONNECT_TIMEOUT, MAX_MESSAGE_SIZE, Options, StreamOptions
 from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
 from ._redirects import Redirect, RedirectGrant, RedirectPolicy
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
-from ._way import resolve_proxy_async
+from ._way import Found, find_ways, resolve_proxy_async
 
 __all__ = [
     "CONNECT_TIMEOUT",
     "MAX_MESSAGE_SIZE",
+    "Found",
     "Options",
     "Reconnections",
     "Redirect",
@@ -32,6 +33,7 @@ __all__ = [
     "StreamOptions",
     "connect_websocket",
     "connect_websocket_url",
+    "find_ways",
     "is_transient",
     "open_ssl_over_tcp_stream",
     "open_tcp_stream",

@@ -86,8 +86,8 @@ def open_websocket_url(
       proxy: ``True`` (default) for what the system says, see :func:`resolve_proxy`; ``None``
         for a direct connection; a URL or a :class:`Proxy`; a sequence of them, nearest
         first; a :class:`PAC` script; or a :class:`Failover` of any of these.
-      proxy_ssl_context: For TLS with ``https://`` proxies; by default the platform's trust
-        store.
+      proxy_ssl_context: For TLS with ``https://`` proxies, and with the server of a PAC script; by
+        default the platform's trust store.
       proxy_auth: How to authenticate with each HTTP proxy: a scheme such as
         :class:`NegotiateAuth`, or several, of which the strongest that the proxy offers is
         taken; or names out of ``"negotiate"``, ``"ntlm"``, ``"digest"``, ``"basic"``, in order

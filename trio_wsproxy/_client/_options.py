@@ -100,7 +100,8 @@ class ProxyOptions(TypedDict, total=False):
     proxy_ssl_context: Annotated[
         ssl.SSLContext | None,
         Option(
-            "For TLS with ``https://`` proxies; by default the platform's trust store.",
+            "For TLS with ``https://`` proxies, and with the server of a PAC script; by default the "
+            "platform's trust store.",
             check=context,
         ),
     ]

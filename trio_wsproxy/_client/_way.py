@@ -351,8 +351,9 @@ def _routes(question: Question, answer: Answer) -> list[Route]:
             f"its answer, after {answer.seconds * 1000:.1f} ms and {runs}",
         ),
     ]
-    odd = [Look(place, None, f"passed over: {line}") for line in answer.odd]
-    trail, notes = (*looks, *odd), (*route.notes, *map(str, odd))
+    odd = [f"passed over: {line}" for line in answer.odd]
+    trail = (*looks, *(Look("PAC script", None, line) for line in odd))
+    notes = (*route.notes, *(f"{place}: {line}" for line in odd))
     return [
         replace(
             route,

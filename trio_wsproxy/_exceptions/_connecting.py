@@ -277,9 +277,10 @@ class ProxyError(HandshakeError, OSError):
 
 
 class ProxyConfigError(ProxyError, ValueError):
-    """A proxy setting cannot be used; raised before anything is sent.
+    """A proxy setting cannot be used; raised before anything is sent to a proxy.
 
-    The message names the variable or the argument that the setting came from.
+    The message names the variable or the argument that the setting came from. A PAC script that is no
+    good is one, too: ``stage`` is ``"pac"`` then.
     """
 
 

@@ -29,6 +29,7 @@ class Topic(Enum):
     """What is called differently in programs and on the command line; ``PARAMETERS`` shows how."""
 
     ARGUMENT = "the place of a setting that was given to us"
+    PAC_ARGUMENT = "… of a PAC script"
     PROXY = "the option for the proxy"
     BY_PROXY = "… behind a verb: by which means"
     WAY = "the proxies that were given"
@@ -74,6 +75,7 @@ _TRUST = (
 PARAMETERS: Vocabulary = MappingProxyType(
     {
         Topic.ARGUMENT: "argument proxy=",
+        Topic.PAC_ARGUMENT: "argument proxy=",
         Topic.PROXY: "proxy=",
         Topic.BY_PROXY: "in proxy=",
         Topic.WAY: "proxy=",

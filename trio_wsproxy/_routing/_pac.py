@@ -126,6 +126,18 @@ class Answer(NamedTuple):
     size: int
     asked: str
 
+    def details(self) -> dict[str, Any]:
+        """Give what JSON has of it."""
+        names = [{"name": name, "addresses": [*found]} for name, found in self.names]
+        return {
+            "asked": self.asked,
+            "answer": self.text,
+            "odd": [*self.odd],
+            "names": names,
+            "runs": self.runs,
+            "seconds": self.seconds,
+        }
+
 
 class _Kept:
     """A script in memory."""
@@ -337,7 +349,7 @@ def _failure(name: Words, run: Run, shown: Callable[[str], str]) -> ProxyConfigE
     what = Words("{name} " + template, (("name", name), ("text", shown(run.text))))
     remedy = _ASK
     if run.outcome in (Outcome.MALFORMED, Outcome.NO_FUNCTION):
-        remedy = words("is its address right, and no page of a portal there? {ask}", ask=_ASK)
+        remedy = words("is its address right, or is a portal's page there? Else {ask}", ask=_ASK)
     return failed(ProxyConfigError, Failure(Kind.MISCONFIGURED, "pac", what, remedy))
 
 

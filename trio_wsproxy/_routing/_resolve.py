@@ -229,7 +229,7 @@ def steps_to(
     if isinstance(proxy, PAC):
         look = Look(ARGUMENT, proxy.shown, "a PAC script; it wins over bypass rules")
         route = Route((), target, look.place, (look,), given=True)
-        return [Question(proxy, Topic.ARGUMENT, route)]
+        return [Question(proxy, Topic.PAC_ARGUMENT, route)]
     if proxy is not True:
         return [explicit_route(target, proxy)]
     if environ is not None:

@@ -168,9 +168,8 @@ def decider(route: Route) -> Value:
 
 def spoken(route: Route, vocabulary: Vocabulary) -> Route:
     """Call our options in a route what ``vocabulary`` does."""
-    if not route.given:
-        return route
     place = vocabulary[Topic.ARGUMENT]
     ours = PARAMETERS[Topic.ARGUMENT]
     trail = (replace(x, place=place) if x.place == ours else x for x in route.trail)
-    return replace(route, source=place, trail=tuple(trail))
+    source = place if route.given else route.source  # that of a script's answer is the script
+    return replace(route, source=source, trail=tuple(trail))
