@@ -764,7 +764,7 @@ async def test_keyring(passwords: Any) -> None:
         ) as caught:
             await open_tcp_stream("127.0.0.1", 9, proxy=proxy.url, proxy_auth="keyring")
         assert "s3cret" not in all_texts(caught.value)
-        assert caught.value.proxy == proxy.url
+        assert (caught.value.proxy, caught.value.hop) == (proxy.url, 1)
 
 
 async def test_keyring_serves_ntlm(passwords: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import trio
-from _wire import nothing_left, rest_of
+from _wire import hop, nothing_left, rest_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -544,9 +544,21 @@ async def test_other_name(where: str, tmp_path: Path) -> None:
     leaf = issue(names, signed_by=ca)
     message = await refused(where, server_of(tmp_path, leaf), trusting(ca))
     known = "; it is for a.test, *.b.test, c.test, d.test, e.test and 2 more" if SHOWN else ""
+    ask = "; Proxy(…, server_hostname=…) asks for one that is not in the URL"
     assert message == (
         "its certificate was refused: Hostname mismatch, certificate is not valid for 'localhost'"
-        f"{known}; use a name that the certificate is for"
+        f"{known}; use a name that the certificate is for{ask if where == 'proxy' else ''}"
+    )
+
+
+def test_name_that_a_proxy_does_not_know() -> None:
+    """Where a proxy refuses the name itself, it is told how to ask for another."""
+    error = ssl.SSLError(1, "x")
+    error.reason = "TLSV1_UNRECOGNIZED_NAME"
+    failure = explain_tls_failure(error, Topic.TRUST_PROXY)
+    assert str(hop("https://10.0.0.1").distrusted(failure, None)).endswith(
+        "; it does not know that name: is it right? Proxy(…, server_hostname=…) asks for one that is "
+        "not in the URL"
     )
 
 

@@ -49,11 +49,12 @@ class _Problem(NamedTuple):
     remedy: str = ""
 
 
-async def keyring_credentials(proxy: Proxy) -> tuple[str, str]:
+async def keyring_credentials(proxy: Proxy, hop: int | None = None) -> tuple[str, str]:
     """Look a proxy up in the keyring.
 
     Args:
       proxy: The proxy; the user in its URL, if it names one, is the one whose password is looked up.
+      hop: Its place in the chain, for the error.
 
     Returns:
       User name and password.
@@ -71,12 +72,12 @@ async def keyring_credentials(proxy: Proxy) -> tuple[str, str]:
     username = proxy.username or None
     found = await _WORKERS.run(lambda: _look_up(services, username))
     if isinstance(found, _Problem):
-        raise _error(found, proxy)
+        raise _error(found, proxy, hop)
     return found
 
 
-def _error(problem: _Problem, proxy: Proxy) -> ProxyConfigError:
-    place = Place(proxy.url)
+def _error(problem: _Problem, proxy: Proxy, hop: int | None) -> ProxyConfigError:
+    place = Place(proxy.url, hop)
     what = words("{setting}: {what}", setting=Topic.KEYRING, what=problem.what)
     if not problem.remedy:
         return misconfigured(what, _how_to_store(proxy), place)

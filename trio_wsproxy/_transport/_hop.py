@@ -125,7 +125,10 @@ class Hop(Record):
         if tls.kind is Kind.NO_TLS and remedy is None:
             remedy = words("use http:// for its scheme")
         elif tls.other_name:
-            remedy = words("{remedy}; {ask}", remedy=remedy or "", ask=Topic.ASK_FOR_NAME)
+            asked = tls.kind is Kind.TLS_FAILED  # the remedy is a question
+            between = " " if asked else "; "
+            ask = Topic.ASK_FOR_NAME
+            remedy = words("{what}{between}{ask}", what=remedy or "", between=between, ask=ask)
         what = words("{hop} cannot be used: {why}", hop=self.name, why=tls.what)
         failure = Failure(tls.kind, self.tls_stage, what, remedy, self.place, evidence)
         return failed(ProxyUnreachable, failure)

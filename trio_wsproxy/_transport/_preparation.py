@@ -146,7 +146,7 @@ async def _from_keyring(hop: Hop, log: StageLog) -> tuple[str, str]:
     waiting_for = words("the keyring of this machine, for {hop}", hop=hop.name)
     with log.stage("setup", hop.number, "keyring", waiting_for) as stage:
         stage.question = words("is it locked, and does it ask for its password somewhere?")
-        return await keyring_credentials(hop.proxy)
+        return await keyring_credentials(hop.proxy, hop.number)
 
 
 def _schemes(given: CheckedProxyAuth) -> tuple[ProxyAuth | SchemeName, ...]:

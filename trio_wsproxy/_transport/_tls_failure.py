@@ -35,7 +35,7 @@ class TLSFailure(NamedTuple):
       kind: What kind of failure it is.
       what: In words, behind the name of the peer.
       remedy: What to try, where that does not depend on who the peer is.
-      other_name: Whether its certificate is for another name, and nothing else is wrong with it.
+      other_name: Whether it, or its certificate, does not know the name that it was asked for.
 
     """
 
@@ -86,7 +86,7 @@ def explain_tls_failure(
         remedy = client_certificate_hint(reason) or _REMEDIES.get(reason)
         if reason == "TLSV1_ALERT_PROTOCOL_VERSION" and _is_capped(context):
             remedy = _NEW
-        return TLSFailure(Kind.TLS_FAILED, what, remedy)
+        return TLSFailure(Kind.TLS_FAILED, what, remedy, reason == "TLSV1_UNRECOGNIZED_NAME")
     if isinstance(exc, ValueError):
         what = words("its name cannot be used with TLS ({problem})", problem=str(exc))
         return TLSFailure(Kind.MISCONFIGURED, what)
