@@ -230,7 +230,9 @@ async def test_verified_certificate() -> None:
 
 
 @pytest.mark.parametrize(
-    "demanded", [b"tls-server-end-point:" + bytes(32), expected(certificate("ec", "SHA512"))]
+    "demanded",
+    [b"tls-server-end-point:" + bytes(32), expected(certificate("ec", "SHA512"))],
+    ids=["nobody's", "another's"],  # each process of pytest-xdist makes another certificate
 )
 async def test_another_certificate(demanded: bytes) -> None:
     """Credentials that were meant for another certificate's owner are refused, and say no secret."""
