@@ -27,7 +27,7 @@ from trio_wsproxy import (
 from trio_wsproxy._routing import _system
 from trio_wsproxy.testing import open_echo_server
 
-pytest.importorskip("spnego")
+spnego = pytest.importorskip("spnego")
 
 ADA = "CORP%5Cada:s3cret"
 WRONG = "CORP%5Cada:wr0ng-s3cret"
@@ -187,6 +187,26 @@ async def test_variable_goes_before_the_program(monkeypatch: pytest.MonkeyPatch)
         environment(monkeypatch, all_proxy=proxy.url(), TRIO_WSPROXY_AUTH="basic")
         await tunnel(proxy_auth=[BearerAuth("t"), BasicAuth("ada", "s3cret")])
     assert proxy.said == ["Basic"]
+
+
+@pytest.mark.parametrize("userinfo", [ADA, ":", ""])
+async def test_program_says_more_of_a_scheme(
+    userinfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the user names a scheme, what the program says of its name in Kerberos still counts."""
+    hosts: list[str] = []
+    client = spnego.client
+
+    def noted(*args: Any, **options: Any) -> Any:
+        hosts.append(options["hostname"])
+        return client(*args, **options)
+
+    monkeypatch.setattr("spnego.client", noted)
+    proxy = CompanyProxy("negotiate")
+    async with company(proxy):
+        environment(monkeypatch, all_proxy=proxy.url(userinfo), TRIO_WSPROXY_AUTH="negotiate")
+        await tunnel(proxy_auth=[NegotiateAuth(hostname="proxy.corp"), BearerAuth("t")])
+    assert set(hosts) == {"proxy.corp"}
 
 
 async def test_netrc_for_the_schemes_of_the_variable(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard, cast
 
 from trio_wsproxy._exceptions import ProxyConfigError, failure_of, misconfigured
 from trio_wsproxy._failures import Place, Value, Words, words
@@ -67,7 +67,12 @@ class Chosen(NamedTuple):
 
 
 def from_url(
-    username: str, password: str, given: Iterable[ProxyAuth | SchemeName] = (), *, sso: bool = False
+    username: str,
+    password: str,
+    given: Iterable[ProxyAuth | SchemeName] = (),
+    others: Iterable[ProxyAuth | SchemeName] = (),
+    *,
+    sso: bool = False,
 ) -> Chosen:
     """Make schemes out of the credentials of a proxy URL.
 
@@ -76,19 +81,19 @@ def from_url(
       password: The password.
       given: The schemes that they are for, by name or as objects, whose own credentials do not
         count. By default Basic, which is said at once, Digest and NTLM, for proxies that want those.
+      others: Objects that say more of the schemes that are named, such as their name in Kerberos.
       sso: Whether they are empty to say that it is the user who has logged in.
 
     """
+    given = tuple(given)
     wanted = [scheme for scheme in given if isinstance(scheme, str) or _takes_password(scheme)]
     default = _SINGLE_SIGN_ON if sso else _DEFAULT
+    objects = {_key(auth): auth for auth in (*others, *given) if not isinstance(auth, str)}
     schemes: list[ProxyAuth] = []
     impossible: dict[str, Words] = {}
-    tried: set[str] = set()
-    for scheme in wanted or default:
-        name = (scheme if isinstance(scheme, str) else scheme.name).lower()
-        if name in tried:  # the same password is not tried twice: that locks accounts
-            continue
-        tried.add(name)
+    # Each name once: a password that is tried twice locks accounts.
+    for name in dict.fromkeys(map(_key, wanted or default)):
+        scheme = objects.get(name) or cast("SchemeName", name)
         made = _single_sign_on(scheme) if sso else _with_password(scheme, username, password)
         if isinstance(made, Words):
             impossible[name] = made
@@ -175,6 +180,10 @@ def not_carried(
     return misconfigured(what, remedy, place)
 
 
+def _key(scheme: ProxyAuth | SchemeName) -> str:
+    return (scheme if isinstance(scheme, str) else scheme.name).lower()
+
+
 def _takes_password(
     scheme: ProxyAuth,
 ) -> TypeGuard[NegotiateAuth | NTLMAuth | DigestAuth | BasicAuth]:
@@ -185,7 +194,7 @@ def _with_password(
     scheme: ProxyAuth | SchemeName, username: str, password: str
 ) -> ProxyAuth | Words:
     """Give a scheme these credentials, or say why it cannot carry them."""
-    name = (scheme if isinstance(scheme, str) else scheme.name).lower()
+    name = _key(scheme)
     if name in _SINGLE_SIGN_ON:
         problem = _not_for_spnego(name, username, password)
         if problem is not None:
@@ -221,7 +230,7 @@ def _single_sign_on(scheme: ProxyAuth | SchemeName) -> ProxyAuth | Words:
     """Let a scheme use what the system knows of the user, or say why it cannot."""
     if not isinstance(scheme, str) and isinstance(scheme, (NegotiateAuth, NTLMAuth)):
         return replace(scheme, username=None, password=None)
-    name = (scheme if isinstance(scheme, str) else scheme.name).lower()
+    name = _key(scheme)
     if name in _SINGLE_SIGN_ON:
         return NegotiateAuth() if name == "negotiate" else NTLMAuth()
     return words("{name} knows no single sign-on (:@)", name=TITLES.get(name, name))

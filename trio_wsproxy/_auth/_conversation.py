@@ -36,7 +36,7 @@ MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes thr
 _STRENGTH = {"negotiate": 5, "ntlm": 4, "digest": 2, "basic": 0}
 _OWN_SCHEME = 6
 
-_OF_SYSTEM = (NegotiateAuth, NTLMAuth)  # they know who has logged in
+_OF_SYSTEM = frozenset((NegotiateAuth, NTLMAuth))  # they know who has logged in
 
 _HEADER = b"Proxy-Authorization"
 
@@ -59,7 +59,6 @@ class Authentication:
       rounds: How many requests were sent.
       ordered: Whether what is preferred was said, by names.
       schemes: The names of the schemes there are credentials for, and that may be used here.
-      has_password: Whether one of them has a password or a token, and not the system's ticket alone.
       secrets: Their passwords and tokens, so far as they are kept where ours are.
       said: The names of those that have spoken.
       forbidden: The names of those that may not be used here, for want of TLS.
@@ -94,10 +93,7 @@ class Authentication:
         self.schemes = tuple(auth.name for auth in usable)
         kept = (getattr(auth, name, None) for auth in usable for name in ("password", "token"))
         self.secrets = tuple(secret(value) for value in kept if isinstance(value, str))
-        self.has_password = any(
-            getattr(auth, "password", None) is not None or not isinstance(auth, _OF_SYSTEM)
-            for auth in usable
-        )
+        self._usable = usable
         self.said: list[str] = []
         self.forbidden = tuple(auth.name for auth in schemes if auth not in usable)
         self.impossible: dict[str, Words] = dict(chosen.impossible)
@@ -189,6 +185,14 @@ class Authentication:
         """Whether a scheme is among them that takes several messages on one connection."""
         return any(
             voice.conversation.needs_same_connection for voice in self._voices if not voice.waits
+        )
+
+    @property
+    def has_password(self) -> bool:
+        """Whether there is a password or a token, and not the system's ticket alone."""
+        return any(
+            getattr(auth, "password", None) is not None or not _is_of_system(auth)
+            for auth in self._usable
         )
 
     @property
@@ -302,6 +306,11 @@ class Authentication:
         self._known.took = None
 
 
+def _is_of_system(auth: ProxyAuth) -> bool:
+    # isinstance() takes ten times as long, for they are protocols.
+    return not _OF_SYSTEM.isdisjoint(type(auth).__mro__)
+
+
 class _Voice:
     """A scheme that may speak: its conversation begins when there is something to say, or at once.
 
@@ -313,7 +322,7 @@ class _Voice:
 
     def __init__(self, auth: ProxyAuth, request: ProxyAuthRequest, *, lenient: bool) -> None:
         self.name = auth.name
-        self.is_spnego = isinstance(auth, _OF_SYSTEM)
+        self.is_spnego = _is_of_system(auth)
         self.binds = bool(getattr(auth, "binds_to_channel", False))
         self._auth, self._request = auth, request
         waits = lenient and self.is_spnego

@@ -129,7 +129,8 @@ async def _chosen(hop: Hop, options: DialOptions, log: StageLog) -> Chosen:
     if proxy.username is not None and not (keyring and proxy.username and proxy.password is None):
         wanted = _schemes(given) or _schemes(others)
         sso = proxy.is_single_sign_on
-        chosen = from_url(proxy.username, proxy.password or "", wanted, sso=sso)
+        more = _schemes(others)
+        chosen = from_url(proxy.username, proxy.password or "", wanted, more, sso=sso)
         return chosen._replace(noted=sso or bool(own))
     if all(isinstance(one, str) for one in _schemes(given)):
         found = None
