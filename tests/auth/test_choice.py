@@ -30,6 +30,7 @@ from trio_wsproxy._auth import (
 )
 from trio_wsproxy._auth._choice import failed_here
 from trio_wsproxy._auth._names import SchemeName
+from trio_wsproxy._auth._spnego import _missing
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ SURROGATE = "s3cret\udce4"
 @pytest.mark.parametrize(
     ("chosen", "told"),
     [
-        (lambda: from_url("a:b", "s3cret", ("basic",)), "Basic cannot carry a user name with ':'"),
+        (lambda: from_url("a:b", "s3cret", ("basic",)), "in it; negotiate or ntlm can: name"),
         (lambda: from_url("a", "s3cret\0", ()), "NTLM cannot carry a NUL character"),
         (lambda: from_url("", "s3cret", ("ntlm",)), "NTLM cannot carry an empty user name"),
         (lambda: from_url("a" * 40_000, "s3cret", ("ntlm",)), "more than 65,534 bytes"),
@@ -178,6 +179,22 @@ def test_library_that_would_help() -> None:
     assert "; NTLM can: pip install 'trio-wsproxy[negotiate]'" in str(not_carried(chosen))
     assert str(lacks_library("NTLM")).startswith("NTLM needs pyspnego (pip install")
     assert lacks_library("digest") is None
+
+
+async def test_library_lacks_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is there and cannot be imported, another scheme serves, too."""
+    pytest.importorskip("spnego")
+    authentication = Authentication(from_url("ada", "s"), REQUEST)
+    await authentication.begin()
+    monkeypatch.setattr("trio_wsproxy._auth._spnego._spnego_client", broken_library)
+    assert await authentication.answer(parse_challenges([ALL]))
+    assert (authentication.value or b"").startswith(b"Digest ")
+    assert "NTLM authentication needs pyspnego" in str(authentication.impossible["ntlm"])
+
+
+def broken_library(name: str) -> Any:
+    """Fail as the import does."""
+    raise _missing(name)
 
 
 @pytest.mark.usefixtures("no_pyspnego")

@@ -21,7 +21,7 @@ from trio_wsproxy._failures import Place, Value, Words, words
 
 from ._basic import BasicAuth
 from ._digest import DigestAuth
-from ._names import TITLES, SchemeName
+from ._names import NAMES, TITLES, SchemeName
 from ._scheme import ProxyAuth
 from ._spnego import NegotiateAuth, NTLMAuth, has_pyspnego
 
@@ -48,6 +48,7 @@ class Chosen(NamedTuple):
       ordered: Whether they are in order of preference; else the strongest goes first.
       lenient: Whether Negotiate and NTLM are left out where their library is missing.
       impossible: Why others cannot be spoken, by their names in lower case.
+      instead: Names of schemes that could carry the credentials, where none of those given can.
       noted: Whether the route tells already what is passed over for want of a library.
 
     """
@@ -56,6 +57,7 @@ class Chosen(NamedTuple):
     ordered: bool = False
     lenient: bool = False
     impossible: Mapping[str, Words] = _NOTHING
+    instead: tuple[str, ...] = ()
     noted: bool = False
 
     @property
@@ -100,9 +102,17 @@ def from_url(
         else:
             schemes.append(made)
     ordered = any(isinstance(scheme, str) for scheme in wanted)
+    instead: tuple[str, ...] = ()
+    if not schemes and not sso:
+        carriers = (name for name in NAMES if name not in impossible)
+        instead = tuple(
+            name
+            for name in carriers
+            if not isinstance(_with_password(name, username, password), Words)
+        )
     if sso and schemes:  # there is nothing that they could not carry
         impossible = {}
-    return Chosen(tuple(schemes), ordered=ordered, lenient=True, impossible=impossible)
+    return Chosen(tuple(schemes), ordered, lenient=True, impossible=impossible, instead=instead)
 
 
 def from_program(
@@ -177,6 +187,8 @@ def not_carried(
     remedy = None
     if lacking:
         remedy = words("{name} can: {install}", name=lacking[0], install=INSTALL)
+    elif chosen.instead:
+        remedy = words("{names} can: name it among the schemes", names=" or ".join(chosen.instead))
     return misconfigured(what, remedy, place)
 
 
@@ -233,7 +245,9 @@ def _single_sign_on(scheme: ProxyAuth | SchemeName) -> ProxyAuth | Words:
     name = _key(scheme)
     if name in _SINGLE_SIGN_ON:
         return NegotiateAuth() if name == "negotiate" else NTLMAuth()
-    return words("{name} knows no single sign-on (:@)", name=TITLES.get(name, name))
+    return words(
+        "{name} knows no single sign-on (:@), only user and password", name=TITLES.get(name, name)
+    )
 
 
 _BY_NAME = {"negotiate": NegotiateAuth, "ntlm": NTLMAuth, "digest": DigestAuth, "basic": BasicAuth}

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias
 
-from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
+from trio_wsproxy._exceptions import Headers, ProxyConfigError, failure_of, misconfigured
 from trio_wsproxy._failures import Place, Words, words
 from trio_wsproxy._http import header_pairs
 from trio_wsproxy._redaction import secret, shown_page
@@ -26,7 +26,8 @@ from ._choice import Chosen, failed_here, lacks_library
 from ._digest import ALGORITHMS
 from ._memory import Known, known
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
-from ._spnego import NegotiateAuth, NTLMAuth, SpnegoConversation
+from ._spnego import SpnegoConversation
+from ._voice import Voice, is_of_system
 
 logger = logging.getLogger("trio_wsproxy")
 
@@ -35,8 +36,6 @@ MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes thr
 # Who passes a token or a scheme of their own means it; then by what an eavesdropper learns.
 _STRENGTH = {"negotiate": 5, "ntlm": 4, "digest": 2, "basic": 0}
 _OWN_SCHEME = 6
-
-_OF_SYSTEM = frozenset((NegotiateAuth, NTLMAuth))  # they know who has logged in
 
 _HEADER = b"Proxy-Authorization"
 
@@ -79,7 +78,7 @@ class Authentication:
             raise _without_tls(schemes, request)
         self.ordered, self._noted = chosen.ordered, chosen.noted
         self._request = request
-        self._voices = [_Voice(auth, request, lenient=chosen.lenient) for auth in usable]
+        self._voices = [Voice(auth, request, lenient=chosen.lenient) for auth in usable]
         self._bound = (
             [voice for voice in self._voices if voice.binds] if not self._in_the_clear else []
         )
@@ -151,7 +150,7 @@ class Authentication:
                 if self.value is not None:  # made for another connection, which was not kept
                     self.value = await self._ask(voice, ProxyChallenge(voice.name))
 
-    def _is_here(self, voice: _Voice) -> bool:
+    def _is_here(self, voice: Voice) -> bool:
         """Tell whether a scheme can be spoken; one that lacks its library is left out from now on."""
         lacking = lacks_library(voice.name) if voice.waits else None
         if lacking is None:
@@ -176,7 +175,7 @@ class Authentication:
             and any(other.lower() != "basic" for other in self.schemes)
         )
 
-    def _say(self, voice: _Voice, value: bytes) -> None:
+    def _say(self, voice: Voice, value: bytes) -> None:
         self._current, self._spoken, self.value = voice.conversation, voice.name, value
         self.said.append(voice.name)
 
@@ -191,7 +190,7 @@ class Authentication:
     def has_password(self) -> bool:
         """Whether there is a password or a token, and not the system's ticket alone."""
         return any(
-            getattr(auth, "password", None) is not None or not _is_of_system(auth)
+            getattr(auth, "password", None) is not None or not is_of_system(auth)
             for auth in self._usable
         )
 
@@ -249,13 +248,17 @@ class Authentication:
         place = -names.index(scheme) if self.ordered and scheme in names else 0
         return place, _strength(challenge)
 
-    async def _ask(self, voice: _Voice, challenge: ProxyChallenge) -> bytes | None:
+    async def _ask(self, voice: Voice, challenge: ProxyChallenge) -> bytes | None:
         name, conversation = voice.name, voice.conversation
         failed = None
         try:
             value = await self._checked(name, conversation, conversation.answer(challenge))
-        except ProxyConfigError:
-            raise
+        except ProxyConfigError as exc:
+            told = failure_of(exc)
+            if not (voice.may_be_left_out and told):
+                raise
+            self._voices.remove(voice)  # its library is there, and lacks something itself
+            failed, value = told.what, None
         except Exception as exc:  # GSSAPI and SSPI fail in many ways: another scheme may do
             if not voice.is_spnego:
                 raise
@@ -304,47 +307,6 @@ class Authentication:
     def refused(self) -> None:
         """Be told that nothing has opened the tunnel: the next one begins without what did once."""
         self._known.took = None
-
-
-def _is_of_system(auth: ProxyAuth) -> bool:
-    # isinstance() takes ten times as long, for they are protocols.
-    return not _OF_SYSTEM.isdisjoint(type(auth).__mro__)
-
-
-class _Voice:
-    """A scheme that may speak: its conversation begins when there is something to say, or at once.
-
-    It waits where it is Negotiate or NTLM and may be left out: then whether their library is there is
-    looked up when a proxy asks for it, and not for each tunnel.
-    """
-
-    __slots__ = ("_auth", "_conversation", "_request", "binds", "is_spnego", "name")
-
-    def __init__(self, auth: ProxyAuth, request: ProxyAuthRequest, *, lenient: bool) -> None:
-        self.name = auth.name
-        self.is_spnego = _is_of_system(auth)
-        self.binds = bool(getattr(auth, "binds_to_channel", False))
-        self._auth, self._request = auth, request
-        waits = lenient and self.is_spnego
-        self._conversation = None if waits else auth.begin(request)
-
-    @property
-    def waits(self) -> bool:
-        """Whether it has not begun."""
-        return self._conversation is None
-
-    @property
-    def conversation(self) -> ProxyAuthConversation:
-        """What speaks; it begins now if it has not yet."""
-        if self._conversation is None:
-            self._conversation = self._auth.begin(self._request)
-        return self._conversation
-
-    def begin_anew(self, request: ProxyAuthRequest) -> None:
-        """Forget what was said, where something was, for another request."""
-        self._request = request
-        if self._conversation is not None:
-            self._conversation = self._auth.begin(request)
 
 
 def _requires_tls(auth: ProxyAuth) -> bool:
