@@ -95,6 +95,22 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def pac(session: nox.Session) -> None:
+    """Compare what PAC scripts answer with proxylib and, where there is npm, with Node's pac-resolver.
+
+    ``nox -s pac -- --only office`` asks them about a part of the corpus.
+    """
+    install(session, "pac", package=".[pac]")
+    node: list[str] = []
+    if npm := shutil.which("npm"):
+        folder = session.create_tmp()
+        what = ("pac-resolver@9", "quickjs-wasi@3")
+        session.run(npm, "install", "--prefix", folder, *what, external=True)
+        node = ["--node", folder]
+    session.run("python", "tests/routing/pac/compare.py", *node, *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """See that the benchmarks run; ``python -m benchmarks`` measures, for some twelve minutes."""
     install(session, "bench", package=".")

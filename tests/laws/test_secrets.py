@@ -26,10 +26,12 @@ from wsproto.events import AcceptConnection
 
 import trio_wsproxy
 from trio_wsproxy import (
+    PAC,
     BasicAuth,
     BearerAuth,
     ConnectionClosed,
     DigestAuth,
+    Failover,
     HandshakeError,
     Proxy,
     open_ssl_over_tcp_stream,
@@ -374,6 +376,25 @@ OPENING: dict[str, Callable[[], Any]] = {
     ),
     "a bad proxy": lambda: open_websocket_url("ws://echo.test", proxy=f"ftp://a:{PASSWORD}@p"),
     "a bad URL": lambda: open_websocket_url(f"ftp://ada:{PASSWORD}@echo.test"),
+    "alternatives": lambda: open_websocket_url(
+        f"ws://echo.test/?t={PASSWORD}",
+        proxy=Failover(URL, f"socks5h://ada:{PASSWORD}@127.0.0.1:9"),
+    ),
+    "a bad alternative": lambda: open_websocket_url(
+        "ws://echo.test", proxy=Failover(URL, f"ftp://ada:{PASSWORD}@p.test")
+    ),
+    "a script": lambda: open_websocket_url(
+        f"ws://echo.test/?t={PASSWORD}", proxy=Failover(PAC(f"{URL}/p?{PASSWORD}"), URL)
+    ),
+    "a script with a secret": lambda: open_websocket_url(
+        f"ws://echo.test/?t={PASSWORD}",
+        proxy=PAC(f"function FindProxyForURL(url) {{ throw url + 'http://ada:{PASSWORD}@p'; }}"),
+    ),
+    "a script that says one": lambda: open_websocket_url(
+        f"ws://echo.test/?t={PASSWORD}",
+        proxy=PAC(f"function FindProxyForURL() {{ return 'PROXY ada:{PASSWORD}@p'; }}"),
+    ),
+    "no script": lambda: open_websocket_url("ws://echo.test", proxy=PAC(f"ftp://a:{PASSWORD}@p")),
     "TCP": lambda: open_tcp_stream("echo.test", 80, proxy=RAW, proxy_headers=GIVEN),
     "TCP, a bad proxy": lambda: open_tcp_stream("echo.test", 80, proxy=f"ftp://a:{PASSWORD}@p"),
     "TLS": lambda: open_ssl_over_tcp_stream("echo.test", 443, proxy=RAW, proxy_headers=GIVEN),

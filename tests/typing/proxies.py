@@ -48,6 +48,10 @@ def routes() -> None:
     assert_type(route.alternatives, tuple[Route, ...])
     assert_type(Failover(None).alternatives, tuple[ProxyArgument, ...])
     assert_type(PAC("/etc/proxy.pac").source, str)
+    assert_type(
+        PAC("https://wpad/proxy.pac", ssl_context=ssl.create_default_context()).ssl_context,
+        ssl.SSLContext | None,
+    )
     Failover(5)  # type: ignore[arg-type]
     PAC(5)  # type: ignore[arg-type]
     resolve_proxy(URL, proxy=False)  # type: ignore[arg-type]

@@ -69,7 +69,8 @@ class Failover(Record):
         return Failover, self.alternatives
 
     def __repr__(self) -> str:
-        return f"Failover({', '.join(map(_shown, self.alternatives))})"
+        made = getattr(self, "alternatives", ())  # it is shown, too, when one was refused
+        return f"Failover({', '.join(map(_shown, made))})"
 
 
 ProxyArgument: TypeAlias = (

@@ -41,7 +41,7 @@ import trio
 
 from trio_wsproxy._exceptions import ProxyConfigError, failed, misconfigured
 from trio_wsproxy._failures import Failure, Kind, Topic, Value, Words, words
-from trio_wsproxy._redaction import escaped, has_controls, shown_page
+from trio_wsproxy._redaction import escaped, has_controls, secret, shown_page
 from trio_wsproxy._threads import ThreadsHang, Workers
 from trio_wsproxy._urls import Malformed, Proxy, Target, normalise_host
 
@@ -180,10 +180,10 @@ async def ask(pac: PAC, target: Target, source: Value, world: World) -> Answer:
     began = trio.current_time()
     url, host = question(target)
     run, known, runs = await _settled(script, url, host, name, world)
-    secret = target.resource.partition("?")[2] if target.scheme == "ws" else ""
+    query = secret(target.resource.partition("?")[2] if target.scheme == "ws" else "")
 
     def shown(text: str) -> str:
-        return shown_answer(text.replace(secret, "…") if secret else text)
+        return shown_answer(text.replace(query, "…") if query else text)
 
     for alert in run.alerts:
         logger.debug("the PAC script %s says: %s", pac.shown, shown(alert))
@@ -251,7 +251,7 @@ async def _load(kept: _Kept, pac: PAC, world: World) -> None:
     except Unloadable as exc:
         kept.text, kept.problem = "", exc.with_traceback(None)
     else:
-        kept.text, kept.problem, kept.loaded = text, None, trio.current_time()
+        kept.text, kept.problem, kept.loaded = secret(text), None, trio.current_time()
     kept.attempts += 1
 
 

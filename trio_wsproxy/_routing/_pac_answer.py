@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._lazy import lazy_pattern
-from trio_wsproxy._redaction import HIDDEN, shown_page
+from trio_wsproxy._redaction import HIDDEN, secret, shown_page
 from trio_wsproxy._urls import Proxy, Target, parse_proxy
 
 MAX_WAYS = 32  # alternatives in an answer; more were never seen
@@ -34,7 +34,7 @@ def question(target: Target) -> tuple[str, str]:
     default = _DEFAULT_PORTS.get(scheme, 443)
     port = "" if target.port == default else f":{target.port}"
     resource = target.resource if scheme == "ws" else "/"
-    return f"{scheme}://{shown}{port}{resource}", host
+    return secret(f"{scheme}://{shown}{port}{resource}"), host  # the query may be one
 
 
 def shown_answer(text: str) -> str:

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from trio_wsproxy._lazy import lazy_pattern
-from trio_wsproxy._redaction import shown_page
+from trio_wsproxy._redaction import secret, shown_page
 
 CPU_SECONDS = 1.0  # scripts of 1 MB with thousands of rules take some hundredths
 MEMORY = 64 * 2**20  # bytes; a script of 1 MB that is one table takes ten of them
@@ -123,7 +123,7 @@ def _read(answer: Any) -> Run:
     if not isinstance(answer, str):
         return Run(Outcome.NO_TEXT, "something else")
     if answer.startswith("="):
-        return Run(Outcome.ANSWERED, answer[1:])
+        return Run(Outcome.ANSWERED, secret(answer[1:]))
     if answer == "long":
         return Run(Outcome.NO_TEXT, "a text that is too long")
     if answer == "none":

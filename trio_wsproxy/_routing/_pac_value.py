@@ -109,9 +109,10 @@ class PAC(Record):
         return "(given as text)" if self.is_script else shown_url(self.source)
 
     def __repr__(self) -> str:
-        return (
-            f"PAC(<{len(self.source):,} characters>)" if self.is_script else f"PAC({self.shown!r})"
-        )
+        source = getattr(self, "source", None)  # it is shown, too, when its type was refused
+        if source is None:
+            return "PAC(…)"
+        return f"PAC(<{len(source):,} characters>)" if self.is_script else f"PAC({self.shown!r})"
 
 
 def _made(source: str, context: ssl.SSLContext | None) -> PAC:
