@@ -18,8 +18,12 @@ from urllib.parse import unquote
 
 import pytest
 import trio
+import trustme
+from _binding import BindingProxy, expected, serving
 from _challenging import PASSWORD, REALM, USER, Challenging
-from _proxies import SQUID_NAME, RealProxy, missing
+from _proxies import SQUID_NAME, RealProxy, missing, reserved_port
+from _wire import ntlm_users
+from cryptography import x509
 
 from trio_wsproxy.testing import open_echo_server
 
@@ -230,6 +234,52 @@ async def test_no_proxy(squid: Challenging, tmp_path: Path) -> None:
             urls = server.url_for("127.0.0.1"), server.url_for(SQUID_NAME)
             assert await run([*PROGRAM, *urls], variables, tmp_path) == (0, "hello\nhello\n", "")
         assert proxy.count(server.authority) == 0
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["its certificate", "another"])
+async def test_channel_binding(tmp_path: Path, right: bool) -> None:
+    """A proxy with TLS that demands its own certificate's hash gets it; another one's is refused."""
+    need_kerberos()
+    authority = trustme.CA()
+    own, other = authority.issue_cert("localhost"), authority.issue_cert("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.configure_cert(context)
+    pem = (own if right else other).cert_chain_pems[0].bytes()
+    proxy = BindingProxy([context], [expected(x509.load_pem_x509_certificate(pem))])
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with ntlm_users("CORP\\ada", PASSWORD):
+        async with open_echo_server() as server, serving(proxy):
+            variables = {
+                "https_proxy": f"https://CORP%5Cada:{PASSWORD}@localhost:{proxy.port}",
+                "no_proxy": "<-loopback>",
+                "SSL_CERT_FILE": str(tmp_path / "ca.pem"),
+            }
+            ended = await run([*PROGRAM, server.url], variables, tmp_path)
+    assert (ended.code, ended.out) == ((0, "hello\n") if right else (1, ""))
+    assert bool(proxy.refused) is not right
+    assert right or "it refuses these credentials" in ended.error
+
+
+async def test_pac(squid: Challenging, tmp_path: Path) -> None:
+    """A PAC script names the proxies, one of which is dead, and a ticket opens the other."""
+    need_kerberos()
+    pytest.importorskip("quickjs")
+    proxy = squid.proxies["all"]
+    with reserved_port() as dead:
+        answer = f"PROXY localhost:{dead}; PROXY localhost:{proxy.port}"
+        (tmp_path / "proxy.pac").write_text(
+            f"function FindProxyForURL(url, host) {{ return '{answer}'; }}", encoding="utf-8"
+        )
+        variables = {
+            **squid.ticket,
+            "TRIO_WSPROXY_PAC": (tmp_path / "proxy.pac").as_uri(),
+            "TRIO_WSPROXY_AUTH": "negotiate",
+        }
+        async with open_echo_server() as server:
+            async with proxy.carries(f"{SQUID_NAME}:{server.port}"):
+                ended = await run([*PROGRAM, server.url_for(SQUID_NAME)], variables, tmp_path)
+    assert ended == (0, "hello\n", "")
+    assert tunnels(proxy)[-1] == f"{USER}@{REALM}"
 
 
 async def test_inspecting_proxy(squid: Challenging, tmp_path: Path) -> None:
