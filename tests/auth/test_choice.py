@@ -104,6 +104,7 @@ def test_from_url(
         ((NegotiateAuth("ada", "x", service="S"),), (NegotiateAuth(service="S"),)),
         (("basic", "negotiate"), (NegotiateAuth(),)),
         (("negotiate", DigestAuth("a", "b")), (NegotiateAuth(),)),
+        ((DigestAuth("a", "b"), BearerAuth("t")), (NegotiateAuth(), NTLMAuth())),
     ],
 )
 def test_single_sign_on(

@@ -88,7 +88,8 @@ def from_url(
 
     """
     given = tuple(given)
-    wanted = [scheme for scheme in given if isinstance(scheme, str) or _takes_password(scheme)]
+    may = _signs_on if sso else _takes_password
+    wanted = [scheme for scheme in given if isinstance(scheme, str) or may(scheme)]
     default = _SINGLE_SIGN_ON if sso else _DEFAULT
     objects = {_key(auth): auth for auth in (*others, *given) if not isinstance(auth, str)}
     schemes: list[ProxyAuth] = []
@@ -102,17 +103,17 @@ def from_url(
         else:
             schemes.append(made)
     ordered = any(isinstance(scheme, str) for scheme in wanted)
-    instead: tuple[str, ...] = ()
-    if not schemes and not sso:
-        carriers = (name for name in NAMES if name not in impossible)
-        instead = tuple(
-            name
-            for name in carriers
-            if not isinstance(_with_password(name, username, password), Words)
-        )
     if sso and schemes:  # there is nothing that they could not carry
         impossible = {}
-    return Chosen(tuple(schemes), ordered, lenient=True, impossible=impossible, instead=instead)
+    chosen = Chosen(tuple(schemes), ordered, lenient=True, impossible=impossible)
+    return chosen if schemes or sso else _with_advice(chosen, username, password)
+
+
+def _with_advice(chosen: Chosen, username: str, password: str) -> Chosen:
+    """Name the schemes that could carry what none of those given can."""
+    others = (name for name in NAMES if name not in chosen.impossible)
+    able = (x for x in others if not isinstance(_with_password(x, username, password), Words))
+    return chosen._replace(instead=tuple(able))
 
 
 def from_program(
@@ -200,6 +201,10 @@ def _takes_password(
     scheme: ProxyAuth,
 ) -> TypeGuard[NegotiateAuth | NTLMAuth | DigestAuth | BasicAuth]:
     return isinstance(scheme, _PASSWORD_SCHEMES)
+
+
+def _signs_on(scheme: ProxyAuth) -> bool:
+    return isinstance(scheme, (NegotiateAuth, NTLMAuth))
 
 
 def _with_password(
