@@ -28,6 +28,12 @@ from trio_wsproxy._routing._desktop import _reading
 pytestmark = pytest.mark.filterwarnings("ignore:ignoring unparsable bypass entries")
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for programs as long as a busy machine takes for them."""
+    monkeypatch.setattr(_reading, "PATIENCE", 60.0)
+
+
 @pytest.fixture(scope="module")
 def gnome_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A session with dconf."""

@@ -34,6 +34,12 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for programs as long as a busy machine takes for them."""
+    monkeypatch.setattr(_reading, "PATIENCE", 60.0)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which readings grow old."""
