@@ -28,6 +28,7 @@ _WORKERS = Workers("spnego", awaited=20, most=64)
 
 # KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN of MIT's and Heimdal's krb5.h, SEC_E_TARGET_UNKNOWN of Windows.
 _UNKNOWN = {-1765328377 % 2**32, 0x80090303}
+_MAX_NAME = 253  # characters, as of any host; IDNA takes long over more
 _SEPARATOR = lazy_pattern(r"[/@:\\\s\x00-\x1f\x7f]")
 
 
@@ -220,7 +221,7 @@ def _check_given(scheme: str, *texts: str | None) -> None:
 
 def _check_part(argument: str, value: str, example: str) -> None:
     """Refuse what would be another name than the one that is written."""
-    if not value or _SEPARATOR.search(value):
+    if not value or len(value) > _MAX_NAME or _SEPARATOR.search(value):
         raise misconfigured(
             words(
                 "NegotiateAuth: {argument} is one part of HTTP/proxy.example, such as {example!r}, and "
