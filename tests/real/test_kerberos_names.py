@@ -108,7 +108,7 @@ async def test_bound_to_another_certificate() -> None:
 @pytest.mark.usefixtures("ticket")
 async def test_bound_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a binding the one that demands it refuses the same ticket: it does demand it."""
-    monkeypatch.setattr("trio_wsproxy._transport._http_connect.channel_binding", lambda _: None)
+    monkeypatch.setattr("trio_wsproxy._transport._channel_binding.channel_binding", lambda _: None)
     async with serving(kerberos_proxy(expected(certificate("ec", "SHA384")))) as proxy:
         with pytest.raises(ProxyAuthenticationError):
             await through(proxy, NegotiateAuth())

@@ -251,7 +251,7 @@ async def test_another_certificate(demanded: bytes) -> None:
 async def test_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The acceptor does demand it: without what this file is about it refuses the same credentials."""
     spnego = pytest.importorskip("spnego")
-    monkeypatch.setattr("trio_wsproxy._transport._http_connect.channel_binding", lambda _: None)
+    monkeypatch.setattr("trio_wsproxy._transport._channel_binding.channel_binding", lambda _: None)
     one = certificate("ec", "SHA256")
     proxy = BindingProxy([server_context(one, "ec")], [expected(one)])
     with ntlm_users("TEST\\ada", "s3cret"):

@@ -46,7 +46,6 @@ from trio_wsproxy._report import HTTPAnswer, Running
 from trio_wsproxy._urls import Proxy, bare_host
 from trio_wsproxy._version import VERSION
 
-from ._channel_binding import channel_binding
 from ._hop import Hop
 from ._prefixed_stream import with_prefix
 from ._refused_credentials import credentials_remedy, names_of, offer_of
@@ -145,6 +144,8 @@ class _Conversation:
         """Ask, and answer what is asked back; see :func:`open_connect_tunnel`."""
         if not self._speaks_for_itself:
             if self._authentication.binds_to_channel:
+                from ._channel_binding import channel_binding  # for few; others import it in vain
+
                 await self._authentication.connected(channel_binding(self._stream))
             await self._authentication.begin()
         while True:
