@@ -25,6 +25,9 @@ NAMES = "has no limit on names; here there are 20, as in Chromium"
 LENGTH = "has no limit on the length of an answer"
 PLAIN = "takes ::1 for a plain name, for it has no dot; Chromium does not"
 NIGHT = "lets no range of hours go over midnight (nor does Chromium, but for one with minutes)"
+OWN_SIX = (
+    "lets myIpAddress give an IPv6 address, which isInNet cannot read; here it gives IPv4 alone"
+)
 DATES = "has not implemented dateRange, which is always false"
 BLANK = "puts a blank behind each ';' of a list of addresses; Microsoft's description has none"
 
@@ -40,6 +43,9 @@ REASONS: dict[tuple[str, str], str] = {
     ("proxylib", "function-in-net-odd"): "takes 8 for a mask, which is no dotted one",
     ("proxylib", "function-plain"): PLAIN,
     ("proxylib", "odd-long"): LENGTH,
+    ("proxylib", "office-own-many"): OWN_SIX,
+    ("proxylib", "office-own-six"): OWN_SIX,
+    ("node", "office-octet"): "awaits no call that stands deep in an expression with brackets",
     ("proxylib", "odd-surrogate"): "fails where half a character comes out of the engine",
     ("proxylib", "time-hours-night"): NIGHT,
     (
