@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from trio_wsproxy import BasicAuth, DigestAuth, NegotiateAuth, NTLMAuth
+from trio_wsproxy import (
+    BasicAuth,
+    DigestAuth,
+    NegotiateAuth,
+    NTLMAuth,
+    ProxyConfigError,
+    resolve_proxy,
+)
 from trio_wsproxy._cli import _parser
 from trio_wsproxy._cli._arguments import connection_arguments
 from trio_wsproxy._cli._secrets import MAX_FILE, headers, take_secrets
@@ -21,6 +28,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have nobody at the terminal, and nothing in the environment."""
     monkeypatch.delenv("TRIO_WSPROXY_PROXY_USER", raising=False)
     monkeypatch.delenv("TRIO_WSPROXY_PROXY_PASSWORD", raising=False)
+    monkeypatch.delenv("TRIO_WSPROXY_AUTH", raising=False)
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
 
@@ -187,6 +195,18 @@ def test_proxy_auth(text: str, expected: Any) -> None:
     for more in ([], ["--proxy", "http://ada:s3cret@p.test"], ["--proxy", "http://p.test"]):
         assert taken("--proxy-auth", text, *more)["proxy_auth"] == expected
     assert taken("--proxy-auth", text, "--no-proxy")["proxy_auth"] is None
+
+
+def test_what_is_typed_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable that says the same counts where the option is not there, in any spelling."""
+    monkeypatch.setenv("https_proxy", "http://ada:s3cret@p.test")
+    monkeypatch.setenv("Trio_wsproxy_Auth", "basic")
+    monkeypatch.setenv("TRIO_WSPROXY_AUTH", "nonsense")
+    with pytest.raises(ProxyConfigError):
+        resolve_proxy("wss://h.test")
+    assert taken("--proxy-auth", "ntlm")["proxy_auth"] == ("ntlm",)
+    (hop,) = resolve_proxy("wss://h.test").hops
+    assert hop.auth == ()
 
 
 def test_proxy_auth_with_a_user() -> None:

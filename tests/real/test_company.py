@@ -30,7 +30,9 @@ from trio_wsproxy.testing import open_echo_server
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = [sys.executable, str(Path(__file__).with_name("_unaware.py"))]
 COMMAND = [sys.executable, "-m", "trio_wsproxy"]
-NOT_OURS = re.compile(r".*_proxy|(KRB5|SSL_|TRIO_WSPROXY).*|NETRC|NO_COLOR", re.IGNORECASE)
+NOT_OURS = re.compile(
+    r".*_proxy|(KRB5|SSL_|TRIO_WSPROXY|XDG_|KDE_|GNOME_|DESKTOP_).*|NETRC|NO_COLOR", re.IGNORECASE
+)
 
 
 def need_kerberos() -> None:

@@ -16,9 +16,10 @@ from trio_wsproxy import BasicAuth, DigestAuth, NegotiateAuth, NTLMAuth, ProxyAu
 from trio_wsproxy._auth import lacks_library, parse_names
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._redaction import secret, shown_text, shown_url
-from trio_wsproxy._routing import environment
+from trio_wsproxy._routing import environment, forget_variable
 
 USER = "TRIO_WSPROXY_PROXY_USER"
+AUTH = "TRIO_WSPROXY_AUTH"
 PASSWORD = "TRIO_WSPROXY_PROXY_PASSWORD"  # noqa: S105  # the variable's name
 MAX_FILE = 64 * 1024  # bytes; no server takes more headers
 
@@ -121,6 +122,8 @@ def take_secrets(arguments: argparse.Namespace) -> None:
         arguments.proxy_auth = None
         return
     wanted = arguments.proxy_auth
+    if wanted is not None:  # what was typed goes before what is exported
+        forget_variable(AUTH)
     given = arguments.proxy_user or environment().get(USER) or ""
     user, _, password = given.partition(":")
     if arguments.proxy:

@@ -37,7 +37,7 @@ from ._resolve import (
 )
 from ._route import DESKTOP_SOURCES, Look, Route, decider, spoken
 from ._schemes import Schemes, equip
-from ._system import TLSSettings, environment, tls_settings
+from ._system import TLSSettings, environment, forget_variable, tls_settings
 
 __all__ = [
     "DESKTOP_SOURCES",
@@ -59,6 +59,7 @@ __all__ = [
     "each_once",
     "environment",
     "equip",
+    "forget_variable",
     "hidden_url",
     "in_order",
     "is_loopback",

@@ -39,6 +39,20 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def forget_variable(name: str) -> None:
+    """Take a variable out of this process's environment, in any spelling.
+
+    For a command of ours, one of whose options has been typed to go before it.
+
+    Args:
+      name: Its name.
+
+    """
+    for spelling in list(os.environ):
+        if spelling.upper() == name.upper():
+            del os.environ[spelling]
+
+
 def may_have_desktop() -> bool:
     """Tell whether a closer look for a desktop is worth it: on servers and in containers it is not."""
     if sys.platform in ("win32", "darwin") or any(name in os.environ for name in _TELLTALES):
