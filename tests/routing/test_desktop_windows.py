@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from _desktops import SETTINGS, FakeRegistry
 
 from trio_wsproxy._exceptions import ProxyConfigError
 from trio_wsproxy._routing._by_desktop import exceptions_of, proxy_of
@@ -13,39 +14,7 @@ from trio_wsproxy._routing._desktop._windows import read_windows
 from trio_wsproxy._routing._route import Trail
 from trio_wsproxy._urls import parse_target
 
-SETTINGS = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 POLICIES = r"Software\Policies\Microsoft\Windows\CurrentVersion\Internet Settings"
-
-
-class FakeRegistry:
-    """The part of winreg that is used, over dicts of keys."""
-
-    HKEY_CURRENT_USER = "HKCU"
-    HKEY_LOCAL_MACHINE = "HKLM"
-
-    def __init__(self, keys: dict[tuple[str, str], dict[str, object]]) -> None:
-        self.keys = keys
-        self.open = 0
-
-    def OpenKey(self, root: str, path: str) -> Any:  # noqa: N802 - winreg's name
-        if (root, path) not in self.keys:
-            raise FileNotFoundError(path)
-        registry, values = self, self.keys[root, path]
-
-        class Key:
-            def __enter__(self) -> dict[str, object]:
-                registry.open += 1
-                return values
-
-            def __exit__(self, *args: object) -> None:
-                registry.open -= 1
-
-        return Key()
-
-    def QueryValueEx(self, key: dict[str, object], name: str) -> tuple[object, int]:  # noqa: N802 - winreg's name
-        if name not in key:
-            raise FileNotFoundError(name)
-        return key[name], 1
 
 
 def read(values: dict[str, object], **keys: Any) -> DesktopSettings:

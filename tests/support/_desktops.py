@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,40 @@ class FakeAsker(Asker):
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+SETTINGS = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
+
+
+class FakeRegistry:
+    """The part of winreg that is used, over dicts of keys."""
+
+    HKEY_CURRENT_USER = "HKCU"
+    HKEY_LOCAL_MACHINE = "HKLM"
+
+    def __init__(self, keys: dict[tuple[str, str], dict[str, object]]) -> None:
+        self.keys = keys
+        self.open = 0
+
+    def OpenKey(self, root: str, path: str) -> Any:  # noqa: N802 - winreg's name
+        if (root, path) not in self.keys:
+            raise FileNotFoundError(path)
+        registry, values = self, self.keys[root, path]
+
+        class Key:
+            def __enter__(self) -> dict[str, object]:
+                registry.open += 1
+                return values
+
+            def __exit__(self, *args: object) -> None:
+                registry.open -= 1
+
+        return Key()
+
+    def QueryValueEx(self, key: dict[str, object], name: str) -> tuple[object, int]:  # noqa: N802 - winreg's name
+        if name not in key:
+            raise FileNotFoundError(name)
+        return key[name], 1
 
 
 SILENT = NoAnswer("it did not answer within 2 s")

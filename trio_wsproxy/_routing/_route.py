@@ -102,7 +102,8 @@ class Route:
       hops: The proxies to go through, nearest first; empty for a direct connection.
       target: Where the way ends.
       source: The place that decided: ``"environment variable https_proxy"``,
-        ``"argument proxy="``, ``"operating system settings"``, ``"loopback rule"``, or
+        ``"argument proxy="``, ``"operating system settings"`` (Windows, macOS), ``"GNOME's settings"``,
+        ``"KDE's settings"``, ``"the sandbox's portal"``, ``"PAC script …"``, ``"loopback rule"``, or
         ``"direct"`` if there was no setting at all.
       trail: Each place looked at, in order.
       given: Whether it was said by whoever wants the route, and not found in a setting.

@@ -1,9 +1,8 @@
 r"""KConfig's syntax, as far as ``kioslaverc`` has it.
 
 Groups in brackets, ``key=value`` lines, comments. Behind a key may stand a locale (``[de]``, of no
-interest here) or flags: ``$e`` lets variables be put in, ``$i`` forbids files of lower rank... the files are read
-from the system's to the user's, and what one of them has marked ``[$i]`` (a key, a group, the whole file) no
-later one changes; ``$d`` deletes. In a value, ``\s``, ``\t``, ``\n``, ``\r``, ``\\`` and ``\x20`` stand for
+interest here) or flags: ``$e`` lets variables be put in, ``$d`` deletes. Files are read from the system's to the
+user's, and what one of them has marked ``$i`` (a key, a group, all of it) no later one changes. In a value, ``\s``, ``\t``, ``\n``, ``\r``, ``\\`` and ``\x20`` stand for
 characters.
 """
 
@@ -13,9 +12,10 @@ import re
 from collections.abc import Mapping
 
 MAX_FILE = 2**18  # bytes; a kioslaverc has hundreds
-MAX_LINE = 2**16  # characters
+MAX_LINE = 2**16  # characters; longer lists of exceptions have not been seen
+MAX_MARKED = 2**10  # characters of a group's or a key's line in which brackets are looked for
+MAX_EXPANDED = 2**12  # characters of a value in which variables are looked for
 
-_ENTRY = re.compile(r"([^=\[]*)((?:\[[^\]=]*\])*)\s*(?:=(.*))?\Z", re.DOTALL)
 _FLAGS = re.compile(r"\[\$([a-z]*)\]")
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")
@@ -55,7 +55,7 @@ class Group:
             if line.startswith("[$i]") and not inside:
                 file_fixed = True
             elif line.startswith("["):
-                names = _BRACKETS.findall(line)
+                names = _BRACKETS.findall(line[:MAX_MARKED])
                 inside = names[:1] == [self._name] and all(x.startswith("$") for x in names[1:])
                 group_fixed = group_fixed or (inside and "$i" in names[1:])
             elif inside and line and not line.startswith("#") and not self._all_fixed:
@@ -63,10 +63,9 @@ class Group:
         self._all_fixed = self._all_fixed or group_fixed or (file_fixed and bool(self.values))
 
     def _add_entry(self, line: str, locked: frozenset[str]) -> None:
-        entry = _ENTRY.match(line)
-        if entry is None:
-            return
-        key, brackets, value = entry[1].strip(), entry[2], entry[3]
+        marked, sign, value = line.partition("=")
+        key, bracket, rest = marked[:MAX_MARKED].partition("[")
+        key, brackets = key.strip(), bracket + rest.strip()
         flags = "".join(_FLAGS.findall(brackets))
         if key in locked or (brackets and not flags):  # another language
             return
@@ -74,9 +73,10 @@ class Group:
             self._fixed.add(key)
         if "d" in flags:
             self.values.pop(key, None)
-        elif value is not None:
+        elif sign:
             text = _ESCAPE.sub(lambda found: _unescaped(found[1]), value.strip())
-            self.values[key] = self._expanded(key, text) if "e" in flags else text
+            expand = "e" in flags and len(text) <= MAX_EXPANDED
+            self.values[key] = self._expanded(key, text) if expand else text
 
     def _expanded(self, key: str, text: str) -> str:
         def put_in(found: re.Match[str]) -> str:

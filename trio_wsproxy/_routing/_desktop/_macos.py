@@ -7,7 +7,6 @@ settings count, as in Safari and Chromium. The list of exceptions is about those
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import ModuleType
 
@@ -20,7 +19,6 @@ from ._settings import Bypass, DesktopSettings, Setting, url_of
 PLACE = "operating system settings (macOS network settings)"
 SCUTIL = "/usr/sbin/scutil"
 _PROTOCOLS = ("socks", "https", "http")
-_LINE = re.compile(r"\s*([^:]+?) : (.*)")
 
 
 def read_macos(asker: Asker, scproxy: ModuleType | None) -> DesktopSettings | None:
@@ -73,8 +71,8 @@ def parse_scutil(text: str) -> tuple[dict[str, str], list[str]]:
         if line.strip() == "}":
             inside = inside[:-1]
             continue
-        found = _LINE.match(line)
-        key, value = (found[1], found[2].strip()) if found else ("", line.strip())
+        key, sign, value = line.partition(" : ")
+        key, value = (key.strip(), value.strip()) if sign else ("", line.strip())
         if value in ("<dictionary> {", "<array> {"):
             inside.append(key)
         elif inside == ["", "ExceptionsList"]:

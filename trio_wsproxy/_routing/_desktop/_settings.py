@@ -96,7 +96,7 @@ def url_of(host: str, port: int, username: str = "", password: str = "") -> str:
     if port and not _PORT.search(host):
         host = f"{host}:{port}"
     if username and not at:
-        userinfo, at = quote(username, safe=""), "@"
+        userinfo, at = quote(username, safe="", errors="replace"), "@"
         if password:
-            userinfo += ":" + quote(password, safe="")
+            userinfo += ":" + quote(password, safe="", errors="replace")
     return secret(f"{scheme}{sign}{userinfo}{at}{host}")

@@ -83,5 +83,6 @@ def _values(text: str, start: int, closing: str, depth: int) -> tuple[list[Value
 def _unescaped(escape: str) -> str:
     if escape[0] in "uU" and len(escape) > 1:
         code = int(escape[1:], 16)
-        return chr(code) if code < 0x110000 else "\ufffd"
+        # A half of a pair is no character, and nothing could encode it.
+        return chr(code) if code < 0xD800 or 0xDFFF < code < 0x110000 else "\ufffd"
     return _ESCAPES.get(escape, escape)

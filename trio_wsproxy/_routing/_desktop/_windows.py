@@ -22,6 +22,7 @@ MACHINE_PLACE = "operating system settings (Windows registry, the machine's)"
 _KEY = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 _POLICY = r"Software\Policies\Microsoft\Windows\CurrentVersion\Internet Settings"
 _PROTOCOLS = ("socks", "https", "http")
+MAX_SERVERS = 2**12  # characters; five protocols have some hundred
 _SEPARATORS = re.compile(r"[;\s]+")
 _DRIVE = re.compile(r"file:/{2,}([A-Za-z])[:|]", re.IGNORECASE)
 
@@ -77,19 +78,19 @@ def _proxies(
     server: str, place: str, notes: list[tuple[str, str]]
 ) -> Iterator[tuple[str, Setting]]:
     """Read one proxy for all, or a list by protocol."""
-    parts = [part for part in _SEPARATORS.split(server) if part]
+    parts = [part for part in _SEPARATORS.split(server[:MAX_SERVERS]) if part]
+    named = {part.partition("=")[0].strip().lower() for part in parts if "=" in part}
     for part in parts:
         protocol, sign, address = part.partition("=")
         protocol = protocol.strip().lower()
         if not sign:  # one for all that are not named
-            named = {x.partition("=")[0].strip().lower() for x in parts if "=" in x}
             for other in ("https", "http"):
                 if other not in named:
                     yield other, Setting(f"{place}, {other}", secret(part))
         elif protocol in _PROTOCOLS and address:
             yield protocol, Setting(f"{place}, {protocol}", secret(address))
-        elif protocol not in (*_PROTOCOLS, "ftp", "gopher"):
-            notes.append((f"{place}, ProxyServer", "a protocol in it is not known: passed over"))
+    if named - {*_PROTOCOLS, "ftp", "gopher"}:
+        notes.append((f"{place}, ProxyServer", "a protocol in it is not known: passed over"))
 
 
 def _as_url(address: str) -> str:
