@@ -32,7 +32,8 @@ from trio_wsproxy import (
     resolve_proxy,
     resolve_proxy_async,
 )
-from trio_wsproxy._routing import PATIENCE, _pac
+from trio_wsproxy._client import _way
+from trio_wsproxy._routing import PATIENCE, Question, _pac
 from trio_wsproxy._routing._failover import BAD_FOR
 from trio_wsproxy.testing import (
     Answer,
@@ -614,6 +615,28 @@ async def test_silent_source(autojump_clock: trio.testing.MockClock) -> None:
         await trio.sleep(BAD_FOR)
         assert await hops(way, echo.url) == []
         assert asked == 2
+
+
+@pytest.mark.usefixtures("engine")
+async def test_silent_source_of_the_desktop(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a desktop's settings have beside a script that does not come has its share of the time, too."""
+
+    async def silent(_stream: trio.abc.Stream) -> None:
+        await trio.sleep_forever()
+
+    async with open_echo_server() as echo, open_tcp_server(silent) as server:
+        direct = resolve_proxy(echo.url, proxy=None)
+        question = Question(
+            PAC(f"http://127.0.0.1:{server.port}/p"), "a test", direct, instead=direct
+        )
+        monkeypatch.setattr(_way, "steps_to", lambda *_: [question])
+        began = trio.current_time()
+        async with open_websocket_url(echo.url, connect_timeout=8) as ws:
+            assert ws.route is not None
+            assert ws.route.hops == ()
+        assert trio.current_time() - began == pytest.approx(4, abs=0.5)
 
 
 def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:

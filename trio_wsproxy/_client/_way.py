@@ -257,9 +257,9 @@ class _Ways:
         pac = question.pac
         if pac.is_https and pac.ssl_context is None and self._context is not None:
             pac = PAC(pac.source, ssl_context=self._context)
-        question = question._replace(pac=pac)
+        asked = question._replace(pac=pac)
         try:
-            answer = await self._in_time(question, lambda: _answered(question, self._report.log))
+            answer = await self._in_time(question, lambda: _answered(asked, self._report.log))
         except ProxyError as exc:
             if question.instead is None:
                 raise
@@ -271,10 +271,13 @@ class _Ways:
         self, step: Route | Question, work: Callable[[], Awaitable[ResultT]]
     ) -> ResultT:
         """Do something for a step; while others wait, in its share of the time that is left."""
-        if not self._steps:
+        others = len(self._steps)
+        if isinstance(step, Question) and step.instead is not None:
+            others += 1
+        if not others:
             return await work()
         now = trio.current_time()
-        share = (trio.current_effective_deadline() - now) / (len(self._steps) + 1)
+        share = (trio.current_effective_deadline() - now) / (others + 1)
         share = max(0.0, min(PATIENCE, share))  # all may be over already
         with trio.move_on_after(share):
             return await work()
