@@ -28,7 +28,7 @@ from trio_wsproxy.testing import open_echo_server, open_tcp_server
 
 ROOT = Path(trio_wsproxy.__file__).parent.parent
 COMMAND = [sys.executable, "-m", "trio_wsproxy", "connect"]
-DEADLINE = 30.0  # seconds; only there to end a hang, each text is there in less than one
+DEADLINE = 60.0  # seconds; only there to end a hang, each text is there in less than one
 POLL = 0.02  # seconds
 WIDTHS = [40, 120]
 HEIGHT = 12  # rows
@@ -104,9 +104,11 @@ class Terminal:
         await self.eventually(lambda rows: [row.rstrip() for row in rows[-len(last) :]] == [*last])
 
     async def exit_code(self) -> int:
-        """Wait for the program's end."""
+        """Wait for the program's end, and until the terminal has read all that it wrote."""
         with trio.move_on_after(DEADLINE):
             while not (code := self.code.read_text(encoding="ascii")).endswith("\n"):
+                await trio.sleep(POLL)
+            while "1" not in await self.tmux("display-message", "-p", "#{pane_dead}"):
                 await trio.sleep(POLL)
             return int(code)
         raise AssertionError("it does not end; the screen is\n" + await self.text())
