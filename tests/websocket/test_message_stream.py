@@ -10,6 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 from wsproto.events import Ping, Pong, TextMessage
 
 from trio_wsproxy._exceptions import (
+    ConnectionClosed,
     ConnectionClosedLocally,
     ConnectionEnded,
     ConnectionLost,
@@ -289,8 +290,20 @@ async def test_closed_within_a_message(nursery: trio.Nursery) -> None:
     ws, peer = connect(nursery)
     stream = await begin(ws, peer)
     peer.say_bytes(frame(CLOSE, close_payload(1000)))
-    with pytest.raises(ConnectionEnded):
-        await stream.receive()
+    with pytest.raises(ConnectionClosed) as caught:
+        await parts_of(stream)
+    assert isinstance(caught.value.__cause__, ConnectionEnded)
+    assert not isinstance(
+        caught.value, trio.EndOfChannel
+    )  # with which the loop would end in silence
+
+
+async def test_closed_before_a_message(nursery: trio.Nursery) -> None:
+    """Nor is there an empty message where the peer has closed before another one."""
+    ws, peer = connect(nursery)
+    peer.say_bytes(frame(CLOSE, close_payload(1000)))
+    with pytest.raises(ConnectionClosed):
+        await parts_of(ws.receive_stream())
 
 
 async def test_closed_behind_the_message(nursery: trio.Nursery) -> None:

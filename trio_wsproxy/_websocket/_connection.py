@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio_websocket import CloseReason, Endpoint
 
-from trio_wsproxy._exceptions import ConnectionClosed, Headers
+from trio_wsproxy._exceptions import ConnectionClosed, ConnectionEnded, Headers
 from trio_wsproxy._redaction import shown_text
 
 from ._attendant import Attendant
@@ -491,7 +491,11 @@ class WebSocketConnection(trio.abc.Channel[Message]):
             if part is not None:
                 return part
             if self._life.exhausted():
-                raise self._life.error()
+                error = self._life.error()
+                if isinstance(error, ConnectionEnded):
+                    # It is an EndOfChannel, which would end the loop over a message that is cut short.
+                    raise ConnectionClosed(error.reason) from error
+                raise error
             await self._attendant.more()
 
     async def get_message(self) -> Message:

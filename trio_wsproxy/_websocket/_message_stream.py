@@ -39,7 +39,9 @@ class MessageStream(trio.abc.ReceiveChannel[Message]):
           trio.EndOfChannel: The message is complete.
           trio.ClosedResourceError: :meth:`aclose` was called.
           trio.BusyResourceError: Another stream is in the middle of a message.
-          ConnectionClosed: The connection ended before the message did.
+          ConnectionClosed: The connection ended before the message did, or before there was one; if the
+            peer has ended it normally, not :exc:`ConnectionEnded`, with which ``async for`` would end as it
+            does behind a whole message: that one is its ``__cause__``.
 
         A cancelled call has taken nothing.
 
