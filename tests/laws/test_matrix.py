@@ -35,6 +35,7 @@ from trio_wsproxy import (
     ServerUnreachable,
     open_websocket_url,
 )
+from trio_wsproxy._exceptions import failure_of
 from trio_wsproxy.testing import (
     Certificates,
     CutAnswer,
@@ -327,7 +328,11 @@ async def test_silent(
                     pass
         text = str(caught.value)
         assert text.startswith(f"no connection to {url}/ within 5 s; was waiting for the ")
+        failure = failure_of(caught.value)
+        assert failure is not None
+        assert failure.place.hop == (len(way) or None)
         if way:
+            assert failure.place.url == str(s.hops[-1])
             assert f" of proxy {s.hops[-1]} (" in text
         else:
             who = "TLS handshake with the server" if scheme == "wss" else "answer of ws://"

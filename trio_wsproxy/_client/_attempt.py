@@ -27,7 +27,7 @@ from trio_wsproxy._exceptions import (
     failure_of,
     was_last_redirect,
 )
-from trio_wsproxy._failures import Failure, Kind, Topic, words
+from trio_wsproxy._failures import Failure, Kind, Place, Topic, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import secret, shown_text
 from trio_wsproxy._report import StageLog, reporting
@@ -337,4 +337,10 @@ def _timed_out(url: str, timeout: float, report: reporting) -> HandshakeError:
     )
     stage = running.name if running else "config"
     what = told_of(what, report.route.tried if report.route else ())
-    return failed(ConnectionTimeout, Failure(Kind.TIMED_OUT, stage, what, question))
+    place = _place(running.stage().hop if running else None, report.route)
+    return failed(ConnectionTimeout, Failure(Kind.TIMED_OUT, stage, what, question, place))
+
+
+def _place(hop: int | None, route: Route | None) -> Place:
+    hops = route.hops if route is not None else ()
+    return Place(hops[hop - 1].url if hop is not None and hop <= len(hops) else None, hop)
