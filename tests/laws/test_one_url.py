@@ -311,6 +311,16 @@ REFUSALS = [
         ),
     ),
     (
+        ("ntlm", "digest", "basic"),
+        WRONG,
+        None,
+        (
+            "it refuses these credentials, said as Basic, NTLM (it offers NTLM, Digest, Basic): check user "
+            "name and password in the proxy URL; not tried as Digest, for several wrong ones in a row lock "
+            "an account: proxy_auth= with digest alone does that"
+        ),
+    ),
+    (
         ("negotiate",),
         ADA,
         None,
@@ -356,6 +366,20 @@ async def test_refusal(offers: Sequence[str], userinfo: str, auth: Any, told: st
     async with company(proxy):
         error = await refused(proxy=proxy.url(userinfo), proxy_auth=auth)
     assert str(error).endswith(f"; {told}")
+
+
+async def test_wrong_password_is_asked_for_once() -> None:
+    """A password that is refused where it was asked for is not tried in other schemes: that locks accounts."""
+    proxy = CompanyProxy("ntlm", "digest", "basic")
+    async with company(proxy):
+        await refused(proxy=proxy.url(WRONG))
+        assert proxy.said == ["Basic", "NTLM", "NTLM"]
+        proxy.said.clear()
+        await refused(proxy=proxy.url(WRONG))
+        assert proxy.said == ["", "NTLM", "NTLM"]
+        proxy.said.clear()
+        await refused(proxy=proxy.url(WRONG), proxy_auth="digest, basic")
+        assert proxy.said == ["", "Digest"]
 
 
 NAMED = [

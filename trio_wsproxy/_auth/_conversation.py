@@ -63,6 +63,8 @@ class Authentication:
       forbidden: The names of those that may not be used here, for want of TLS.
       impossible: Why schemes cannot be spoken here, by their names in lower case.
       withheld: Whether Basic was asked for, and not sent in the clear.
+      spared: The names of those that were not tried, for a password that is refused once in a scheme that
+        was asked for is not tried in others: a few wrong ones in a row lock an account.
       waits: Makes a context manager for the time in which something of this program or of this
         machine is waited for, and not the proxy; it is told what. By default nobody is.
       cause: The error of a scheme that failed here, or ``None``.
@@ -97,6 +99,8 @@ class Authentication:
         self.forbidden = tuple(auth.name for auth in schemes if auth not in usable)
         self.impossible: dict[str, Words] = dict(chosen.impossible)
         self.withheld = False
+        self.spared: list[str] = []
+        self._judged: str | None = None  # the scheme, where all share one password
         self.waits: Waits = lambda _: nullcontext()
         self._begun = False
         self.cause: Exception | None = None
@@ -220,11 +224,20 @@ class Authentication:
 
         """
         self.value = None
+        self._note_judged(challenges)
         if self.rounds < MAX_ROUNDS:
             for challenge in sorted(challenges, key=self._preference, reverse=True):
                 if await self._answer(challenge):
                     return True
         return False
+
+    def _note_judged(self, challenges: Sequence[ProxyChallenge]) -> None:
+        """See whether user and password of a URL are refused in a scheme that was asked for."""
+        offered = {challenge.scheme.lower() for challenge in challenges}
+        for voice in self._voices:
+            asked = voice.name == self._spoken and self._challenge is not None
+            if asked and voice.shares and voice.name.lower() in offered:
+                self._judged = voice.name if voice.has_shown_password else None
 
     async def _answer(self, challenge: ProxyChallenge) -> bool:
         for voice in tuple(self._voices):
@@ -232,6 +245,9 @@ class Authentication:
                 continue
             if not self._may_say(voice.name):
                 self.withheld = True
+                continue
+            if voice.shares and self._judged not in (None, voice.name):
+                self.spared.append(voice.name)
                 continue
             value = await self._ask(voice, challenge)
             if value is not None:

@@ -167,6 +167,11 @@ class SpnegoConversation:
     def accepted(self, headers: Headers) -> None:
         pass
 
+    @property
+    def said_hello_only(self) -> bool:
+        """Whether nothing has left yet that user and password are judged by, as in NTLM's first message."""
+        return self._name == "NTLM" and not getattr(self._context, "complete", False)
+
     def without_kerberos(self) -> Words | None:
         """Say that what was refused was no Kerberos; ``None`` where it was."""
         if not self.fell_back:

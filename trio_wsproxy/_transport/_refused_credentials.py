@@ -54,8 +54,9 @@ def credentials_remedy(
             place=_option(hop),
         )
     if judged:
-        return _with_reasons(
-            _refused(hop, authentication, judged, offer), authentication, challenges
+        refused = _refused(hop, authentication, judged, offer)
+        return _joined(
+            [refused, *_spared(hop, authentication), *_reasons(authentication, challenges)]
         )
     if not offered:
         return words(
@@ -118,10 +119,20 @@ def _not_spoken(
     return words("{what}: {then}", what=first, then=_joined([*reasons, *remedies]))
 
 
-def _with_reasons(
-    remedy: Words, authentication: Authentication, challenges: list[ProxyChallenge]
-) -> Words:
-    return _joined([remedy, *_reasons(authentication, challenges)])
+def _spared(hop: Hop, authentication: Authentication) -> list[Words]:
+    """Say that a refused password was not tried in other schemes, and how it would be."""
+    names = list(dict.fromkeys(name.lower() for name in authentication.spared))
+    if not names:
+        return []
+    return [
+        words(
+            "not tried as {titles}, for several wrong ones in a row lock an account: {option} with {names} "
+            "alone does that",
+            titles=titles(names),
+            option=_option(hop),
+            names=" or ".join(names),
+        )
+    ]
 
 
 def _reasons(authentication: Authentication, challenges: list[ProxyChallenge]) -> list[Words]:
