@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # the extension house
 sys.path.insert(0, str(Path(__file__).parent.parent))  # build what stands here, installed or not
 
 import trio_wsproxy
+import trio_wsproxy.httpcore
+import trio_wsproxy.httpcore2
 import trio_wsproxy.testing
 
 project = "trio_wsproxy"
@@ -42,7 +44,10 @@ toc_object_entries_show_parents = "hide"
 # Other projects' inventories would have to be fetched for every build. Without them these
 # names are shown, but lead nowhere.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(collections|contextlib|os|pathlib|ssl|trio|typing|trio_websocket)\..*"),
+    (
+        r"py:.*",
+        r"(collections|contextlib|httpcore2?|httpx2?|os|pathlib|socket|ssl|trio|typing|trio_websocket)\..*",
+    ),
 ]
 nitpick_ignore = [
     # Their annotations stay strings, because of Unpack, which Python 3.10 does not have.

@@ -25,6 +25,7 @@ SLOW = [
     HERE / "typing",  # mypy and pyright
     HERE / "test_docs.py",
     HERE / "test_examples.py",
+    HERE / "test_httpcore.py",  # a real server, a hundred requests, 64 MiB
 ]
 
 # A deadline for each example, Hypothesis' default, fails on a machine that has other things to

@@ -37,7 +37,7 @@ PROGRAMS = [
     for number, ((_, text), following) in enumerate(
         zip(blocks(page), blocks(page)[1:], strict=False)
     )
-    if "trio.run(main)" in text
+    if "trio.run(main)" in text or ".explain())\n" in text
 ]
 
 
@@ -117,6 +117,6 @@ def test_places(place: str) -> None:
 def test_something_was_found() -> None:
     """The tests above have something to look at."""
     assert len(SNIPPETS) > 10
-    assert len(PROGRAMS) == 5
+    assert len(PROGRAMS) == 8
     assert len(no_proxy_table()) > 30
     assert len(PLACES) > 30

@@ -7,6 +7,7 @@ import inspect
 import os
 import pickle
 import re
+import sys
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 import trio_wsproxy
+import trio_wsproxy.httpcore
 import trio_wsproxy.testing
 from trio_wsproxy import (
     BasicAuth,
@@ -41,7 +43,11 @@ from trio_wsproxy import (
 from trio_wsproxy.testing import Answer, ByteByByte, CutAnswer, Fail, Stall
 
 DOCS = Path(__file__).parent.parent / "docs"
-MODULES = [trio_wsproxy, trio_wsproxy.testing]
+MODULES = [trio_wsproxy, trio_wsproxy.httpcore, trio_wsproxy.testing]
+if sys.version_info >= (3, 11):  # as httpx2 needs it
+    import trio_wsproxy.httpcore2
+
+    MODULES.append(trio_wsproxy.httpcore2)
 PUBLIC = [
     pytest.param(module, name, id=f"{module.__name__}.{name}")
     for module in MODULES
@@ -105,7 +111,17 @@ def test_dir(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "page"), [(trio_wsproxy, "reference.rst"), (trio_wsproxy.testing, "testing.rst")]
+    ("module", "page"),
+    [
+        (
+            module,
+            {"trio_wsproxy": "reference.rst", "trio_wsproxy.testing": "testing.rst"}.get(
+                name, "http.rst"
+            ),
+        )
+        for module in MODULES
+        for name in [module.__name__]
+    ],
 )
 def test_reference(module: ModuleType, page: str) -> None:
     """Everything public has an entry in the documentation, under its public name."""
@@ -152,7 +168,7 @@ def test_annotations_can_be_written(module: ModuleType, name: str) -> None:
     for where, hint in hints(thing):
         for kind in filter(is_ours, classes(hint)):
             if where not in INTERNAL:
-                assert kind.__module__ in ("trio_wsproxy", "trio_wsproxy.testing"), (where, kind)
+                assert kind.__module__ in (x.__name__ for x in MODULES), (where, kind)
 
 
 VALUES: list[Any] = [

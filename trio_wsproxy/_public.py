@@ -49,4 +49,5 @@ def _parts(member: Any) -> tuple[Any, ...]:
 
 
 def _is_private(thing: object, module: str) -> bool:
-    return str(getattr(thing, "__module__", "")).startswith(f"{module}._")
+    package = module.partition(".")[0]
+    return str(getattr(thing, "__module__", "")).startswith((f"{module}._", f"{package}._"))

@@ -160,7 +160,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("url", "name", "value", "message"),
     [
-        ("http://h.test", "no_proxy", "", "the scheme 'http' is not supported"),
+        ("ftp://h.test", "no_proxy", "", "the scheme 'ftp' is not supported"),
         ("wss://h.test:x", "no_proxy", "", "the port is not a number"),
         ("wss://h.test", "https_proxy", "htp://p.test", "environment variable https_proxy: "),
         ("wss://h.test", "https_proxy", "http://p.test:x", "environment variable https_proxy: "),

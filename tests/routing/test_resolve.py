@@ -62,6 +62,17 @@ def hops(url: str, environ: Mapping[str, str] | None = None) -> list[str]:
         (without("ws_proxy", "socks_proxy", "https_proxy"), "ws://h", E),
         ({"all_proxy": "f", "wss_proxy": "a"}, "ws://h", F),
         ({"wss_proxy": "a"}, "ws://h", None),
+        # https and http: their own first, and never the other's
+        (ALL, "https://h/x?y#z", D),
+        (without("https_proxy"), "https://h", C),
+        (without("https_proxy", "socks_proxy"), "https://h", F),
+        ({"http_proxy": "e", "ws_proxy": "b", "wss_proxy": "a"}, "https://h", None),
+        (ALL, "http://h", E),
+        (without("http_proxy"), "HTTP://h", C),
+        (without("http_proxy", "socks_proxy"), "http://h", F),
+        ({"https_proxy": "d", "ws_proxy": "b", "wss_proxy": "a"}, "http://h", None),
+        ({"HTTP_PROXY": "a", "REQUEST_METHOD": "GET"}, "http://h", None),
+        ({"https_proxy": "a", "no_proxy": "h:8443"}, "https://h:8443", None),
         # the dialer's
         (ALL, "tcp://h:1", C),
         (ALL, "tls://h:1", C),
@@ -274,7 +285,9 @@ def test_settings_not_looked_at_may_be_malformed() -> None:
     assert hops("wss://h", environ | {"no_proxy": "h", "https_proxy": "ftp://"}) == []
 
 
-@pytest.mark.parametrize("url", ["http://h", "h", "ws://h#x", "tcp://h", "wss://"])
+@pytest.mark.parametrize(
+    "url", ["ftp://h", "http://", "https://h:x", "http:h", "h", "ws://h#x", "tcp://h", "wss://"]
+)
 def test_malformed_url(url: str) -> None:
     """A malformed URL is a ValueError, and none about proxies."""
     with pytest.raises(ValueError) as info:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from trio_wsproxy._urls import (
     Target,
     make_target,
+    parse_http_target,
     parse_target,
     parse_tcp_target,
 )
@@ -372,3 +373,35 @@ def test_host_with_a_port(host: str) -> None:
     """A port in the place of a host alone is called that, and no broken IPv6 address."""
     with pytest.raises(ValueError, match="a host goes here alone, without a port"):
         make_target("ws", host, 80)
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("https://Example.ORG/a?b=c#d", Target("https", "example.org", 443, "/a?b=c")),
+        (" http://[::1]:8080 ", Target("http", "::1", 8080)),
+        ("HTTP://bücher.example", Target("http", "xn--bcher-kva.example", 80)),
+        ("https://u:p@h", Target("https", "h", 443, "/", "u", "p")),
+    ],
+)
+def test_http_url(url: str, target: Target) -> None:
+    """http:// and https:// name a server; what is behind # is not sent, so it does not matter."""
+    assert parse_http_target(url) == target
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "https:///x", "http://h:0", "ws://h", "h", "http://h:x"]
+)
+def test_malformed_http_url(url: str) -> None:
+    """What is no such URL is refused."""
+    with pytest.raises(ValueError):
+        parse_http_target(url)
+
+
+def test_http_target() -> None:
+    """Ports, TLS and URL of a target of HTTP are those of its scheme."""
+    plain, secure = make_target("http", "h", 80), make_target("https", "h", 443)
+    assert (plain.secure, secure.secure) == (False, True)
+    assert (plain.url, secure.url) == ("http://h/", "https://h/")
+    assert make_target("https", "h", 80).url == "https://h:80/"
+    assert (plain.host_header, secure.host_header) == ("h", "h")

@@ -58,7 +58,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "url", metavar="URL", help="ws://…, wss://…, tcp://host:port or tls://host:port"
+        "url",
+        metavar="URL",
+        help="ws://…, wss://…, http://…, https://…, tcp://host:port or tls://host:port",
     )
     add_proxy_options(command)
     command.add_argument("--json", action="store_true", help="write one JSON object")

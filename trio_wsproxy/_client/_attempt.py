@@ -138,7 +138,7 @@ async def connect(
                     if not plan.withheld or failure is None or failure.stage != "server_tls":
                         raise
                     raise failed(type(exc), without_context(failure)) from exc.__cause__
-        raise _timed_out(plan.target.url, plan.connect_timeout, report)
+        raise timed_out(plan.target.url, plan.connect_timeout, report)
 
 
 @trio.lowlevel.enable_ki_protection
@@ -173,7 +173,7 @@ async def wrap(
             with trio.move_on_after(timeout):
                 start = Start(nursery.start_soon, shielded=False)
                 return await _upgrade(stream, request, deflate, settings, report, start)
-            raise _timed_out(request.url, timeout, report)  # noqa: TRY301  # closes, too
+            raise timed_out(request.url, timeout, report)  # noqa: TRY301  # closes, too
     except BaseException:
         await _throw_away(stream)
         raise
@@ -313,7 +313,7 @@ def _address(stream: trio.abc.Stream, *, local: bool) -> Address:
     return address, port, speaks_tls(stream)
 
 
-def _timed_out(url: str, timeout: float, report: reporting) -> HandshakeError:
+def timed_out(url: str, timeout: float, report: reporting) -> HandshakeError:
     log = report.log
     running = log.running[-1] if log.running else None
     question = words(

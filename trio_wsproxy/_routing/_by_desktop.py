@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
     "wss": ("socks", "https"),
     "ws": ("socks", "https", "http"),
+    "https": ("https", "socks"),  # as browsers have it
+    "http": ("http", "socks"),
     "tcp": ("socks", "https"),
     "tls": ("socks", "https"),
 }

@@ -10,7 +10,7 @@ from trio_wsproxy._redaction import HIDDEN, secret, shown_page
 from trio_wsproxy._urls import Proxy, Target, parse_proxy
 
 MAX_WAYS = 32  # alternatives in an answer; more were never seen
-_DEFAULT_PORTS = {"ws": 80, "wss": 443}
+_DEFAULT_PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _NO_ADDRESS = lazy_pattern(r"[\s/@?#]")
 
 # SOCKS alone means version 4 in all browsers, for there was no other when it was named; names go to
@@ -29,7 +29,7 @@ _KINDS = tuple(f"{kind} " for kind in _SCHEMES)
 def question(target: Target) -> tuple[str, str]:
     """URL and host that a script is asked about."""
     host = target.host.partition("%")[0]
-    scheme = target.scheme if target.scheme in ("ws", "wss") else "https"
+    scheme = "https" if target.scheme in ("tcp", "tls") else target.scheme
     shown = f"[{host}]" if ":" in host else host
     default = _DEFAULT_PORTS.get(scheme, 443)
     port = "" if target.port == default else f":{target.port}"

@@ -14,6 +14,8 @@ libraries know):
    PAC script, or its proxies, SOCKS first;
 9. direct.
 
+For ``https`` the second is ``https_proxy``, for ``http`` it is ``http_proxy``, and neither looks at the other's.
+
 Names are found in any spelling: lower case wins over upper case, that over others. An empty value means
 unset. ``HTTP_PROXY`` is ignored under CGI, where any client can set it by sending a ``Proxy`` header
 (CVE-2016-5385 and its siblings), and so is all that is not ``http_proxy``.
@@ -43,6 +45,7 @@ from trio_wsproxy._urls import (
     ProxyScheme,
     Target,
     TargetScheme,
+    parse_http_target,
     parse_shared_proxy,
     parse_target,
     parse_tcp_target,
@@ -76,6 +79,9 @@ _DESKTOP = "the desktop's settings"
 _LOOKED_AT: dict[TargetScheme, tuple[str, ...]] = {
     "wss": ("wss_proxy", "socks_proxy", "https_proxy", "all_proxy"),
     "ws": ("ws_proxy", "socks_proxy", "https_proxy", "http_proxy", "all_proxy"),
+    # As programs for HTTP have it: a variable for each of the two, and none for both but all_proxy.
+    "https": ("https_proxy", "socks_proxy", "all_proxy"),
+    "http": ("http_proxy", "socks_proxy", "all_proxy"),
     # The dialer does not know what its caller speaks, so only the general ones count.
     "tcp": ("socks_proxy", "https_proxy", "all_proxy"),
     "tls": ("socks_proxy", "https_proxy", "all_proxy"),
@@ -116,9 +122,10 @@ def resolve_proxy(
     event loop included. :func:`~trio_wsproxy.resolve_proxy_async` does not stop that.
 
     Args:
-      url: A ``ws://`` or ``wss://`` URL, or ``tcp://host:port`` and ``tls://host:port`` for what
+      url: A ``ws://`` or ``wss://`` URL; ``tcp://host:port`` or ``tls://host:port`` for what
         :func:`~trio_wsproxy.open_tcp_stream` and
-        :func:`~trio_wsproxy.open_ssl_over_tcp_stream` do.
+        :func:`~trio_wsproxy.open_ssl_over_tcp_stream` do; ``http://`` or ``https://`` for what
+        :mod:`trio_wsproxy.httpcore` does.
       proxy: ``True`` for what the system says, ``None`` for a direct connection, or a proxy URL, a
         :class:`~trio_wsproxy.Proxy`, or a sequence of them, nearest first; or a
         :class:`~trio_wsproxy.Failover` of these. An explicit proxy wins over all bypass rules.
@@ -154,8 +161,10 @@ def hidden_url(url: str) -> str:
 
 def read_target(url: str) -> Target:
     """Read what :func:`resolve_proxy` takes."""
-    is_tcp = url.lstrip(" ")[:6].lower() in ("tcp://", "tls://")
-    return parse_tcp_target(url) if is_tcp else parse_target(url)
+    scheme = url.lstrip(" ")[:8].partition("://")[0].lower()
+    if scheme in ("http", "https"):
+        return parse_http_target(url)
+    return parse_tcp_target(url) if scheme in ("tcp", "tls") else parse_target(url)
 
 
 def resolve_target(
@@ -334,7 +343,7 @@ def _instead_of_pac(
 def _proxy_from_environment(
     target: Target, variables: Mapping[str, str], trail: Trail
 ) -> tuple[Proxy | None, str]:
-    for name in ORDER:
+    for name in _order(target.scheme):
         variable = variable_named(name, variables)
         if name not in _LOOKED_AT[target.scheme]:
             if variable is not None:
@@ -352,6 +361,12 @@ def _proxy_from_environment(
                 trail.note(variable.place, passed_over)
             return proxy, variable.place
     return None, "direct"
+
+
+def _order(scheme: TargetScheme) -> tuple[str, ...]:
+    """The variables as they are looked at; for HTTP its own goes first, as programs for it have it."""
+    own = f"{scheme}_proxy"
+    return (own, *(x for x in ORDER if x != own)) if scheme in ("http", "https") else ORDER
 
 
 def _unset(name: str, variables: Mapping[str, str]) -> Look:

@@ -21,7 +21,8 @@ _TUNNEL_NAMES = {
     "socks5": "SOCKS5",
     "socks5h": "SOCKS5h",
 }
-
+# What is spoken with the target, for the picture.
+_ENDS = {"ws": "WebSocket", "wss": "WebSocket", "http": "HTTP", "https": "HTTP"}
 
 # What routes call their source, and messages the place.
 SYSTEM = "operating system settings"
@@ -157,7 +158,7 @@ class Route:
         for hop in self.hops:
             tls = "─TLS→ " if hop.scheme == "https" else ""
             parts.append(f"{hop.authority} {tls}─{_TUNNEL_NAMES[hop.scheme]}→ ")
-        end = "WebSocket" if self.target.scheme in ("ws", "wss") else "stream"
+        end = _ENDS.get(self.target.scheme, "stream")
         parts.append(f"{self.target.authority} {'─TLS→' if self.target.secure else '─→'} {end}")
         return "".join(parts)
 

@@ -1,6 +1,6 @@
 """From a route to a stream: TCP, tunnels through proxies, TLS."""
 
-from ._dialer import dial
+from ._dialer import dial, dial_tls
 from ._names import look_up
 from ._preparation import DialOptions, MakeProxyHeaders
 from ._tcp import socket_of, speaks_tls
@@ -13,6 +13,7 @@ __all__ = [
     "DialOptions",
     "MakeProxyHeaders",
     "dial",
+    "dial_tls",
     "failure_behind_handshake",
     "look_up",
     "presented_certificates",

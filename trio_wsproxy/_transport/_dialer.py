@@ -55,6 +55,7 @@ async def dial(
     alpn: tuple[str, ...] = (),
     https_compatible: bool = True,
     immediate: bool = False,
+    tls_later: bool = False,
 ) -> trio.abc.Stream:
     """Open the stream that a route describes.
 
@@ -69,6 +70,7 @@ async def dial(
       immediate: Whether the stream at the bottom is to take and give without waiting, where that
         is possible: a :class:`TCPStream` in place of a :class:`trio.SocketStream`, with
         :class:`TLSStream` above it where there is TLS.
+      tls_later: Whether TLS with the target is left to :func:`dial_tls`.
 
     Returns:
       A stream to the target; a :class:`trio.SocketStream` where the route is direct and
@@ -88,7 +90,8 @@ async def dial(
     walk = _Dial(route, options, log, immediate=immediate)
     given = Contexts(options.proxy_ssl_context, ssl_context)
     try:
-        contexts = await set_up(walk.hops, walk.server, log, given, alpn)
+        server = None if tls_later else walk.server
+        contexts = await set_up(walk.hops, server, log, given, alpn)
         walk.proxy_context = contexts.proxies
         stream = await walk.reach(len(route.hops), target.host, target.port)
         if contexts.server is None:
@@ -100,6 +103,46 @@ async def dial(
         if not is_exhausted(exc):
             raise
         raise walk.exhausted(exc) from exc
+
+
+async def dial_tls(
+    stream: trio.abc.Stream,
+    route: Route,
+    log: StageLog,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+    alpn: tuple[str, ...] = (),
+    host: str | None = None,
+) -> trio.abc.Stream:
+    """Put TLS with the target on a stream that :func:`dial` has opened ``tls_later``.
+
+    Args:
+      stream: The stream; this call owns it.
+      route: The way that it took.
+      log: Is told each stage as it begins.
+      ssl_context: The context; ``None`` is the default one.
+      alpn: What the default context offers.
+      host: The name that the certificate must be valid for, if not the target's.
+
+    Returns:
+      A :class:`TLSStream` over a stream that takes and gives without waiting, else one of trio's.
+
+    Raises:
+      ServerUnreachable: The target failed.
+
+    A cancelled call leaves nothing behind.
+
+    """
+    walk = _Dial(route, DialOptions(), log)
+    try:
+        check_client_context(ssl_context)
+        contexts = await set_up((), walk.server, log, Contexts(server=ssl_context), alpn)
+        assert contexts.server is not None  # the target's scheme says so
+        tls = await walk.add_tls(stream, walk.server, contexts.server, host=host)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return tls
 
 
 def _check_addresses(route: Route) -> None:
@@ -227,8 +270,18 @@ class _Dial:
         context: ssl.SSLContext,
         *,
         https_compatible: bool = True,
+        host: str | None = None,
     ) -> trio.SSLStream[trio.abc.Stream] | TLSStream:
-        """Put TLS with a stop on a stream; this call owns it until it returns."""
+        """Put TLS with a stop on a stream; this call owns it until it returns.
+
+        Args:
+          stream: The stream.
+          stop: Whom it is done with.
+          context: The context.
+          https_compatible: As in :class:`trio.SSLStream`.
+          host: Its name for TLS, if that is not its name.
+
+        """
         waiting_for = words("the TLS handshake with {stop}", stop=stop.name)
         try:
             with self._log.stage(stop.tls_stage, stop.number, stop.authority, waiting_for) as stage:
@@ -239,7 +292,7 @@ class _Dial:
                     tls = await add_tls(
                         stream,
                         context,
-                        stop.tls_name,
+                        stop.tls_name if host is None else bare_host(host),
                         https_compatible=https_compatible,
                         seen=seen,
                     )

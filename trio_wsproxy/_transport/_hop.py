@@ -279,6 +279,8 @@ class Server(Record):
         remedy = tls.remedy
         if tls.kind is Kind.NO_TLS and remedy is None and self.target.scheme == "wss":
             remedy = words("use ws://")
+        elif tls.kind is Kind.NO_TLS and remedy is None and self.target.scheme == "https":
+            remedy = words("use http://")
         elif tls.kind is Kind.NO_TLS and remedy is None:
             remedy = words("or does it want STARTTLS?")
         what = words(

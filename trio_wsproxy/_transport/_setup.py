@@ -45,13 +45,17 @@ class Contexts(NamedTuple):
 
 
 async def set_up(
-    hops: Sequence[Hop], server: Server, log: StageLog, given: Contexts, alpn: tuple[str, ...]
+    hops: Sequence[Hop],
+    server: Server | None,
+    log: StageLog,
+    given: Contexts,
+    alpn: tuple[str, ...],
 ) -> Contexts:
     """Get ready what a way needs.
 
     Args:
       hops: The proxies.
-      server: The target.
+      server: The target; ``None`` where TLS with it is for later.
       log: Is told of what takes time.
       given: The caller's contexts; default ones are made where they are missing and needed.
       alpn: What a default context offers to the server.
@@ -68,7 +72,7 @@ async def set_up(
         elif hop.proxy.scheme == "https" and hop.proxy.ssl_context is None and proxies is None:
             proxies = await _default_context(hop, log, HTTP_1_1)
     target = given.server
-    if target is None and server.target.secure:
+    if target is None and server is not None and server.target.secure:
         target = await _default_context(server, log, alpn)
     return Contexts(proxies, target)
 

@@ -17,6 +17,7 @@ from ._targets import (
     TargetScheme,
     check_text,
     make_target,
+    parse_http_target,
     parse_target,
     parse_tcp_target,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "ip_literal",
     "make_target",
     "normalise_host",
+    "parse_http_target",
     "parse_proxy",
     "parse_shared_proxy",
     "parse_target",

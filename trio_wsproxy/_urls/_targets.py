@@ -38,12 +38,19 @@ from ._parts import (
 )
 from ._slips import shown_target
 
-TargetScheme = Literal["ws", "wss", "tcp", "tls"]
+TargetScheme = Literal["ws", "wss", "http", "https", "tcp", "tls"]
 ReadT = TypeVar("ReadT")
 
 # What nothing makes a URL of by str().
 NO_URL = (bytes, bytearray, memoryview, int, float, type(None), list, tuple, dict)
-_TARGET_PORTS: dict[TargetScheme, int | None] = {"ws": 80, "wss": 443, "tcp": None, "tls": None}
+_TARGET_PORTS: dict[TargetScheme, int | None] = {
+    "ws": 80,
+    "wss": 443,
+    "http": 80,
+    "https": 443,
+    "tcp": None,
+    "tls": None,
+}
 # RFC 3986: unreserved and reserved characters, and "%" for what is encoded already.
 _KEPT_IN_RESOURCE = "!$%&'()*+,/:;=?@[]~"
 _ENCODED = re.compile(rf"[A-Za-z0-9_.\-{re.escape(_KEPT_IN_RESOURCE)}]*")
@@ -51,12 +58,12 @@ _ENCODED = re.compile(rf"[A-Za-z0-9_.\-{re.escape(_KEPT_IN_RESOURCE)}]*")
 
 @dataclass(frozen=True, repr=False, slots=True)
 class Target:
-    """Where a connection is to end: a WebSocket server, or a host and port for the dialer.
+    """Where a connection is to end: a WebSocket or HTTP server, or a host and port for the dialer.
 
     Made by :func:`parse_target` and :func:`make_target`, which do the checking.
 
     Attributes:
-      scheme: ``"ws"``, ``"wss"``, ``"tcp"`` or ``"tls"``.
+      scheme: ``"ws"``, ``"wss"``, ``"http"``, ``"https"``, ``"tcp"`` or ``"tls"``.
       host: A-labels in lower case, or an IP literal without brackets; a zone such as
         ``%eth0`` is kept for dialing, and so is a trailing dot, which says that no search
         domain is to be tried.
@@ -77,7 +84,7 @@ class Target:
     @property
     def secure(self) -> bool:
         """Whether TLS is spoken with the server."""
-        return self.scheme in ("wss", "tls")
+        return self.scheme in ("wss", "https", "tls")
 
     @property
     def authority(self) -> str:
@@ -156,11 +163,28 @@ def parse_tcp_target(url: str) -> Target:
     return _read("URL", url, _read_tcp_url)
 
 
+def parse_http_target(url: str) -> Target:
+    """Read an HTTP URL (RFC 9110 section 4.2); of it only the way to its server is asked for.
+
+    Args:
+      url: An ``http://`` or ``https://`` URL; what is behind ``#`` is left out.
+
+    Returns:
+      The target.
+
+    Raises:
+      ValueError: The URL is anything else.
+
+    """
+    url = secret(str(url).strip(" "))
+    return _read("URL", url, _read_http_url)
+
+
 def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/") -> Target:
     """Make a target out of its parts, with the checks of :func:`parse_target`.
 
     Args:
-      scheme: ``"ws"``, ``"wss"``, ``"tcp"`` or ``"tls"``.
+      scheme: As in :class:`Target`.
       host: A name or an IP address, IPv6 with or without brackets.
       port: 1 to 65535.
       resource: Path and query; it starts with ``/``, or with ``?`` where the path is ``/``.
@@ -178,7 +202,9 @@ def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/")
     if not isinstance(port, int) or isinstance(port, bool):
         raise TypeError(f"port must be an integer, not {type(port).__name__}")
     if scheme not in _TARGET_PORTS:
-        raise ValueError(f"target scheme {scheme!r} is not supported; use ws, wss, tcp or tls")
+        raise ValueError(
+            f"target scheme {scheme!r} is not supported; use ws, wss, http, https, tcp or tls"
+        )
     _read("host", host, check_controls)
     _read("resource", resource, check_controls)
     return Target(
@@ -242,6 +268,13 @@ def _read_tcp_url(text: str) -> Target:
     if tail not in ("", "/") or port is None:
         raise Malformed(f"write {scheme}://host:port, with nothing behind the port")
     return Target(scheme, normalise_host(decode_host(host)), port)
+
+
+def _read_http_url(text: str) -> Target:
+    scheme, rest = _split_target_scheme(text.partition("#")[0], ("http", "https"))
+    authority, resource = cut(rest, BEHIND_AUTHORITY)
+    check_authority(authority)
+    return _read_parts(scheme, authority, resource)
 
 
 def _split_target_scheme(text: str, schemes: tuple[TargetScheme, ...]) -> tuple[TargetScheme, str]:

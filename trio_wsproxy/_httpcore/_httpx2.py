@@ -1,0 +1,182 @@
+"""The classes of httpcore2 and httpx2 over ours; ``trio_wsproxy.httpcore2`` shows them.
+
+Line for line ``_httpx``, for other libraries: types have to be written out to be checked.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+from trio_wsproxy._auth import ProxyAuthArgument
+from trio_wsproxy._client import DialingOptions
+from trio_wsproxy._http import ProxyHeadersArgument
+from trio_wsproxy._report import Trace
+from trio_wsproxy._routing import ProxyArgument
+from trio_wsproxy._transport import MakeProxyHeaders
+
+from ._errors import Errors
+from ._network import NetworkBackend, NetworkStream, PlatformTrust, SocketOption
+from ._transport import ResponseStream, Transport, check_http2, check_libraries, checked_verify
+
+with check_libraries("httpcore2", "httpx2"):
+    import httpcore2
+    import httpx2
+
+_ERRORS = Errors(
+    connect=httpcore2.ConnectError,
+    connect_timeout=httpcore2.ConnectTimeout,
+    read=httpcore2.ReadError,
+    read_timeout=httpcore2.ReadTimeout,
+    write=httpcore2.WriteError,
+    write_timeout=httpcore2.WriteTimeout,
+    proxy=httpcore2.ProxyError,
+)
+
+
+class AsyncNetworkStream(NetworkStream, httpcore2.AsyncNetworkStream):
+    """As :class:`trio_wsproxy.httpcore.AsyncNetworkStream`."""
+
+    _errors = _ERRORS
+
+
+class AsyncNetworkBackend(NetworkBackend, httpcore2.AsyncNetworkBackend):
+    """As :class:`trio_wsproxy.httpcore.AsyncNetworkBackend`."""
+
+    _errors = _ERRORS
+    _stream = AsyncNetworkStream
+
+    def __init__(
+        self,
+        proxy: ProxyArgument = True,
+        *,
+        proxy_ssl_context: ssl.SSLContext | None = None,
+        proxy_auth: ProxyAuthArgument = None,
+        proxy_headers: ProxyHeadersArgument | MakeProxyHeaders | None = None,
+        happy_eyeballs_delay: float | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        super().__init__(
+            DialingOptions(
+                proxy=proxy,
+                proxy_ssl_context=proxy_ssl_context,
+                proxy_auth=proxy_auth,
+                proxy_headers=proxy_headers,
+                happy_eyeballs_delay=happy_eyeballs_delay,
+                trace=trace,
+            )
+        )
+
+
+class AsyncConnectionPool(httpcore2.AsyncConnectionPool):
+    """As :class:`trio_wsproxy.httpcore.AsyncConnectionPool`."""
+
+    def __init__(
+        self,
+        proxy: ProxyArgument = True,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        max_connections: int | None = 10,
+        max_keepalive_connections: int | None = None,
+        keepalive_expiry: float | None = None,
+        http1: bool = True,
+        http2: bool = False,
+        retries: int = 0,
+        local_address: str | None = None,
+        uds: str | None = None,
+        socket_options: Iterable[SocketOption] | None = None,
+        proxy_ssl_context: ssl.SSLContext | None = None,
+        proxy_auth: ProxyAuthArgument = None,
+        proxy_headers: ProxyHeadersArgument | MakeProxyHeaders | None = None,
+        happy_eyeballs_delay: float | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        check_http2(http2)
+        self._backend = AsyncNetworkBackend(
+            proxy,
+            proxy_ssl_context=proxy_ssl_context,
+            proxy_auth=proxy_auth,
+            proxy_headers=proxy_headers,
+            happy_eyeballs_delay=happy_eyeballs_delay,
+            trace=trace,
+        )
+        self._of_connections: dict[str, Any] = {
+            "ssl_context": PlatformTrust() if ssl_context is None else ssl_context,
+            "keepalive_expiry": keepalive_expiry,
+            "http1": http1,
+            "http2": http2,
+            "retries": retries,
+            "local_address": local_address,
+            "uds": uds,
+            "socket_options": None if socket_options is None else list(socket_options),
+        }
+        super().__init__(
+            max_connections=max_connections,
+            max_keepalive_connections=max_keepalive_connections,
+            network_backend=self._backend,
+            **self._of_connections,
+        )
+
+    def create_connection(self, origin: httpcore2.Origin) -> httpcore2.AsyncConnectionInterface:
+        """Make a connection to an origin; httpcore2 calls it."""
+        return httpcore2.AsyncHTTPConnection(
+            origin,
+            network_backend=self._backend.for_origin(origin.scheme, origin.host, origin.port),
+            **self._of_connections,
+        )
+
+
+class _Body(ResponseStream, httpx2.AsyncByteStream):
+    _libraries = (httpcore2, httpx2)
+
+
+class AsyncHTTPTransport(Transport, httpx2.AsyncBaseTransport):
+    """As :class:`trio_wsproxy.httpcore.AsyncHTTPTransport`, for ``httpx2.AsyncClient``."""
+
+    _libraries = (httpcore2, httpx2)
+    _body = _Body
+
+    def __init__(
+        self,
+        proxy: ProxyArgument = True,
+        *,
+        verify: ssl.SSLContext | bool = True,
+        http1: bool = True,
+        http2: bool = False,
+        limits: httpx2.Limits | None = None,
+        uds: str | None = None,
+        local_address: str | None = None,
+        retries: int = 0,
+        socket_options: Iterable[SocketOption] | None = None,
+        proxy_ssl_context: ssl.SSLContext | None = None,
+        proxy_auth: ProxyAuthArgument = None,
+        proxy_headers: ProxyHeadersArgument | MakeProxyHeaders | None = None,
+        happy_eyeballs_delay: float | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        if limits is None:
+            limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
+        self._pool = AsyncConnectionPool(
+            proxy,
+            ssl_context=checked_verify(verify),
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
+            http1=http1,
+            http2=http2,
+            uds=uds,
+            local_address=local_address,
+            retries=retries,
+            socket_options=socket_options,
+            proxy_ssl_context=proxy_ssl_context,
+            proxy_auth=proxy_auth,
+            proxy_headers=proxy_headers,
+            happy_eyeballs_delay=happy_eyeballs_delay,
+            trace=trace,
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; httpx2's clients call it."""
+        response: httpx2.Response = await self._handle(request)
+        return response
