@@ -157,3 +157,26 @@ def test_yaml(name: str) -> None:
         assert (ROOT / settings["sphinx"]["configuration"]).is_file()
     else:
         assert all(re.fullmatch(r"v[\d.]+", repo["rev"]) for repo in settings["repos"])
+
+
+def hints() -> list[tuple[str, str]]:
+    """Each requirement that a message or a docstring says to install, and where."""
+    found = []
+    for path in sorted((ROOT / "trio_wsproxy").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for hint in re.findall(
+            r"pip install ('[^']+'|[\w.-]+(?: [\w-]+)*?(?=[`\"',.;) ]|$))", text
+        ):
+            found += [(path.name, name) for name in hint.strip("'").split()]
+    return found
+
+
+def test_hints() -> None:
+    """What messages say to install is on the index before and after a release, and in an extra."""
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    known = {re.split("[>=<;]", item)[0] for items in extras.values() for item in items}
+    assert len(hints()) > 5
+    for where, name in hints():
+        assert name in known | {"{names[-1]}"}, where
+    for path in (ROOT / "trio_wsproxy").rglob("*.py"):
+        assert "trio-wsproxy[" not in path.read_text(encoding="utf-8"), path

@@ -9,7 +9,7 @@
         response = await client.get("https://example.org/")
 
 Needs httpx and httpcore: ``pip install httpx``, and ``pip install h2`` for HTTP/2; they come with the extra
-``trio-wsproxy[httpcore]``. For their successors see ``trio_wsproxy.httpcore2``, which has the same names.
+``httpcore``. For their successors see ``trio_wsproxy.httpcore2``, which has the same names.
 """
 
 from . import _public

@@ -12,7 +12,7 @@ All is as in :mod:`trio_wsproxy.httpcore`, whose docstrings have the parameters;
 exceptions of httpx2 and httpcore2.
 
 Needs httpx2, which brings httpcore2: ``pip install httpx2``, and ``pip install h2`` for HTTP/2; they come with the
-extra ``trio-wsproxy[httpcore2]``.
+extra ``httpcore2``.
 """
 
 from . import _public

@@ -177,7 +177,7 @@ def test_nothing_can_carry_them(chosen: Any, told: str) -> None:
 def test_library_that_would_help() -> None:
     """Where a scheme could carry them that is not installed, that is the remedy."""
     chosen = from_url("a:b", "s3cret")
-    assert "; NTLM can: pip install 'trio-wsproxy[negotiate]'" in str(not_carried(chosen))
+    assert "; NTLM can: pip install pyspnego" in str(not_carried(chosen))
     assert str(lacks_library("NTLM")).startswith("NTLM needs pyspnego (pip install")
     assert lacks_library("digest") is None
 
@@ -209,7 +209,7 @@ def test_single_sign_on_without_the_library() -> None:
     [
         ("NTLM", "linux", True, True, "NTLM failed here (x)"),
         ("Negotiate", "win32", False, True, "Negotiate failed here (x)"),
-        ("Negotiate", "linux", False, True, "(x); Kerberos needs: pip install 'trio-wsproxy[kerb"),
+        ("Negotiate", "linux", False, True, "(x); Kerberos needs: pip install 'pyspnego[kerb"),
         (
             "Negotiate",
             "linux",

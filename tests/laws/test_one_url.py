@@ -468,7 +468,7 @@ async def test_refusal_of_a_program() -> None:
             ADA,
             (
                 "it offers NTLM, and Basic was said unasked: NTLM needs pyspnego (pip install "
-                "'trio-wsproxy[negotiate]')"
+                "pyspnego)"
             ),
         ),
         (
@@ -476,7 +476,7 @@ async def test_refusal_of_a_program() -> None:
             ":",
             (
                 "it offers Negotiate, NTLM, so nothing was sent: Negotiate needs pyspnego (pip install "
-                "'trio-wsproxy[negotiate]'); NTLM needs pyspnego (pip install 'trio-wsproxy[negotiate]')"
+                "pyspnego); NTLM needs pyspnego (pip install pyspnego)"
             ),
         ),
         (
@@ -484,7 +484,7 @@ async def test_refusal_of_a_program() -> None:
             WRONG,
             (
                 "it refuses these credentials (it offers NTLM, Digest): check user name and password in "
-                "the proxy URL; NTLM needs pyspnego (pip install 'trio-wsproxy[negotiate]')"
+                "the proxy URL; NTLM needs pyspnego (pip install pyspnego)"
             ),
         ),
     ],

@@ -199,7 +199,7 @@ async def test_without_the_extra(squid: Challenging, tmp_path: Path) -> None:
     }
     ended = await run([*PROGRAM, f"ws://{SQUID_NAME}:9/"], variables, tmp_path)
     assert ended.code == 1
-    assert "NTLM needs pyspnego (pip install 'trio-wsproxy[negotiate]')" in ended.error
+    assert "NTLM needs pyspnego (pip install pyspnego)" in ended.error
     assert PASSWORD not in ended.err
 
 

@@ -180,7 +180,7 @@ async def test_not_installed(module: str, monkeypatch: pytest.MonkeyPatch) -> No
     """Without the package the error names the extra."""
     monkeypatch.setitem(sys.modules, module, None)
     text = await refused("http://proxy.test")
-    assert "it needs the package keyring; install trio-wsproxy[keyring], and store one" in text
+    assert "it needs the package keyring; pip install keyring, and store one" in text
 
 
 @pytest.mark.parametrize(

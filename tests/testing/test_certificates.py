@@ -112,5 +112,5 @@ async def test_pem_files(certificates: Certificates, tmp_path: Path) -> None:
 def test_without_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without trustme the error names the extra that brings it."""
     monkeypatch.setitem(sys.modules, "trustme", None)
-    with pytest.raises(ImportError, match=r"pip install 'trio-wsproxy\[testing\]'"):
+    with pytest.raises(ImportError, match=r"pip install trustme"):
         Certificates()

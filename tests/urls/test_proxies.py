@@ -179,7 +179,7 @@ def test_credentials_for_ntlm_alone(
     with pytest.raises(ProxyConfigError) as caught:
         Proxy(f"http://{userinfo}@proxy")
     assert problem in str(caught.value)
-    assert "NTLM can: pip install 'trio-wsproxy[negotiate]'" in str(caught.value)
+    assert "NTLM can: pip install pyspnego" in str(caught.value)
     assert "s3cret" not in everything_told(caught.value)
     assert caught.value.__context__ is None
 

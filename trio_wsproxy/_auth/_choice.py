@@ -26,7 +26,7 @@ from ._scheme import ProxyAuth
 from ._spnego import NegotiateAuth, NTLMAuth, has_pyspnego
 
 _MAX_NTLM = 2**15 - 1  # UTF-16 units: the length of a field is 16 bits of bytes (MS-NLMP 2.2.1.3)
-INSTALL = "pip install 'trio-wsproxy[negotiate]'"
+INSTALL = "pip install pyspnego"
 
 #: Schemes that are made with a user name and a password.
 _PASSWORD_SCHEMES = (NegotiateAuth, NTLMAuth, DigestAuth, BasicAuth)
@@ -153,7 +153,7 @@ def failed_here(name: str, why: str, *, sso: bool) -> Words:
     remedy = ""
     if name.lower() == "negotiate" and sys.platform != "win32":
         if find_spec("gssapi") is None:
-            remedy = "; Kerberos needs: pip install 'trio-wsproxy[kerberos]'"
+            remedy = "; Kerberos needs: pip install 'pyspnego[kerberos]'"
         elif sso:
             remedy = "; is there a ticket (klist), and does Kerberos know the proxy by its host?"
     return words("{name} failed here ({why}){remedy}", name=name, why=why, remedy=remedy)

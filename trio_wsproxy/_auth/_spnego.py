@@ -37,8 +37,8 @@ class NegotiateAuth(ProxyAuth):
     r"""Single sign-on with Kerberos, or NTLM where there is none (RFC 4559); needs pyspnego.
 
     Without arguments the platform's own credentials are used: the ticket of ``kinit``, or
-    the logged-in user on Windows. Install ``trio-wsproxy[kerberos]`` for Kerberos outside of
-    Windows, ``trio-wsproxy[negotiate]`` for the rest. Inside TLS it is bound to the proxy's certificate
+    the logged-in user on Windows. Install the extra ``kerberos`` for Kerberos outside of
+    Windows, ``negotiate`` for the rest. Inside TLS it is bound to the proxy's certificate
     (RFC 5929), so that nobody else can pass it on.
 
     Args:
@@ -81,7 +81,7 @@ class NegotiateAuth(ProxyAuth):
 class NTLMAuth(ProxyAuth):
     r"""NTLM, version 2, as Windows proxies still ask for it; needs pyspnego.
 
-    Install ``trio-wsproxy[negotiate]``. NTLM authenticates the connection, not the request,
+    Install the extra ``negotiate``. NTLM authenticates the connection, not the request,
     so it takes a proxy that keeps its connection open behind a 407. Inside TLS it is bound to the
     proxy's certificate (RFC 5929), so that nobody else can pass it on.
 
@@ -282,6 +282,6 @@ def _channel_bindings(application_data: bytes) -> Any:
 
 def _missing(name: str) -> ProxyConfigError:
     return misconfigured(
-        f"{name} authentication needs pyspnego: install trio-wsproxy[negotiate], or "
-        "trio-wsproxy[kerberos] for Kerberos outside of Windows"
+        f"{name} authentication needs pyspnego: pip install pyspnego, or "
+        "'pyspnego[kerberos]' for Kerberos outside of Windows"
     )

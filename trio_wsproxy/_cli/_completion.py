@@ -54,7 +54,7 @@ class _PrintCompletion(argparse.Action):
         try:
             import shtab
         except ImportError:
-            parser.error("completion needs shtab; run: pip install 'trio-wsproxy[cli]'")
+            parser.error("completion needs shtab; run: pip install shtab")
         complete = self._make_parser()
         for action in _actions(complete):
             if action.metavar in ("FILE", "SOURCE"):

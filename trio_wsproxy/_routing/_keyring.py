@@ -117,7 +117,7 @@ def _look_up(services: tuple[str, ...], username: str | None) -> tuple[str, str]
         import keyring
         from keyring.backends import fail, null
     except ImportError:
-        return _Problem("it needs the package keyring", "install trio-wsproxy[keyring]")
+        return _Problem("it needs the package keyring", "pip install keyring")
     name = ""
     try:
         backend = keyring.get_keyring()

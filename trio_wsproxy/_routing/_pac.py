@@ -309,7 +309,7 @@ async def _run(
             words("{name} is not run: {n} runs do not end", name=name, n=MAX_THREADS), _ASK
         )
     if run is None:
-        remedy = words("pip install 'trio-wsproxy[pac]', or name the proxy {by}", by=Topic.BY_PROXY)
+        remedy = words("pip install quickjs-ng, or name the proxy {by}", by=Topic.BY_PROXY)
         raise misconfigured(
             words("{name} cannot be run: there is no JavaScript engine", name=name), remedy
         )

@@ -13,7 +13,7 @@ chooses, record what they were asked, and are gone without a trace when their bl
                     ...
             await proxy.wait_for("close")  # the client has left no socket behind
 
-Certificates need trustme: ``pip install 'trio-wsproxy[testing]'``.
+Certificates need trustme: ``pip install trustme``.
 """
 
 from trio_wsproxy import _public

@@ -45,7 +45,7 @@ class Certificates:
 
     Raises:
       ImportError: trustme is not installed; it comes with the extra
-        ``trio-wsproxy[testing]``.
+        ``testing``.
 
     """
 
@@ -55,7 +55,7 @@ class Certificates:
         except ImportError as exc:
             raise ImportError(
                 "test certificates are made with trustme, which is not installed; "
-                "run: pip install 'trio-wsproxy[testing]'"
+                "run: pip install trustme"
             ) from exc
         self._ca: trustme.CA = trustme.CA()
 
