@@ -149,6 +149,17 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def sbom(session: nox.Session) -> None:
+    """Write packaging/sbom.cdx.json: what is installed with the package, extras aside (CycloneDX)."""
+    install(session, "release")
+    folder = Path(session.create_tmp()) / "bare"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "venv", "--without-pip", str(folder))
+    session.run("python", "-m", "pip", "--python", str(folder), "install", "--quiet", ".")
+    session.run("python", "packaging/sbom.py", str(folder), "packaging/sbom.cdx.json")
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Echo a message through every kind of proxy, as a user would do."""
     install(session, package=".[testing]")
