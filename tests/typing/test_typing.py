@@ -20,6 +20,7 @@ from types import ModuleType
 import pytest
 
 import trio_wsproxy
+import trio_wsproxy.httpcore
 import trio_wsproxy.testing
 
 HERE = Path(__file__).parent
@@ -125,7 +126,7 @@ def test_pyright_on_documentation(programs: Path) -> None:
 
 
 @needs_mypy
-@pytest.mark.parametrize("module", [trio_wsproxy, trio_wsproxy.testing])
+@pytest.mark.parametrize("module", [trio_wsproxy, trio_wsproxy.httpcore, trio_wsproxy.testing])
 def test_all_is_exported(module: ModuleType, tmp_path: Path) -> None:
     """A type checker sees each public name under the module that it is imported from, and no other."""
     program = tmp_path / "program.py"
