@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 import trio
 from wsproto import ConnectionType, WSConnection
@@ -43,6 +44,7 @@ from trio_wsproxy import (
 from trio_wsproxy._auth._digest import digest
 from trio_wsproxy._http import page_title, said_in, told_body
 from trio_wsproxy._redaction import SentSecrets
+from trio_wsproxy.httpcore import AsyncHTTPTransport
 from trio_wsproxy.testing import open_tcp_server
 
 PASSWORD = "Tr0ub4dor&3"
@@ -354,6 +356,17 @@ def shown_locals(error: BaseException) -> Iterator[str]:
                 yield f"{Path(code.co_filename).name}:{code.co_qualname if hasattr(code, 'co_qualname') else code.co_name}:{name}={value!r}"
 
 
+async def ask_by_http(proxy: Any, **options: Any) -> None:
+    """Send a request of httpx; raise our own error, behind which is httpx's."""
+    transport = AsyncHTTPTransport(proxy, **options)
+    url, headers = f"https://ada:{PASSWORD}@echo.test/?t={PASSWORD}", {"Authorization": PASSWORD}
+    try:
+        await transport.handle_async_request(httpx.Request("GET", url, headers=headers))
+    except httpx.TransportError as exc:
+        assert exc.__cause__ is not None
+        raise exc.__cause__ from exc
+
+
 URL = f"http://ada:{quote(PASSWORD, safe='')}@127.0.0.1:9"
 RAW = f"http://ada:{PASSWORD}@127.0.0.1:9"
 GIVEN = {"X-Mine": PASSWORD}
@@ -397,6 +410,9 @@ OPENING: dict[str, Callable[[], Any]] = {
     "no script": lambda: open_websocket_url("ws://echo.test", proxy=PAC(f"ftp://a:{PASSWORD}@p")),
     "TCP": lambda: open_tcp_stream("echo.test", 80, proxy=RAW, proxy_headers=GIVEN),
     "TCP, a bad proxy": lambda: open_tcp_stream("echo.test", 80, proxy=f"ftp://a:{PASSWORD}@p"),
+    "HTTP": lambda: ask_by_http(RAW, proxy_headers=GIVEN),
+    "HTTP by a chain": lambda: ask_by_http([URL, RAW], proxy_headers=GIVEN),
+    "HTTP, a bad proxy": lambda: ask_by_http(f"ftp://a:{PASSWORD}@p", proxy_headers=GIVEN),
     "TLS": lambda: open_ssl_over_tcp_stream("echo.test", 443, proxy=RAW, proxy_headers=GIVEN),
 }
 

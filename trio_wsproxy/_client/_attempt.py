@@ -314,6 +314,14 @@ def _address(stream: trio.abc.Stream, *, local: bool) -> Address:
 
 
 def timed_out(url: str, timeout: float, report: reporting) -> HandshakeError:
+    """Make the error for a connection that took too long: what was waited for, and what to ask.
+
+    Args:
+      url: What was to be reached.
+      timeout: Seconds.
+      report: Of the dial.
+
+    """
     log = report.log
     running = log.running[-1] if log.running else None
     question = words(

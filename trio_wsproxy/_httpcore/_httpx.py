@@ -9,13 +9,21 @@ from typing import Any
 from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._client import DialingOptions
 from trio_wsproxy._http import ProxyHeadersArgument
+from trio_wsproxy._redaction import hiding
 from trio_wsproxy._report import Trace
 from trio_wsproxy._routing import ProxyArgument
 from trio_wsproxy._transport import MakeProxyHeaders
 
 from ._errors import Errors
 from ._network import NetworkBackend, NetworkStream, PlatformTrust, SocketOption
-from ._transport import ResponseStream, Transport, check_http2, check_libraries, checked_verify
+from ._transport import (
+    Given,
+    ResponseStream,
+    Transport,
+    check_http2,
+    check_libraries,
+    checked_verify,
+)
 
 with check_libraries("httpcore", "httpx"):
     import httpcore
@@ -88,6 +96,7 @@ class AsyncNetworkBackend(NetworkBackend, httpcore.AsyncNetworkBackend):
         happy_eyeballs_delay: float | None = None,
         trace: Trace | None = None,
     ) -> None:
+        proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
         super().__init__(
             DialingOptions(
                 proxy=proxy,
@@ -151,7 +160,12 @@ class AsyncConnectionPool(httpcore.AsyncConnectionPool):
         happy_eyeballs_delay: float | None = None,
         trace: Trace | None = None,
     ) -> None:
+        # What concerns single connections, create_connection() gives them.
+        super().__init__(
+            max_connections=max_connections, max_keepalive_connections=max_keepalive_connections
+        )
         check_http2(http2)
+        proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
         self._backend = AsyncNetworkBackend(
             proxy,
             proxy_ssl_context=proxy_ssl_context,
@@ -170,12 +184,6 @@ class AsyncConnectionPool(httpcore.AsyncConnectionPool):
             "uds": uds,
             "socket_options": None if socket_options is None else list(socket_options),
         }
-        super().__init__(
-            max_connections=max_connections,
-            max_keepalive_connections=max_keepalive_connections,
-            network_backend=self._backend,
-            **self._of_connections,
-        )
 
     def create_connection(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
         """Make a connection to an origin; httpcore calls it."""
@@ -256,6 +264,7 @@ class AsyncHTTPTransport(Transport, httpx.AsyncBaseTransport):
         happy_eyeballs_delay: float | None = None,
         trace: Trace | None = None,
     ) -> None:
+        proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
         if limits is None:
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
         self._pool = AsyncConnectionPool(
@@ -279,5 +288,7 @@ class AsyncHTTPTransport(Transport, httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; httpx's clients call it."""
-        response: httpx.Response = await self._handle(request)
+        given = Given(request)
+        del request  # its repr() shows the whole URL, and error trackers show variables
+        response: httpx.Response = await self._handle(given)
         return response

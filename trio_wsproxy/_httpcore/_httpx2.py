@@ -12,13 +12,21 @@ from typing import Any
 from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._client import DialingOptions
 from trio_wsproxy._http import ProxyHeadersArgument
+from trio_wsproxy._redaction import hiding
 from trio_wsproxy._report import Trace
 from trio_wsproxy._routing import ProxyArgument
 from trio_wsproxy._transport import MakeProxyHeaders
 
 from ._errors import Errors
 from ._network import NetworkBackend, NetworkStream, PlatformTrust, SocketOption
-from ._transport import ResponseStream, Transport, check_http2, check_libraries, checked_verify
+from ._transport import (
+    Given,
+    ResponseStream,
+    Transport,
+    check_http2,
+    check_libraries,
+    checked_verify,
+)
 
 with check_libraries("httpcore2", "httpx2"):
     import httpcore2
@@ -57,6 +65,7 @@ class AsyncNetworkBackend(NetworkBackend, httpcore2.AsyncNetworkBackend):
         happy_eyeballs_delay: float | None = None,
         trace: Trace | None = None,
     ) -> None:
+        proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
         super().__init__(
             DialingOptions(
                 proxy=proxy,
@@ -92,7 +101,12 @@ class AsyncConnectionPool(httpcore2.AsyncConnectionPool):
         happy_eyeballs_delay: float | None = None,
         trace: Trace | None = None,
     ) -> None:
+        # What concerns single connections, create_connection() gives them.
+        super().__init__(
+            max_connections=max_connections, max_keepalive_connections=max_keepalive_connections
+        )
         check_http2(http2)
+        proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
         self._backend = AsyncNetworkBackend(
             proxy,
             proxy_ssl_context=proxy_ssl_context,
@@ -111,12 +125,6 @@ class AsyncConnectionPool(httpcore2.AsyncConnectionPool):
             "uds": uds,
             "socket_options": None if socket_options is None else list(socket_options),
         }
-        super().__init__(
-            max_connections=max_connections,
-            max_keepalive_connections=max_keepalive_connections,
-            network_backend=self._backend,
-            **self._of_connections,
-        )
 
     def create_connection(self, origin: httpcore2.Origin) -> httpcore2.AsyncConnectionInterface:
         """Make a connection to an origin; httpcore2 calls it."""
@@ -155,6 +163,7 @@ class AsyncHTTPTransport(Transport, httpx2.AsyncBaseTransport):
         happy_eyeballs_delay: float | None = None,
         trace: Trace | None = None,
     ) -> None:
+        proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
         if limits is None:
             limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
         self._pool = AsyncConnectionPool(
@@ -178,5 +187,7 @@ class AsyncHTTPTransport(Transport, httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; httpx2's clients call it."""
-        response: httpx2.Response = await self._handle(request)
+        given = Given(request)
+        del request  # its repr() shows the whole URL, and error trackers show variables
+        response: httpx2.Response = await self._handle(given)
         return response

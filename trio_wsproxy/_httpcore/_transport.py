@@ -81,6 +81,31 @@ class _Upload:
             await self._parts.aclose()
 
 
+class Given:
+    """A request of httpx, in variables that do not show its URL and headers, which hold secrets."""
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: Any) -> None:  # httpx's
+        self.request = request
+
+
+def _asked(core: Any, given: Given, upload: _Upload) -> Any:
+    """Make httpcore's request of httpx's."""
+    return core.Request(
+        method=given.request.method,
+        url=core.URL(
+            scheme=given.request.url.raw_scheme,
+            host=given.request.url.raw_host,
+            port=given.request.url.port,
+            target=given.request.url.raw_path,
+        ),
+        headers=given.request.headers.raw,
+        content=upload,
+        extensions=given.request.extensions,
+    )
+
+
 class Transport:
     """Hands requests to a pool; a base beside the library's own class."""
 
@@ -89,21 +114,11 @@ class Transport:
     _body: ClassVar[type[ResponseStream]]
     _pool: Any
 
-    async def _handle(self, request: Any) -> Any:  # of httpx, both
+    async def _handle(self, given: Given) -> Any:  # httpx's
         core, client = self._libraries
-        url = request.url
-        url = core.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        async with _Upload(request.stream) as upload:
+        async with _Upload(given.request.stream) as upload:
             with translated(core, client):
-                answer = await self._pool.handle_async_request(
-                    core.Request(
-                        method=request.method,
-                        url=url,
-                        headers=request.headers.raw,
-                        content=upload,
-                        extensions=request.extensions,
-                    )
-                )
+                answer = await self._pool.handle_async_request(_asked(core, given, upload))
         return client.Response(
             status_code=answer.status,
             headers=answer.headers,
