@@ -16,12 +16,15 @@ from trio_wsproxy._auth import parse_names, titles
         ("Negotiate,NTLM", ("negotiate", "ntlm")),
         (" ntlm ,\tDIGEST  basic,", ("ntlm", "digest", "basic")),
         ("basic, ntlm, Basic", ("basic", "ntlm")),
+        ("ntlm;Basic ; digest", ("ntlm", "basic", "digest")),
+        ('"negotiate,ntlm"', ("negotiate", "ntlm")),
+        ("'basic'|digest+ntlm", ("basic", "digest", "ntlm")),
         ("", ()),
         (" , ,", ()),
     ],
 )
 def test_names(text: str, names: tuple[str, ...]) -> None:
-    """Commas or blanks stand between names in any case; the order is kept, each counts once."""
+    """Whatever people put between names, in any case; the order is kept, each counts once."""
     assert parse_names(text, "here") == names
 
 

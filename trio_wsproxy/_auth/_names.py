@@ -15,7 +15,8 @@ NAMES: tuple[SchemeName, ...] = ("negotiate", "ntlm", "digest", "basic")
 #: As proxies write them.
 TITLES = {"negotiate": "Negotiate", "ntlm": "NTLM", "digest": "Digest", "basic": "Basic"}
 
-_SEPARATORS = lazy_pattern(r"[\s,]+")
+# Quotation marks come from files of variables that are no scripts of a shell.
+_SEPARATORS = lazy_pattern(r"[\s,;|+\"']+")
 _NEARLY = 0.7  # of 1; as similar as "ntml" and "ntlm", and not as "secret" and "digest"
 _LONGEST = 16  # characters; what is longer is not meant for one of these names
 # What people write for one of them, or take for one; to be shown, a word has to be harmless.
@@ -44,7 +45,8 @@ def parse_names(text: str, place: Value) -> tuple[SchemeName, ...]:
     """Read a list of schemes.
 
     Args:
-      text: Names in any case, with commas or blanks between them, in order of preference.
+      text: Names in any case, in order of preference, with commas or blanks between them; ``;``,
+        ``|``, ``+`` and quotation marks do, too.
       place: Where the list stood, for messages.
 
     Returns:
