@@ -291,7 +291,12 @@ async def test_chunked() -> None:
         (b"HTTP/1.0 200 OK\r\n\r\n" + b" " * (MAX_SCRIPT + 1), ProxyConfigError, "longer than"),
         (OK % (100, b"", b"x"), ProxyUnreachable, "broke off"),
         (b"SSH-2.0-OpenSSH\r\n", ProxyUnreachable, "speaks no HTTP"),
-        (b"", ProxyUnreachable, "broke off"),
+        (b"", ProxyUnreachable, "closed the connection without an answer; is its address right?"),
+        (
+            b"SSH-2.0-x\r\n",
+            ProxyUnreachable,
+            "speaks no HTTP (it said 'SSH-2.0-x'); is its address",
+        ),
         (
             b"HTTP/1.1 302 F\r\nLocation: ftp://h/\r\n\r\n",
             ProxyConfigError,
@@ -301,7 +306,7 @@ async def test_chunked() -> None:
         (b"HTTP/1.1 302 F\r\n\r\n", ProxyConfigError, "answered 302 F"),
         (b"HTTP/1.1 302 F\r\nLocation: http://[\r\n\r\n", ProxyConfigError, ""),
     ],
-    ids=range(22),
+    ids=range(23),
 )
 async def test_unloadable(answer: bytes, error: type[ProxyError], says: str) -> None:
     """What is no script is an error that names address and remedy; a server's trouble may pass."""
@@ -369,7 +374,7 @@ async def test_bad_sources(url: str, says: str) -> None:
         await found(url)
 
 
-@pytest.mark.parametrize("source", ["", "  ", "ftp://h/p", "ws://h/p"])
+@pytest.mark.parametrize("source", ["", "  ", "ftp://h/p", "ws://h/p", f"Data:text/x,{SCRIPT}"])
 def test_no_sources(source: str) -> None:
     """What can be no source is refused at once."""
     with pytest.raises(ProxyConfigError, match=r"PAC\(\): "):

@@ -232,7 +232,10 @@ async def _exchange(stream: trio.abc.Stream, target: Target) -> tuple[bytes, str
     while True:
         event = http.next_event()
         if event is h11.NEED_DATA:
-            http.receive_data(bytes(await stream.receive_some(RECEIVE_SIZE)))
+            data = bytes(await stream.receive_some(RECEIVE_SIZE))
+            if not data and head is None:  # h11 would tell of its own states
+                raise _no_answer(http.trailing_data[0])
+            http.receive_data(data)
         elif isinstance(event, h11.Response):
             head = event
             location = _judged(event, target)
@@ -248,6 +251,15 @@ async def _exchange(stream: trio.abc.Stream, target: Target) -> tuple[bytes, str
             return body.whole(), charset[1] if charset else None
         elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
             raise _broke_off()
+
+
+def _no_answer(said: bytes) -> Unloadable:
+    """Say what a server has said that hung up before it had answered."""
+    what = words("its server closed the connection without an answer")
+    if said:
+        start = shown_page(said[:200].decode("latin-1").strip(), 40)
+        what = words("its server speaks no HTTP (it said {start!r})", start=start)
+    return Unloadable(what, _RIGHT_ADDRESS, ProxyUnreachable, Kind.CUT_OFF)
 
 
 def _broke_off() -> Unloadable:

@@ -64,6 +64,9 @@ class PAC(Record):
         if not self.source:
             what = words("{place}: the source is empty", place=place)
             raise misconfigured(what, words("give a URL, a path or the script"))
+        if self.source[:5].lower() == "data:":
+            what = words("{place}: data: URLs are not read", place=place)
+            raise misconfigured(what, words("give the script itself, or a file"))
         if self.is_script:
             if len(self.source) > MAX_SCRIPT:
                 what = words(
