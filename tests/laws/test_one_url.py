@@ -14,6 +14,7 @@ from _company_proxy import CompanyProxy, company
 from _wire import all_texts, ntlm_users
 
 from trio_wsproxy import (
+    PAC,
     BasicAuth,
     BearerAuth,
     DigestAuth,
@@ -449,6 +450,34 @@ async def test_refusal_where_schemes_are_named(
         environment(monkeypatch, all_proxy=proxy.url(userinfo), TRIO_WSPROXY_AUTH=auth)
         error = await refused()
     assert str(error).endswith(f"; {told}")
+
+
+WITHOUT_URL = [
+    # offers, what the error tells behind them
+    (
+        ("basic", "negotiate"),
+        (
+            "name it in proxy= or in https_proxy, as http://user:password@host:port, or put negotiate "
+            "into proxy_auth= for single sign-on"
+        ),
+    ),
+    (
+        ("ntlm",),
+        "name it in proxy= or in https_proxy, as http://DOMAIN%5Cuser:password@host:port",
+    ),
+    (("negotiate",), "put negotiate into proxy_auth= for single sign-on"),
+]
+
+
+@pytest.mark.parametrize(("offers", "told"), WITHOUT_URL)
+async def test_refusal_where_a_script_names_the_proxy(offers: Sequence[str], told: str) -> None:
+    """Where there is no proxy URL to put credentials into, nobody is told to do that."""
+    proxy = CompanyProxy(*offers)
+    async with company(proxy):
+        address = proxy.url().removeprefix("http://")
+        script = f"function FindProxyForURL() {{ return 'PROXY {address}'; }}"
+        error = await refused(proxy=PAC(script))
+    assert str(error).endswith(f"): {told}")
 
 
 async def test_refusal_of_a_program() -> None:

@@ -35,7 +35,7 @@ from ._resolve import (
     resolve_target,
     steps_to,
 )
-from ._route import DESKTOP_SOURCES, Look, Route, decider, spoken
+from ._route import DESKTOP_SOURCES, Look, Route, decider, holds_urls, spoken
 from ._schemes import Schemes, equip
 from ._system import TLSSettings, environment, forget_variable, tls_settings
 
@@ -61,6 +61,7 @@ __all__ = [
     "equip",
     "forget_variable",
     "hidden_url",
+    "holds_urls",
     "in_order",
     "is_loopback",
     "is_worth_another",

@@ -168,6 +168,16 @@ def decider(route: Route) -> Value:
     return Topic.ARGUMENT if route.given else route.source
 
 
+def holds_urls(source: Value) -> bool:
+    """Tell whether a setting holds proxy URLs, into which credentials can be put.
+
+    Arguments and variables do; PAC scripts and desktops name hosts and ports.
+    """
+    if not isinstance(source, str) or source == PARAMETERS[Topic.ARGUMENT]:
+        return True
+    return variable_of(source) is not None
+
+
 def spoken(route: Route, vocabulary: Vocabulary) -> Route:
     """Call our options in a route what ``vocabulary`` does."""
     place = vocabulary[Topic.ARGUMENT]

@@ -15,6 +15,7 @@ from trio_wsproxy._auth import (
 )
 from trio_wsproxy._failures import Topic, Value, Words, words
 from trio_wsproxy._redaction import shown_text
+from trio_wsproxy._routing import holds_urls
 
 from ._hop import Hop
 
@@ -22,6 +23,14 @@ _PASSWORD = words("put user:password@ into the proxy URL")
 _DOMAIN = words("put DOMAIN%5Cuser:password@ into the proxy URL")
 _TICKET = words("put :@ into the proxy URL for single sign-on")
 _OR_TICKET = words("or :@ for single sign-on")
+# Where a PAC script or a desktop names host and port, there is no URL to put them into.
+_PASSWORD_ELSEWHERE = words(
+    "name it {by} or in https_proxy, as http://user:password@host:port", by=Topic.BY_PROXY
+)
+_DOMAIN_ELSEWHERE = words(
+    "name it {by} or in https_proxy, as http://DOMAIN%5Cuser:password@host:port", by=Topic.BY_PROXY
+)
+_TICKET_ELSEWHERE = words("put negotiate into {option} for single sign-on", option=Topic.PROXY_AUTH)
 
 
 def offer_of(challenges: list[ProxyChallenge]) -> str:
@@ -44,7 +53,7 @@ def credentials_remedy(
     judged = [x for x in authentication.said if not offered or x.lower() in offered]
     if not able and not authentication.impossible:
         return words(
-            "it wants credentials{offer}: {give}", offer=offer, give=_what_to_give(offered)
+            "it wants credentials{offer}: {give}", offer=offer, give=_what_to_give(hop, offered)
         )
     if authentication.withheld and offered == {"basic"}:
         return words(
@@ -66,19 +75,22 @@ def credentials_remedy(
     return _not_spoken(hop, authentication, challenges)
 
 
-def _what_to_give(offered: set[str]) -> Words:
+def _what_to_give(hop: Hop, offered: set[str]) -> Words:
     """Say what to write where there are no credentials at all."""
+    in_url = holds_urls(hop.source)
     ways = []
-    if not offered or offered & {"basic", "digest"}:
-        ways.append(_PASSWORD)
+    with_password = not offered or bool(offered & {"basic", "digest"})
+    if with_password:
+        ways.append(_PASSWORD if in_url else _PASSWORD_ELSEWHERE)
     elif "ntlm" in offered:
-        ways.append(_DOMAIN)
+        ways.append(_DOMAIN if in_url else _DOMAIN_ELSEWHERE)
     if "negotiate" in offered:
-        ways.append(_OR_TICKET if ways else _TICKET)
+        ticket = _OR_TICKET if ways else _TICKET
+        ways.append(ticket if in_url else _TICKET_ELSEWHERE)
     if not ways:
         return words("{give}", give=Topic.GIVE_CREDENTIALS)
-    give = _joined(ways, ", ")
-    lacking = None if _PASSWORD in ways else next(filter(None, map(lacks_library, offered)), None)
+    give = _joined(ways, ", " if in_url else ", or ")
+    lacking = None if with_password else next(filter(None, map(lacks_library, offered)), None)
     return _joined([give, lacking]) if lacking else give
 
 
