@@ -42,6 +42,27 @@ def test_proxies_of_the_environment(environ: dict[str, str], auth: tuple[str, ..
         assert looks[0].outcome.startswith("set, but not looked at: it is for HTTP proxies")
 
 
+@pytest.mark.parametrize(
+    ("names", "notes"),
+    [
+        (
+            "digest",
+            (
+                "environment variable TRIO_WSPROXY_AUTH: no single sign-on (:@) is possible with Digest",
+            ),
+        ),
+        ("basic, ntlm", ()),
+    ],
+)
+def test_single_sign_on(names: str, notes: tuple[str, ...]) -> None:
+    """Where the names leave nothing for single sign-on, explaining the route says so before a dial fails."""
+    pytest.importorskip("spnego")
+    environ = {"all_proxy": "http://:@p", "TRIO_WSPROXY_AUTH": names}
+    route = resolve_proxy(URL, environ=environ)
+    assert route.notes == notes
+    assert all(note in route.explain() for note in notes)
+
+
 def test_proxies_of_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxies of the system's settings are spoken with in these schemes, too."""
     proxies = {"https": Setting("a fake", "http://p:8080")}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from trio_wsproxy._auth import lacks_library, parse_names
+from trio_wsproxy._auth import lacks_library, parse_names, titles
 from trio_wsproxy._urls import Proxy, with_auth
 
 from ._route import Look, warn_once
@@ -75,11 +75,14 @@ def equip(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Equipped:
 
 
 def _lacking(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Iterator[tuple[str, str]]:
-    """Say which of the schemes that were asked for are passed over for want of a library."""
+    """Say which schemes are passed over for want of a library, or do not fit the credentials."""
     for hop in hops:
         given = hop.auth if isinstance(hop.auth, tuple) else ()
         names = [scheme for scheme in given if isinstance(scheme, str)]
         place = schemes.place if schemes and names else f"proxy {hop.url}"
+        alone = bool(names) and len(names) == len(given)
+        if alone and hop.is_single_sign_on and not {"negotiate", "ntlm"} & set(names):
+            yield place, f"no single sign-on (:@) is possible with {titles(names)}"
         for name in names or (["negotiate"] if hop.is_single_sign_on else []):
             if problem := lacks_library(name):
                 yield place, f"passed over: {problem}"
