@@ -70,6 +70,28 @@ async def test_awaited_calls_take_turns() -> None:
     assert 1 <= most <= 2
 
 
+async def test_patience(mock_clock: trio.testing.MockClock) -> None:
+    """A call that takes longer than it may is left to itself, and keeps no later one waiting."""
+    workers = Workers("tests", awaited=1, most=2)
+    begun, let = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        let.wait()
+
+    async def pass_time() -> None:
+        while not begun.is_set():
+            await trio.sleep(0)
+        mock_clock.jump(3)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pass_time)
+        with pytest.raises(trio.TooSlowError):
+            await workers.run(hang, patience=3)
+    assert await workers.run(lambda: 3, patience=3) == 3
+    let.set()
+
+
 async def test_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system starts no other thread, that is an OSError, and nothing is held on to."""
 

@@ -85,16 +85,19 @@ class Workers:
         self._awaited = Limit(f"{purpose}.awaited", awaited)
         self._threads = Limit(f"{purpose}.threads", most)
 
-    async def run(self, call: Callable[[], ResultT]) -> ResultT:
+    async def run(self, call: Callable[[], ResultT], *, patience: float = math.inf) -> ResultT:
         """Make a call in a thread; a cancelled one leaves the thread to itself.
 
         Args:
           call: What to do there.
+          patience: Seconds for the call, from its own beginning: what others have kept it waiting
+            is not counted.
 
         Returns:
           What it returns.
 
         Raises:
+          trio.TooSlowError: It took longer than that, and is left to itself.
           ThreadsHang: Too many earlier ones have not come back.
           NoThread: The system starts no other.
           BaseException: Whatever the call raises.
@@ -115,7 +118,10 @@ class Workers:
             if threads.available_tokens < 1:
                 raise ThreadsHang(self._most)
             try:
-                return await trio.to_thread.run_sync(begin, abandon_on_cancel=True, limiter=threads)
+                with trio.fail_after(patience):
+                    return await trio.to_thread.run_sync(
+                        begin, abandon_on_cancel=True, limiter=threads
+                    )
             except RuntimeError as exc:  # as Python says it where the system refuses a thread
                 if begun:
                     raise

@@ -642,7 +642,7 @@ async def test_silent_source_of_the_desktop(
 def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, the error says how to get it."""
     monkeypatch.setattr(_pac, "engine_is_there", lambda: False)
-    with pytest.raises(ProxyConfigError, match=r"pip install 'trio-wsproxy\[pac\]'"):
+    with pytest.raises(ProxyConfigError, match="pip install quickjs-ng, or name the proxy"):
         trio.run(hops, script("DIRECT"), "ws://echo.test/")
 
 

@@ -150,7 +150,7 @@ async def test_an_event_loop_is_never_kept_waiting(monkeypatch: pytest.MonkeyPat
     begun, most = [], 0
     run = Workers.run
 
-    async def counted(self: Any, call: Any) -> Any:
+    async def counted(self: Any, call: Any, **options: Any) -> Any:
         nonlocal most
         here = threading.get_ident()
 
@@ -164,7 +164,7 @@ async def test_an_event_loop_is_never_kept_waiting(monkeypatch: pytest.MonkeyPat
             finally:
                 begun.pop()
 
-        return await run(self, noted)
+        return await run(self, noted, **options)
 
     monkeypatch.setattr(Workers, "run", counted)
     pac = PAC(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import trio.testing
 from trio_wsproxy import PAC, ProxyConfigError
 from trio_wsproxy._routing import _pac
 from trio_wsproxy._routing._pac import MAX_KEPT, MAX_NAMES, NAME_PATIENCE, Answer, World, ask
+from trio_wsproxy._routing._pac_engine import Outcome, Run
 from trio_wsproxy._routing._resolve import read_target
 from trio_wsproxy._threads import ThreadsHang
 
@@ -135,16 +137,14 @@ async def test_few_are_kept() -> None:
 async def test_runs_that_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that the engine cannot interrupt is left behind; so many of them, and no more are run."""
     monkeypatch.setattr(_pac, "PATIENCE", 0.05)
+    end = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(_pac, "run_script", lambda *_: end.wait())
+        with pytest.raises(ProxyConfigError, match="did not end in time"):
+            await Fake().ask("return 'DIRECT'")
+    end.set()
 
-    async def never(call: Any) -> Any:
-        call()
-        await trio.sleep_forever()
-
-    monkeypatch.setattr(_pac._RUNS, "run", never)
-    with pytest.raises(ProxyConfigError, match="did not end in time"):
-        await Fake().ask("return 'DIRECT'")
-
-    async def hang(_call: Any) -> Any:
+    async def hang(_call: Any, **_: Any) -> Any:
         raise ThreadsHang(4)
 
     monkeypatch.setattr(_pac._RUNS, "run", hang)
@@ -152,18 +152,34 @@ async def test_runs_that_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
         await Fake().ask("return 'DIRECT'")
 
 
-async def test_runs_that_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that others keep waiting has not taken too long."""
-    monkeypatch.setattr(_pac, "PATIENCE", 0.01)
-    attempts = 0
+async def test_runs_that_wait_for_others(
+    monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
+) -> None:
+    """A run has all of its time from when it begins, however long others have kept it waiting."""
+    ends: list[threading.Event] = []  # of each run that has begun
+    answers: list[str] = []
 
-    async def queue(call: Any) -> Any:
-        nonlocal attempts
-        attempts += 1
-        if attempts < 3:
-            await trio.sleep_forever()
-        return call()
+    def run_script(*_: object) -> Run:
+        end = threading.Event()
+        ends.append(end)
+        end.wait()
+        return Run(Outcome.ANSWERED, "DIRECT")
 
-    monkeypatch.setattr(_pac._RUNS, "run", queue)
-    assert (await Fake().ask("return 'DIRECT'")).text == "DIRECT"
-    assert attempts == 3
+    async def find() -> None:
+        answers.append((await Fake().ask("")).text)
+
+    monkeypatch.setattr(_pac, "run_script", run_script)
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(find)
+        while len(ends) < 2:
+            await trio.sleep(0)
+        mock_clock.jump(_pac.PATIENCE - 0.1)
+        for end in ends[:2]:
+            end.set()
+        while len(ends) < 3:
+            await trio.sleep(0)
+        mock_clock.jump(0.2)
+        await trio.testing.wait_all_tasks_blocked()
+        ends[2].set()
+    assert answers == ["DIRECT"] * 3

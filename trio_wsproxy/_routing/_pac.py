@@ -286,22 +286,15 @@ async def _run(
     now: float,
     name: Words,
 ) -> Run:
-    begun = False
-
     def work() -> Run | None:
-        nonlocal begun
-        begun = True
         return run_script(script, url, host, known, now) if engine_is_there() else None
 
     run: Run | None = None
-    hang = over = False
+    hang = False
     try:
-        while not over:
-            with trio.move_on_after(PATIENCE) as scope:
-                run = await _RUNS.run(work)
-            if scope.cancelled_caught and begun:
-                return Run(Outcome.TOO_LONG, "")
-            over = not scope.cancelled_caught  # else others' runs have kept it waiting
+        run = await _RUNS.run(work, patience=PATIENCE)
+    except trio.TooSlowError:
+        return Run(Outcome.TOO_LONG, "")
     except ThreadsHang:
         hang = True
     if hang:
