@@ -129,7 +129,8 @@ async def test_json(certificates: Certificates, cafile: str) -> None:
     assert known["certificates"][0]["expires"].endswith("+00:00")
 
 
-async def test_bad_set_ups(certificates: Certificates, cafile: str) -> None:
+@pytest.mark.parametrize("number", range(6))
+async def test_bad_set_ups(certificates: Certificates, cafile: str, number: int) -> None:
     """What is wrong is told in the last lines, with what to try; the exit code is 1."""
     page = b"<title>ERROR: The requested URL could not be retrieved</title>"
     squid = Fail(403, body=page, headers=[("X-Squid-Error", "ERR_ACCESS_DENIED 0")])
@@ -148,15 +149,16 @@ async def test_bad_set_ups(certificates: Certificates, cafile: str) -> None:
             ([url, "--no-proxy", "--cacert", cafile], "! server_tls", "file with --cacert"),
             ([f"ws://{echo.authority}/", "--no-proxy"], "! upgrade", "TLS"),
         ]
-        for arguments, row, hint in cases:
-            done = await check(*arguments)
-            assert done.returncode == 1, done
-            assert f"\n{row}" in done.stdout, done.stdout
-            assert hint in " ".join(done.stdout.split("\n\n")[-1].split()), done.stdout
-            assert max(map(len, done.stdout.splitlines())) <= 80
-            told = json.loads((await check("--json", *arguments)).stdout)
-            assert not told["ok"]
-            assert told["error"] or row == "! connect 1"
+        assert len(cases) == 6  # each has its turn
+        arguments, row, hint = cases[number]
+        done = await check(*arguments)
+        assert done.returncode == 1, done
+        assert f"\n{row}" in done.stdout, done.stdout
+        assert hint in " ".join(done.stdout.split("\n\n")[-1].split()), done.stdout
+        assert max(map(len, done.stdout.splitlines())) <= 80
+        told = json.loads((await check("--json", *arguments)).stdout)
+        assert not told["ok"]
+        assert told["error"] or row == "! connect 1"
 
 
 async def test_certificates_of_a_refused_server(certificates: Certificates, cafile: str) -> None:
