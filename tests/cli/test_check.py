@@ -143,7 +143,11 @@ async def test_bad_set_ups(certificates: Certificates, cafile: str, number: int)
         url = echo.url_for("localhost")
         cases = [
             ([url, "--proxy", "http://127.0.0.1:1"], "! tcp 1", "is it running, and are its host"),
-            ([url, "--proxy", guarded.url], "! connect 1", "put user:password@ into the proxy URL"),
+            (
+                [url, "--proxy", guarded.url_for()],
+                "! connect 1",
+                "put user:password@ into the proxy URL",
+            ),
             ([url, "--proxy", f"socks5h://{http.authority}"], "! socks 1", "use http:// for its"),
             ([url, "--proxy", strict.url], "! connect 1", "let nothing but port 443 through"),
             ([url, "--no-proxy", "--cacert", cafile], "! server_tls", "file with --cacert"),

@@ -387,16 +387,17 @@ async def test_credentials() -> None:
         open_echo_server() as echo,
         open_http_proxy(credentials=("ada", "pw")) as proxy,
     ):
-        mine = Proxy(proxy.url, auth=BasicAuth("ada", "pw"))
-        assert await hops(Failover(DEAD, mine), echo.url) == [proxy.url]
-        url = proxy.url.replace("://", "://ada:pw@")
+        bare = proxy.url_for()
+        mine = Proxy(bare, auth=BasicAuth("ada", "pw"))
+        assert await hops(Failover(DEAD, mine), echo.url) == [bare]
+        url = proxy.url
         assert await hops(Failover(DEAD, url), echo.url) == [url.replace(":pw@", ":***@")]
         async with open_websocket_url(
-            echo.url, proxy=Failover(DEAD, proxy.url), proxy_auth=BasicAuth("ada", "pw")
+            echo.url, proxy=Failover(DEAD, bare), proxy_auth=BasicAuth("ada", "pw")
         ) as ws:
             assert ws.route is not None
         with pytest.raises(ProxyAuthenticationError):
-            await hops(Failover(DEAD, proxy.url, None), echo.url)
+            await hops(Failover(DEAD, bare, None), echo.url)
 
 
 async def test_all_are_bad(autojump_clock: trio.testing.MockClock) -> None:

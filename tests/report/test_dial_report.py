@@ -245,7 +245,7 @@ async def test_failures_have_reports(certificates: Certificates, others: Certifi
     ):
         cases: list[tuple[str, Any, type[HandshakeError], list[str]]] = [
             (echo.url, [broken.url], ProxyRejected, ["tcp", "connect"]),
-            (echo.url, [guarded.url], ProxyAuthenticationError, ["tcp", "connect"]),
+            (echo.url, [guarded.url_for()], ProxyAuthenticationError, ["tcp", "connect"]),
             ("ws://127.0.0.1:1/", None, ServerUnreachable, ["tcp"]),
             ("ws://no-such-name.invalid/", None, ServerUnreachable, ["resolve"]),
             (distrusted.url_for("127.0.0.1"), None, ServerUnreachable, ["tcp", "server_tls"]),

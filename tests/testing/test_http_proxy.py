@@ -8,11 +8,13 @@ import h11
 import pytest
 import trio
 
+from trio_wsproxy import open_websocket_url
 from trio_wsproxy.testing import (
     Certificates,
     ProxyServer,
     open_echo_server,
     open_http_proxy,
+    open_socks_proxy,
     open_tcp_server,
 )
 
@@ -284,14 +286,22 @@ async def test_resolve() -> None:
 
 
 async def test_urls(certificates: Certificates) -> None:
-    """URLs have no secrets unless asked for, and those are percent-encoded."""
+    """``url`` gets a client through; other URLs have no secrets unless asked for; all are encoded."""
     async with open_http_proxy(credentials=("ada", "secret")) as proxy:
-        assert proxy.url == f"http://127.0.0.1:{proxy.port}"
+        assert proxy.url == f"http://ada:secret@127.0.0.1:{proxy.port}"
+        assert proxy.url_for() == f"http://127.0.0.1:{proxy.port}"
         assert (
             proxy.url_for(credentials=("a:b", "p@ß/"), host="proxy.test")
             == f"http://a%3Ab:p%40%C3%9F%2F@proxy.test:{proxy.port}"
         )
         assert proxy.url_for(credentials=("ada", None)) == f"http://ada@127.0.0.1:{proxy.port}"
+    async with open_echo_server() as echo:
+        for kind in (open_http_proxy, open_socks_proxy):
+            async with kind(credentials=("a@b", "p:ß/%")) as proxy:
+                async with open_websocket_url(echo.url, proxy=proxy.url) as ws:
+                    await ws.send("hello")
+                    assert await ws.receive() == "hello"
+                assert proxy.logins == [("a@b", "p:ß/%")]
     async with open_http_proxy(ssl_context=certificates.server_context()) as proxy:
         assert proxy.url == f"https://localhost:{proxy.port}"
     async with open_http_proxy(host="::1") as proxy:

@@ -86,7 +86,7 @@ async def test_scheme_that_hangs_when_challenged(autojump_clock: trio.abc.Clock)
         proxy.script = [Fail(407, headers=[("Proxy-Authenticate", challenge)])]
         with pytest.raises(ConnectionTimeout, match="was waiting for the scheme Slow of this prog"):
             async with open_websocket_url(
-                "ws://e.test", proxy=proxy.url, proxy_auth=Slow(), connect_timeout=3
+                "ws://e.test", proxy=proxy.url_for(), proxy_auth=Slow(), connect_timeout=3
             ):
                 pass
 

@@ -1,19 +1,10 @@
 """Loopback servers for tests: WebSocket echo, HTTP and SOCKS proxies, scripted failures.
 
 All of them are async context managers. They listen on a port of loopback that the system
-chooses, record what they were asked, and are gone without a trace when their block ends::
+chooses, record what they were asked, and are gone without a trace when their block ends.
 
-    from trio_wsproxy import open_websocket_url
-    from trio_wsproxy.testing import Stall, open_echo_server, open_http_proxy
-
-    async def test_my_client_gives_up_on_a_silent_proxy(autojump_clock):
-        async with open_http_proxy(script=[Stall(at="reply")]) as proxy:
-            with pytest.raises(trio_wsproxy.ConnectionTimeout):
-                async with open_websocket_url("ws://echo.test", proxy=proxy.url):
-                    ...
-            await proxy.wait_for("close")  # the client has left no socket behind
-
-Certificates need trustme: ``pip install trustme``.
+Certificates need trustme: ``pip install trustme``. The fixtures of
+``trio_wsproxy.testing.fixtures`` are for pytest with pytest-trio.
 """
 
 from trio_wsproxy import _public

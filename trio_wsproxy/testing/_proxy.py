@@ -128,12 +128,14 @@ class ProxyServer(RelayingServer):
 
     @property
     def url(self) -> str:
-        """The proxy's URL without credentials, such as ``http://127.0.0.1:PORT``.
+        """The proxy's URL, such as ``http://127.0.0.1:PORT``.
 
-        The host is ``localhost`` with TLS, the scheme ``socks5h`` for a SOCKS proxy (or
-        ``socks4a`` if it does not speak SOCKS5).
+        With the credentials that it asks for, if it asks for any, so that a client which is
+        given it gets through; :meth:`url_for` has a URL without. The host is ``localhost``
+        with TLS, the scheme ``socks5h`` for a SOCKS proxy (or ``socks4a`` if it does not
+        speak SOCKS5).
         """
-        return self.url_for()
+        return self.url_for(credentials=self._credentials)
 
     def url_for(
         self,
@@ -142,7 +144,7 @@ class ProxyServer(RelayingServer):
         credentials: Credentials | None = None,
         host: str | None = None,
     ) -> str:
-        """Return the proxy's URL in another form.
+        """Return the proxy's URL in another form; without credentials unless they are given.
 
         Args:
           scheme: Instead of the usual one, for example ``"socks5"``.

@@ -74,7 +74,7 @@ async def open_socks_proxy(
         async with open_socks_proxy(
             credentials=("ada", "secret"), script=[Fail(reply=2)]
         ) as proxy:
-            url = proxy.url_for("socks5h", credentials=("ada", "secret"))
+            url = proxy.url  # with user and password
             with pytest.raises(trio_wsproxy.ProxyRejected):
                 async with trio_wsproxy.open_websocket_url("ws://echo.test", proxy=url):
                     ...
