@@ -1,9 +1,10 @@
-"""The optional C extension; everything else stands in pyproject.toml.
+"""The optional C extension, and README for the package index; the rest stands in pyproject.toml.
 
 Without a compiler the package does the same in Python. A wheel that is built there has no extension
 in it, so it is made a pure one (``py3-none-any``): what it is called is what it is.
 """
 
+import re
 import sysconfig
 from pathlib import Path
 
@@ -39,7 +40,22 @@ class BuildWheel(bdist_wheel):
         super().run()
 
 
+# README's links and pictures lead to files beside it, so that they are right in every clone and on
+# every forge. The package index has no such files, so there they lead to the repository.
+REPOSITORY = "https://github.com/trio-wsproxy/trio-wsproxy"
+RAW = "https://raw.githubusercontent.com/trio-wsproxy/trio-wsproxy/main"
+
+
+def described() -> str:
+    """README as the package index shows it."""
+    text = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"(!\[[^]]*\]\()(?!\w+:)", rf"\1{RAW}/", text)
+    return re.sub(r"(\]\()(?!\w+:)", rf"\1{REPOSITORY}/blob/main/", text)
+
+
 setup(
+    long_description=described(),
+    long_description_content_type="text/markdown",
     ext_modules=[
         Extension(
             "trio_wsproxy._websocket._speedups",

@@ -1,0 +1,76 @@
+"""README says what is so: its figures are the benchmark's, its files are there, its pages exist."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomllib")
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINKS = re.findall(r"\]\(([^)\s]+)\)", README)
+SITE = "https://trio-wsproxy.readthedocs.io"
+
+
+def test_echo_is_the_benchmarks() -> None:
+    """The row with figures has those of the table in docs/, rounded."""
+    table = (ROOT / "docs" / "performance-table.txt").read_text(encoding="utf-8")
+    row = table.partition("   * - echo 64 B, ws\n")[2].partition("   * - ")[0]
+    measured = [
+        f"{float(number):.0f} {unit}" for number, unit in re.findall(r"- \| ([\d.]+)\s(\S+)", row)
+    ]
+    shown = re.search(r"^\| echo of 64 bytes .*$", README, re.MULTILINE)
+    assert shown
+    cells = [cell.strip() for cell in shown[0].strip("|").split("|")][1:]
+    assert cells == [*measured[:3], "not measured"]
+
+
+@pytest.mark.parametrize("link", sorted({link for link in LINKS if "://" not in link}))
+def test_files(link: str) -> None:
+    """A file that README links to is in the repository."""
+    assert (ROOT / link).is_file()
+
+
+@pytest.mark.parametrize("link", sorted({link for link in LINKS if link.startswith(SITE)}))
+def test_pages(link: str) -> None:
+    """A page of the documentation that README links to is one of its sources."""
+    page = link.removeprefix(SITE).removeprefix("/en/latest/").removesuffix(".html") or "index"
+    assert (ROOT / "docs" / f"{page}.rst").is_file()
+
+
+def test_extras() -> None:
+    """The table of extras has all of them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    section = README.partition("\n## Install\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == set(
+        project["optional-dependencies"]
+    )
+
+
+def test_how_to_run_and_test() -> None:
+    """The first blocks of these two sections are commands, for people and for programs that read them."""
+    for title in ("Run it", "Test it"):
+        section = README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        block = re.search(r"^```\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+        assert block
+        assert block[1].startswith("python -m pip install")
+
+
+def test_index() -> None:
+    """On the package index, where there are no files, no link and no picture leads to one."""
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    source = setup.partition("REPOSITORY = ")[1] + setup.partition("REPOSITORY = ")[2]
+    names = {"re": re, "Path": Path, "__file__": str(ROOT / "setup.py")}
+    exec(source.partition("\n\n\nsetup(")[0], names)  # without building anything
+    text = names["described"]()  # type: ignore[operator]  # a dictionary's values are of any type
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert len(links) == len(LINKS)
+    assert all(link.startswith("https://") for link in links)
+    assert "raw.githubusercontent.com/trio-wsproxy/trio-wsproxy/main/docs/_static/" in text
