@@ -24,8 +24,10 @@ release = version = trio_wsproxy.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx.ext.intersphinx",  # names of Python and trio lead to their documentation
     "sphinxcontrib_trio",  # marks what is awaited and what goes behind "async with"
     "house",  # the picture of the rooms, in architecture.rst
+    "drawings",  # layers and states of a connection
 ]
 
 html_theme = "furo"
@@ -41,14 +43,19 @@ python_maximum_signature_line_length = 80  # one parameter a line, where there a
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
-# Other projects' inventories would have to be fetched for every build. Without them these
-# names are shown, but lead nowhere.
-nitpick_ignore_regex = [
-    (
-        r"py:.*",
-        r"(collections|contextlib|httpcore2?|httpx2?|os|pathlib|socket|ssl|trio|typing|trio_websocket)\..*",
-    ),
-]
+# Whole inventories are fetched where there is a network. Where there is none, those beside this
+# file do, which have the names that these pages use (Sphinx' first format, which is plain text).
+# A name that is missing there is a warning: add its line.
+intersphinx_mapping = {
+    name: (site, (None, str(Path(__file__).parent / "inventories" / f"{name}.txt")))
+    for name, site in {
+        "python": "https://docs.python.org/3",
+        "trio": "https://trio.readthedocs.io/en/stable",
+    }.items()
+}
+intersphinx_timeout = 5  # seconds
+# Their names are shown, and lead nowhere: no inventory has them.
+nitpick_ignore_regex = [(r"py:.*", r"(httpcore2?|httpx2?|trio_websocket)\..*")]
 nitpick_ignore = [
     # Their annotations stay strings, because of Unpack, which Python 3.10 does not have.
     ("py:class", "AbstractAsyncContextManager"),

@@ -1,0 +1,188 @@
+"""Messages that the documentation shows are those that a failure has; each one is made to happen.
+
+A block behind the comment ``.. Shown by: NAME.`` is what the function of that name here brings about.
+Compared are the words: ports, the names that stand for loopback, and how lines are broken are not.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio_websocket
+
+from trio_wsproxy import open_websocket_url, resolve_proxy
+from trio_wsproxy.testing import (
+    Certificates,
+    Fail,
+    Stall,
+    open_echo_server,
+    open_http_proxy,
+    open_socks_proxy,
+    open_tcp_server,
+)
+
+DOCS = Path(__file__).parent.parent / "docs"
+BLOCK = re.compile(
+    r"^\.\. Shown by: ([\w ]+)\.\n\n\.\. code-block:: text\n\n((?:(?: {3}.*)?\n)+)", re.MULTILINE
+)
+OFFERS = [("Proxy-Authenticate", "Negotiate"), ("Proxy-Authenticate", "NTLM")]
+MASKS = {
+    r"127\.0\.0\.1:\d+": "proxy.corp:3128",
+    r"(example\.org|proxy\.corp|echo\.test):\d+": r"\1:PORT",
+    r"\(Name or service not known\)|\(No address associated with hostname\)": "(WHY)",
+    r"Error connecting to \('127\.0\.0\.1', \d+\)|Error connecting to \('proxy.corp', \d+\)": "ERROR",
+    r"; it was issued by '[^']*'": "",  # which Python knows from 3.13 on
+    r"\s+": " ",
+}
+
+
+async def connect(proxy: Any, url: str = "wss://example.org/", **options: Any) -> None:
+    """Open a connection through a proxy."""
+    async with open_websocket_url(url, proxy=proxy, **options) as ws:
+        await ws.receive()
+
+
+async def unescaped() -> None:
+    """A password with an @ in it."""
+    await connect("http://ada:p@ss/word@proxy.corp:3128")
+
+
+async def scheme() -> None:
+    """A scheme with a letter missing."""
+    resolve_proxy("wss://example.org/", environ={"https_proxy": "htp://ada:secret@proxy.corp:3128"})
+
+
+async def refused() -> None:
+    """Nobody listens."""
+    async with open_http_proxy() as proxy:
+        url = proxy.url
+    await connect(url)
+
+
+async def wants_credentials() -> None:
+    """A proxy that wants to know who it is."""
+    async with open_http_proxy(script=[Fail(407, headers=OFFERS)]) as proxy:
+        await connect(proxy.url)
+
+
+async def wrong_credentials() -> None:
+    """A proxy that knows somebody else."""
+    async with open_http_proxy(credentials=("ada", "secret")) as proxy:
+        await connect(proxy.url_for(credentials=("ada", "guess")))
+
+
+async def forbidden() -> None:
+    """A proxy with rules."""
+    async with open_http_proxy(script=[Fail(403)]) as proxy:
+        await connect(proxy.url, "ws://example.org:8080/")
+
+
+async def silent() -> None:
+    """A proxy that never answers."""
+    async with open_http_proxy(script=[Stall("reply")]) as proxy:
+        await connect(proxy.url, connect_timeout=0.5)
+
+
+async def not_http() -> None:
+    """The scheme of HTTP, the port of SOCKS."""
+    async with open_socks_proxy() as proxy:
+        await connect(proxy.url_for("http"))
+
+
+async def unknown_name() -> None:
+    """A name that the proxy knows, looked up here."""
+    async with open_socks_proxy(resolve={"echo.test": "127.0.0.1"}) as proxy:
+        await connect(proxy.url_for("socks5"), "ws://echo.test:8000/")
+
+
+async def distrusted() -> None:
+    """A certificate of an authority that nobody knows."""
+    context = Certificates().server_context("example.org")
+    async with open_echo_server(ssl_context=context) as echo:
+        resolve = {"example.org": (echo.host, echo.port)}
+        async with open_http_proxy(resolve=resolve) as proxy:
+            await connect(proxy.url)
+
+
+async def no_websocket() -> None:
+    """A web server that has no such page."""
+
+    async def answer(stream: trio.abc.Stream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    async with open_tcp_server(answer) as server:
+        resolve = {"example.org": (server.host, server.port)}
+        async with open_http_proxy(resolve=resolve) as proxy:
+            await connect(proxy.url, "ws://example.org/chat")
+
+
+async def too_big() -> None:
+    """A message above the limit."""
+
+    async def send(request: trio_websocket.WebSocketRequest) -> None:
+        ws = await request.accept()
+        await ws.send_message("x" * 2_000_000)
+
+    async with open_echo_server(handler=send) as server:
+        await connect(None, server.url)
+
+
+async def went_away() -> None:
+    """A connection that is cut."""
+
+    async def go(request: trio_websocket.WebSocketRequest) -> None:
+        ws = await request.accept()
+        await trio.aclose_forcefully(ws._stream)
+
+    async with open_echo_server(handler=go) as server:
+        await connect(None, server.url)
+
+
+SCENARIOS: dict[str, Callable[[], Awaitable[None]]] = {
+    function.__name__.replace("_", " "): function
+    for function in (
+        *(unescaped, scheme, refused, wants_credentials, wrong_credentials, forbidden, silent),
+        *(not_http, unknown_name, distrusted, no_websocket, too_big, went_away),
+    )
+}
+SHOWN = [
+    pytest.param(name, textwrap.dedent(text), id=f"{page.stem}-{name}")
+    for page in sorted(DOCS.glob("*.rst"))
+    for name, text in BLOCK.findall(page.read_text(encoding="utf-8") + "\n")
+]
+
+
+def masked(text: str) -> str:
+    """What is compared."""
+    for pattern, replacement in MASKS.items():
+        text = re.sub(pattern, replacement, text)
+    return text.strip()
+
+
+async def said(name: str) -> str:
+    """The message of a failure, with the name of its class."""
+    try:
+        await SCENARIOS[name]()
+    except Exception as exc:
+        while inner := getattr(exc, "exceptions", None):  # of a server's nursery
+            exc = inner[0]
+        return f"{type(exc).__name__}: {exc}"
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize(("name", "shown"), SHOWN)
+async def test_message(name: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands there is said."""
+    assert masked(await said(name)) == masked(shown)
+
+
+def test_all_are_shown() -> None:
+    """Each failure here is shown by a page."""
+    assert {param.values[0] for param in SHOWN} == set(SCENARIOS)
