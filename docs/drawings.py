@@ -22,13 +22,13 @@ WIDTH = 340  # pixels: what a telephone has; a wide window has room for it, too
 BAR, GAP = 30, 8  # of a layer, and between two of them
 BOX = 34  # of a state
 STEP = 96  # from one state to the next
-LANE = 44  # between arrows that pass states
+LANE = 56  # between arrows that pass states
 
 PLACES = ("client", "proxy 1", "proxy 2", "server")
 # Each layer, from the ground up, and the place of its other end.
 LAYERS = (
     ("TCP", 1),
-    ("TLS with an https:// proxy", 1),
+    ("TLS with https:// proxy", 1),
     ("CONNECT: tunnel to proxy 2", 2),
     ("SOCKS5: tunnel to the server", 3),
     ("TLS with the server (wss://)", 3),
@@ -70,9 +70,9 @@ def states() -> str:
     drawn = list(_arrows(order))
     for number, state in enumerate(order):
         y = number * STEP
-        drawn.append(f'<rect x="70" y="{y + 1}" width="120" height="{BOX - 2}" rx="5"/>')
+        drawn.append(f'<rect x="20" y="{y + 1}" width="120" height="{BOX - 2}" rx="5"/>')
         drawn.append(
-            f'<text class="name" text-anchor="middle" x="130" y="{y + 22}">{state.name}</text>'
+            f'<text class="name" text-anchor="middle" x="80" y="{y + 22}">{state.name}</text>'
         )
     label = "The states of a connection; the list below has the causes"
     head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">'
@@ -87,15 +87,15 @@ def _arrows(order: list[State]) -> Iterator[str]:
         numbers = ", ".join(str(causes.index(cause) + 1) for cause in sorted(why, key=causes.index))
         top, bottom = start * STEP + BOX, end * STEP
         if end == start + 1:
-            yield f'<path d="M130 {top}V{bottom - 6}"/>'
-            yield f'<path class="head" d="M130 {bottom}l-4 -8h8z"/>'
-            yield f'<text x="140" y="{(top + bottom) / 2 + 4:g}">{numbers}</text>'
+            yield f'<path d="M80 {top}V{bottom - 6}"/>'
+            yield f'<path class="head" d="M80 {bottom}l-4 -8h8z"/>'
+            yield f'<text x="90" y="{(top + bottom) / 2 + 4:g}">{numbers}</text>'
             continue
-        x = 190 + (lane + 1) * LANE
+        x = 140 + (lane + 1) * LANE
         into = bottom + 8 + 8 * lane
-        yield f'<path d="M190 {top - 8 - 8 * lane}H{x}V{into}H198"/>'
-        yield f'<path class="head" d="M190 {into}l8 -4v8z"/>'
-        yield f'<text x="{x + 6}" y="{(top + bottom) / 2 + 4:g}">{numbers}</text>'
+        yield f'<path d="M140 {top - 8 - 8 * lane}H{x}V{into}H148"/>'
+        yield f'<path class="head" d="M140 {into}l8 -4v8z"/>'
+        yield f'<text text-anchor="end" x="{x - 6}" y="{(top + bottom) / 2 + 4:g}">{numbers}</text>'
         lane += 1
 
 

@@ -7,6 +7,7 @@ Compared are the words: ports, the names that stand for loopback, and how lines 
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,8 +17,9 @@ import pytest
 import trio
 import trio_websocket
 
-from trio_wsproxy import open_websocket_url, resolve_proxy
+from trio_wsproxy import BasicAuth, DigestAuth, open_websocket_url, resolve_proxy
 from trio_wsproxy.testing import (
+    Answer,
     Certificates,
     Fail,
     Stall,
@@ -145,10 +147,46 @@ async def went_away() -> None:
         await connect(None, server.url)
 
 
+async def colon() -> None:
+    """A user name that most schemes cannot carry, and no library for the one that can."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "spnego", None)
+        await connect("http://ad%3Aa:secret@proxy.corp:3128")
+
+
+async def no_such_scheme() -> None:
+    """A variable with another word in it."""
+    environ = {"https_proxy": "http://proxy.corp:3128", "TRIO_WSPROXY_AUTH": "kerberos"}
+    resolve_proxy("wss://example.org/", environ=environ)
+
+
+async def without_tls() -> None:
+    """A password that must not be readable, and a proxy where it would be."""
+    auth = BasicAuth("ada", "secret", require_tls=True)
+    await connect("http://proxy.corp:3128", proxy_auth=auth)
+
+
+async def by_the_environment() -> None:
+    """As "wants credentials", where a variable names the proxy."""
+    async with open_http_proxy(script=[Fail(407, headers=OFFERS)]) as proxy:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("https_proxy", proxy.url)
+            await connect(True)
+
+
+async def names_no_scheme() -> None:
+    """A proxy that wants something, and does not say what."""
+    answer = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    script = [Answer("reply", answer)]
+    async with open_http_proxy(script=script) as proxy:
+        await connect(proxy.url, proxy_auth=DigestAuth("ada", "secret"))
+
+
 SCENARIOS: dict[str, Callable[[], Awaitable[None]]] = {
     function.__name__.replace("_", " "): function
     for function in (
         *(unescaped, scheme, refused, wants_credentials, wrong_credentials, forbidden, silent),
+        *(colon, no_such_scheme, without_tls, by_the_environment, names_no_scheme),
         *(not_http, unknown_name, distrusted, no_websocket, too_big, went_away),
     )
 }
