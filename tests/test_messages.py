@@ -177,7 +177,7 @@ async def by_the_environment() -> None:
 async def names_no_scheme() -> None:
     """A proxy that wants something, and does not say what."""
     answer = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    script = [Answer("reply", answer)]
+    script = [Answer(answer)]
     async with open_http_proxy(script=script) as proxy:
         await connect(proxy.url, proxy_auth=DigestAuth("ada", "secret"))
 
