@@ -95,7 +95,7 @@ def _arrows(order: list[State]) -> Iterator[str]:
         into = bottom + 8 + 8 * lane
         yield f'<path d="M140 {top - 8 - 8 * lane}H{x}V{into}H148"/>'
         yield f'<path class="head" d="M140 {into}l8 -4v8z"/>'
-        yield f'<text text-anchor="end" x="{x - 6}" y="{(top + bottom) / 2 + 4:g}">{numbers}</text>'
+        yield f'<text text-anchor="end" x="{x - 6}" y="{top + 36}">{numbers}</text>'
         lane += 1
 
 
