@@ -142,7 +142,9 @@ async def test_runs_that_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(_pac, "run_script", lambda *_: end.wait())
         with pytest.raises(ProxyConfigError, match="did not end in time"):
             await Fake().ask("return 'DIRECT'")
-    end.set()
+        end.set()
+        while _pac._RUNS._threads.get().borrowed_tokens:  # it may not have begun yet
+            await trio.sleep(0)
 
     async def hang(_call: Any, **_: Any) -> Any:
         raise ThreadsHang(4)
@@ -177,7 +179,7 @@ async def test_runs_that_wait_for_others(
         mock_clock.jump(_pac.PATIENCE - 0.1)
         for end in ends[:2]:
             end.set()
-        while len(ends) < 3:
+        while len(ends) < 3 or len(answers) < 2:
             await trio.sleep(0)
         mock_clock.jump(0.2)
         await trio.testing.wait_all_tasks_blocked()
