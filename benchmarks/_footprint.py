@@ -101,7 +101,7 @@ import json, sys, time
 start = time.perf_counter()
 import {}
 had, wall, cpu = len(sys.modules), time.perf_counter(), time.process_time()
-import {}
+from {} import *  # what is there is wanted, too: packages may put that off
 took = [time.perf_counter() - wall, time.process_time() - cpu]
 print(json.dumps([wall - start, *took, len(sys.modules) - had]))
 """

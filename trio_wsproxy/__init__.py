@@ -9,131 +9,28 @@
         print(await ws.receive())
 """
 
-from trio_websocket import CloseReason, Endpoint
+import typing as _typing
 
-from . import _public, _version
-from ._auth import (
-    BasicAuth,
-    BearerAuth,
-    DigestAuth,
-    NegotiateAuth,
-    NTLMAuth,
-    ProxyAuth,
-    ProxyAuthArgument,
-    ProxyAuthConversation,
-    ProxyAuthRequest,
-    ProxyChallenge,
-)
-from ._client import (
-    Options,
-    Reconnections,
-    Redirect,
-    RedirectGrant,
-    RedirectPolicy,
-    StreamOptions,
-    connect_websocket,
-    connect_websocket_url,
-    is_transient,
-    open_ssl_over_tcp_stream,
-    open_tcp_stream,
-    open_websocket,
-    open_websocket_url,
-    reconnecting_websocket_url,
-    resolve_proxy_async,
-    wrap_client_stream,
-)
-from ._exceptions import (
-    ConnectionClosed,
-    ConnectionClosedLocally,
-    ConnectionEnded,
-    ConnectionLost,
-    ConnectionRejected,
-    ConnectionTimeout,
-    DisconnectionTimeout,
-    HandshakeError,
-    ProxyAuthenticationError,
-    ProxyConfigError,
-    ProxyError,
-    ProxyProtocolError,
-    ProxyRejected,
-    ProxyUnreachable,
-    ServerRejected,
-    ServerUnreachable,
-)
-from ._failures import StageName
-from ._http import HeadersArgument, ProxyHeadersArgument
-from ._report import DialReport, Stage, Trace
-from ._routing import PAC, Failover, Look, ProxyArgument, Route, resolve_proxy
-from ._transport import MakeProxyHeaders
-from ._urls import Proxy, Target
-from ._websocket import SPEEDUPS, Deflate, MessageStream, WebSocketConnection
+from . import _version
 
 __version__ = _version.VERSION
 
-__all__ = [
-    "PAC",
-    "SPEEDUPS",
-    "BasicAuth",
-    "BearerAuth",
-    "CloseReason",
-    "ConnectionClosed",
-    "ConnectionClosedLocally",
-    "ConnectionEnded",
-    "ConnectionLost",
-    "ConnectionRejected",
-    "ConnectionTimeout",
-    "Deflate",
-    "DialReport",
-    "DigestAuth",
-    "DisconnectionTimeout",
-    "Endpoint",
-    "Failover",
-    "HandshakeError",
-    "HeadersArgument",
-    "Look",
-    "MakeProxyHeaders",
-    "MessageStream",
-    "NTLMAuth",
-    "NegotiateAuth",
-    "Options",
-    "Proxy",
-    "ProxyArgument",
-    "ProxyAuth",
-    "ProxyAuthArgument",
-    "ProxyAuthConversation",
-    "ProxyAuthRequest",
-    "ProxyAuthenticationError",
-    "ProxyChallenge",
-    "ProxyConfigError",
-    "ProxyError",
-    "ProxyHeadersArgument",
-    "ProxyProtocolError",
-    "ProxyRejected",
-    "ProxyUnreachable",
-    "Reconnections",
-    "Redirect",
-    "RedirectGrant",
-    "RedirectPolicy",
-    "Route",
-    "ServerRejected",
-    "ServerUnreachable",
-    "Stage",
-    "StageName",
-    "StreamOptions",
-    "Target",
-    "Trace",
-    "WebSocketConnection",
-    "connect_websocket",
-    "connect_websocket_url",
-    "is_transient",
-    "open_ssl_over_tcp_stream",
-    "open_tcp_stream",
-    "open_websocket",
-    "open_websocket_url",
-    "reconnecting_websocket_url",
-    "resolve_proxy",
-    "resolve_proxy_async",
-    "wrap_client_stream",
-]
+if _typing.TYPE_CHECKING:
+    from ._face import *  # noqa: F403  # what type checkers see
+    from ._face import __all__ as __all__  # a re-export
+else:  # all of it is imported when the first name is wanted: see _face
 
-_public.show_as_public(__name__, map(globals().__getitem__, __all__))
+    def __getattr__(name: str) -> object:
+        """Import the public names."""
+        if name == "__all__" or not name.startswith("_"):
+            from importlib import import_module
+
+            face = import_module(f"{__name__}._face")
+            globals().update({key: getattr(face, key) for key in (*face.__all__, "__all__")})
+            if name in globals():
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+
+    def __dir__() -> list[str]:
+        """All that can be had."""
+        return sorted({*globals(), *__getattr__("__all__")})
