@@ -33,6 +33,7 @@ extensions = [
 html_theme = "furo"
 html_title = f"trio_wsproxy {release}"
 html_static_path = ["_static"]
+html_extra_path = ["extra"]  # the JSON Schema of the command line, under its own name
 html_css_files = ["wrap.css", "house.css"]
 
 add_module_names = False  # the head of a page says where its names are imported from

@@ -90,7 +90,7 @@ def test_all_are_public() -> None:
         (ConnectionLost(None), "the connection is lost (no close code)"),
         (
             ConnectionLost(CloseReason(4000, "x")),
-            "the connection is lost (4000 PRIVATE_RESERVED: x)",
+            "the peer closed the connection (4000: x)",
         ),
         (
             ConnectionClosedLocally(CloseReason(1000, None)),

@@ -18,6 +18,7 @@ PACKAGE = ROOT.name
 # module gets its place here.
 ORDER = [
     "_version",
+    "_defaults",
     "_public",
     "_lazy",
     "_records",

@@ -116,7 +116,8 @@ async def test_json(certificates: Certificates, cafile: str) -> None:
     known = json.loads(done.stdout)
     assert done.returncode == 0
     assert known.keys() == {
-        *("ok", "url", "source", "hops", "looks", "tried", "duration", "error", "stages"),
+        *("command", "ok", "url", "target", "source", "hops", "trail", "picture"),
+        *("alternatives", "notes", "tried", "duration", "error", "stages"),
         "latencies",
         *("subprotocol", "extensions", "certificates", "looked_again", "closed"),
     }
@@ -244,7 +245,9 @@ async def test_malformed(arguments: list[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     done = await check("--json", *arguments)
-    assert json.loads(done.stdout) == {"error": done.stderr.rstrip("\n")}
+    told = json.loads(done.stdout)
+    assert (told["command"], told["ok"]) == ("check", False)
+    assert told["error"]["message"] == done.stderr.rstrip("\n")
     done = await check("--pings", "many", "ws://e/")
     assert done.returncode == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
 import os
@@ -253,9 +254,13 @@ async def test_verbose() -> None:
         )
     assert done.out == b"secret\n"
     lines = done.err.splitlines()
-    assert all(line.startswith("* ") for line in lines)
-    for beginning in ("asks ws:", "ws:", "connected: client ─tcp→", "sends ping", "received pong"):
-        assert any(line.startswith(f"* {beginning}") for line in lines), beginning
+    order = [
+        *("* connecting to 127.0.0.1:", "* connected to 127.0.0.1 (", "> GET / HTTP/1.1"),
+        *("> Host: 127.0.0.1:", "> Authorization: ***", "< HTTP/1.1 101 ", "< Upgrade: websocket"),
+        *("* connected: client ─tcp→", "* sends ping", "* received pong"),
+    ]
+    places = [next(i for i, x in enumerate(lines) if x.startswith(start)) for start in order]
+    assert places == sorted(places)
     assert lines[-3:] == [
         "* sends close, 2 bytes",
         "* received close 1000",
@@ -288,7 +293,7 @@ async def test_a_server_that_pings() -> None:
         (["--subprotocol", "a b", "ws://127.0.0.1"], 2, "'a b' is not a token"),
         (["--cacert", "/nowhere/at/all", "ws://127.0.0.1"], 2, "cannot read '/nowhere/at/all'"),
         (["--cacert", __file__, "ws://127.0.0.1"], 2, "has no certificates in PEM format"),
-        (["--max-size", "-1", "ws://127.0.0.1"], 2, "not a number of bytes"),
+        (["--max-size=-1", "ws://127.0.0.1"], 2, "not a number of bytes"),
         (["--wait", "nan", "ws://127.0.0.1"], 2, "must be 0 or more"),
         (["--connect-timeout", "soon", "ws://127.0.0.1"], 2, "'soon' is not a number"),
         (["--connect-timeout", "0", "ws://127.0.0.1"], 1, "no connection to ws://127.0.0.1"),
@@ -433,6 +438,10 @@ async def test_the_prompt_stands_before_an_answer_can() -> None:
         def prompt(self) -> None:
             shown.append("prompt")
 
-    conversation = _connect.Conversation(cast("Any", Server()), cast("Any", Prompts()), 0)
+    conversation = _connect.Conversation(
+        cast("Any", Server()),
+        cast("Any", Prompts()),
+        argparse.Namespace(binary=False, messages=None, wait=0),
+    )
     await conversation._send(b"hello")
     assert shown == ["prompt", "sent hello"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from trio_wsproxy import open_websocket_url
 from trio_wsproxy._cli import _demo
+from trio_wsproxy._cli._console import Console
 from trio_wsproxy.testing import Fail, open_socks_proxy
 
 ROUTES = ["direct", "http", "https", "socks4a", "socks5", "socks5h", "https > socks5h"]
@@ -24,9 +26,9 @@ def row(line: str) -> tuple[str, str, str]:
 
 async def run_demo() -> tuple[bool, list[str]]:
     """The outcome of the demo and its lines."""
-    lines: list[str] = []
-    good = await _demo.demo(lines.append)
-    return good, lines
+    out = io.StringIO()
+    good = await _demo.demo(Console(out, io.StringIO(), environ={}))
+    return good, out.getvalue().splitlines()
 
 
 def test_whole_program() -> None:

@@ -16,6 +16,7 @@ import pytest
 from trio_wsproxy import _cli
 from trio_wsproxy._cli import _explain
 from trio_wsproxy._cli._console import Console
+from trio_wsproxy._cli._parser import make_parser
 
 SECRET = "sEcReT-77"
 PAGE = Path(__file__).parent.parent.parent / "docs" / "cli-explain.rst"
@@ -129,8 +130,9 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert list(found) == [
+        *("command", "ok", "error"),
         *("url", "target", "source", "hops", "trail", "picture"),
-        *("alternatives", "scripts", "notes", "others"),
+        *("alternatives", "notes", "scripts", "others"),
     ]
     assert found["url"] == "wss://h.test/x"
     assert found["target"] == "h.test:443"
@@ -182,7 +184,12 @@ def test_malformed(
     assert explain(monkeypatch, *arguments, **{name: value}) == 2
     out, err = capsys.readouterr()
     assert message in err
-    assert (json.loads(out) if as_json else out) == ({"error": err.strip()} if as_json else "")
+    if not as_json:
+        assert out == ""
+        return
+    told = json.loads(out)
+    assert (told["command"], told["ok"]) == ("explain", False)
+    assert told["error"]["message"] == err.strip()
 
 
 SECRETS = f"ada:{SECRET}@"
@@ -241,7 +248,7 @@ def test_no_escape_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "a.test\x1d\x85b.test")
     monkeypatch.setenv("https_proxy", "http://p.test")
     out = io.StringIO()
-    arguments = _cli._parser("trio-wsproxy").parse_args(["explain", "wss://h.test"])
+    arguments = make_parser("trio-wsproxy").parse_args(["explain", "wss://h.test"])
     assert _explain.run(arguments, Console(out, out)) == 0
     assert "a.test\\x1d\\x85b.test" in out.getvalue()
     assert not set("\x1d\x85\x1b") & set(out.getvalue())
@@ -371,4 +378,4 @@ def test_pac_that_fails(
     assert said in err
     assert "No such file or directory" in err
     if as_json:
-        assert said in json.loads(out)["error"]
+        assert said in json.loads(out)["error"]["message"]

@@ -13,6 +13,8 @@ import pytest
 import trio_wsproxy
 from trio_wsproxy import _cli
 from trio_wsproxy._cli import _demo
+from trio_wsproxy._cli._console import Console
+from trio_wsproxy._cli._parser import make_parser
 
 
 def test_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,12 +76,7 @@ def test_completion() -> None:
         return done.stdout.split()
 
     assert completed("trio-wsproxy", "conn") == ["connect"]
-    assert completed("trio-wsproxy", "connect", "--prox") == [
-        "--proxy",
-        "--proxy-user",
-        "--proxy-auth",
-        "--proxy-cacert",
-    ]
+    assert completed("trio-wsproxy", "connect", "--proxy-u") == ["--proxy-user"]
     assert completed("trio-wsproxy", "connect", "--cacert", "/dev/nul") == ["/dev/null"]
 
 
@@ -106,7 +103,7 @@ def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_demo_exit_code(monkeypatch: pytest.MonkeyPatch, good: bool, code: int) -> None:
     """``demo`` exits with 0 if all legs were good, else with 1."""
 
-    async def demo() -> bool:
+    async def demo(console: Console) -> bool:
         return good
 
     monkeypatch.setattr(_demo, "demo", demo)
@@ -125,7 +122,7 @@ def test_demo_without_trustme(
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends a command without a traceback."""
 
-    async def demo() -> bool:
+    async def demo(console: Console) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_demo, "demo", demo)
@@ -134,7 +131,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_documentation() -> None:
     """Each command has a page, which tells each of its options, or the page of shared ones does."""
-    parser = _cli._parser("trio-wsproxy")
+    parser = make_parser("trio-wsproxy")
     (commands,) = (x for x in parser._actions if isinstance(x, argparse._SubParsersAction))
     docs = Path(__file__).parent.parent.parent / "docs"
     shared = (docs / "cli.rst").read_text(encoding="utf-8")

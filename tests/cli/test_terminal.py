@@ -1,197 +1,30 @@
-"""The command line in a real terminal: tmux, typed into and looked at.
-
-Each test has a tmux server of its own, behind a socket of its own, and ends it by that. A
-terminal gives no event when a text is there, so this looks again and again, in one place
-(:func:`eventually`).
-"""
+"""The command line in a real terminal."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import trio
-from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection, WebSocketRequest
+from _tmux import (
+    COMMAND,
+    DEADLINE,
+    EDITED,
+    HEIGHT,
+    PLAIN,
+    POLL,
+    WIDTHS,
+    open_conversation,
+    open_terminal,
+)
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection
 
-import trio_wsproxy
 from trio_wsproxy.testing import open_echo_server, open_tcp_server
 
-ROOT = Path(trio_wsproxy.__file__).parent.parent
-COMMAND = [sys.executable, "-m", "trio_wsproxy", "connect"]
-DEADLINE = 60.0  # seconds; only there to end a hang, each text is there in less than one
-POLL = 0.02  # seconds
-WIDTHS = [40, 120]
-HEIGHT = 12  # rows
-WITHOUT_RICH = 'import sys\nsys.modules["rich"] = None\n'  # for sitecustomize.py
 
-# Keeps a program's exit code, which tmux 3.3 sometimes fails to tell. Ctrl-C is for the program.
-WRAPPER = ["sh", "-c", 'code=$1; shift; trap : INT; "$@"; echo $? >"$code"', "sh"]
-
-TMUX = shutil.which("tmux")
-if TMUX is None:
-    if os.environ.get("CI", "").lower() in {"true", "1"}:
-        pytest.fail(
-            "tmux is not installed; .ci/run does that, and CI=true forbids to go on without",
-            pytrace=False,
-        )
-    pytest.skip("tmux is not installed; .ci/run installs it", allow_module_level=True)
-
-
-@dataclass
-class Terminal:
-    """One tmux server with one window."""
-
-    socket: Path
-    code: Path
-
-    async def tmux(self, *arguments: str) -> str:
-        """Have tmux do something."""
-        assert TMUX is not None
-        done = await trio.run_process(
-            [TMUX, "-u", "-f", os.devnull, "-S", str(self.socket), *arguments],
-            capture_stdout=True,
-            # pytest-xdist sets COLUMNS for its workers; a terminal knows its own.
-            env={
-                name: value
-                for name, value in os.environ.items()
-                if name not in {"TMUX", "COLUMNS", "LINES"}
-            },
-        )
-        return done.stdout.decode()
-
-    async def type(self, text: str, *keys: str) -> None:
-        """Type a text, then press keys such as ``Enter`` and ``C-c``."""
-        if text:
-            await self.tmux("send-keys", "-l", text)
-        if keys:
-            await self.tmux("send-keys", *keys)
-
-    async def rows(self) -> list[str]:
-        """What is to be seen, without the empty rows below."""
-        return (await self.tmux("capture-pane", "-p")).rstrip("\n").split("\n")
-
-    async def text(self) -> str:
-        """What is to be seen, long lines as they were written."""
-        return (await self.tmux("capture-pane", "-p", "-J")).rstrip("\n")
-
-    async def codes(self) -> set[str]:
-        """The escape codes for colours on the screen."""
-        return set(re.findall(r"\x1b\[[0-9;]*m", await self.tmux("capture-pane", "-p", "-e")))
-
-    async def eventually(self, condition: Callable[[list[str]], object]) -> list[str]:
-        """Wait until the screen is as it should be."""
-        rows: list[str] = []
-        with trio.move_on_after(DEADLINE):
-            while True:
-                rows = await self.rows()
-                if condition(rows):
-                    return rows
-                await trio.sleep(POLL)
-        raise AssertionError("the screen stays at\n" + "\n".join(rows))
-
-    async def shows(self, *last: str) -> None:
-        """Wait until these are the last rows."""
-        await self.eventually(lambda rows: [row.rstrip() for row in rows[-len(last) :]] == [*last])
-
-    async def exit_code(self) -> int:
-        """Wait for the program's end, and until the terminal has read all that it wrote."""
-        with trio.move_on_after(DEADLINE):
-            while not (code := self.code.read_text(encoding="ascii")).endswith("\n"):
-                await trio.sleep(POLL)
-            while "1" not in await self.tmux("display-message", "-p", "#{pane_dead}"):
-                await trio.sleep(POLL)
-            return int(code)
-        raise AssertionError("it does not end; the screen is\n" + await self.text())
-
-
-@asynccontextmanager
-async def open_terminal(
-    *command: str, width: int = 80, rich: bool = True, **environ: str
-) -> AsyncIterator[Terminal]:
-    """Run a command in a terminal."""
-    with tempfile.TemporaryDirectory(prefix="wsproxy-") as directory:  # a socket's path is short
-        path = [str(ROOT)]
-        if not rich:
-            (Path(directory) / "sitecustomize.py").write_text(WITHOUT_RICH, encoding="utf-8")
-            path.insert(0, directory)
-        variables = {"NO_COLOR": "", "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"}
-        pairs = [f"{name}={value}" for name, value in {**variables, **environ}.items()]
-        terminal = Terminal(Path(directory) / "tmux", Path(directory) / "code")
-        terminal.code.touch()
-        size = ["-x", str(width), "-y", str(HEIGHT)]
-        try:
-            await terminal.tmux(
-                *("start-server", ";"),
-                *("set-option", "-g", "remain-on-exit", "on", ";"),
-                *("set-option", "-g", "remain-on-exit-format", "", ";"),
-                *("set-option", "-g", "status", "off", ";"),
-                *(
-                    "new-session",
-                    "-d",
-                    *size,
-                    "env",
-                    *pairs,
-                    *WRAPPER,
-                    str(terminal.code),
-                    *command,
-                ),
-            )
-            yield terminal
-        finally:
-            with trio.CancelScope(shield=True):
-                await terminal.tmux("kill-server")
-
-
-@dataclass
-class Server:
-    """A server whose test says what it sends; keeps what it gets."""
-
-    connected: trio.Event = field(default_factory=trio.Event)
-    closed: trio.Event = field(default_factory=trio.Event)
-    messages: list[str | bytes] = field(default_factory=list)
-    connection: WebSocketConnection | None = None
-    reason: CloseReason | None = None
-
-    async def handle(self, request: WebSocketRequest) -> None:
-        self.connection = await request.accept()
-        self.connected.set()
-        try:
-            while True:
-                self.messages.append(await self.connection.get_message())
-        except ConnectionClosed as exc:
-            self.reason = exc.reason
-        self.closed.set()
-
-    async def send(self, message: str | bytes) -> None:
-        await self.connected.wait()
-        assert self.connection is not None
-        await self.connection.send_message(message)
-
-
-@asynccontextmanager
-async def open_conversation(
-    *options: str, width: int = 80, rich: bool = True, **environ: str
-) -> AsyncIterator[tuple[Terminal, Server]]:
-    """Run ``connect`` in a terminal, and wait until it is connected."""
-    server = Server()
-    async with open_echo_server(handler=server.handle) as listener:
-        command = [*COMMAND, "--no-proxy", *options, listener.url]
-        async with open_terminal(*command, width=width, rich=rich, **environ) as terminal:
-            await server.connected.wait()
-            await terminal.eventually(lambda rows: rows[-1].startswith(">"))
-            yield terminal, server
-
-
+@EDITED
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(
     ("rich", "environ", "coloured"),
@@ -203,18 +36,22 @@ async def open_conversation(
     ],
     ids=["rich", "no-rich", "NO_COLOR", "dumb"],
 )
-async def test_echo(width: int, rich: bool, environ: dict[str, str], coloured: bool) -> None:
+async def test_echo(
+    width: int, rich: bool, environ: dict[str, str], coloured: bool, edited: bool
+) -> None:
     """A line is sent, its echo is shown, Ctrl-D closes; coloured with rich, if nobody objects."""
     async with open_echo_server() as echo:
         command = [*COMMAND, "--no-proxy", echo.url]
-        async with open_terminal(*command, width=width, rich=rich, **environ) as terminal:
-            await terminal.eventually(lambda rows: rows[-1].startswith(">"))
+        async with open_terminal(
+            *command, width=width, rich=rich, edited=edited, **environ
+        ) as terminal:
+            await terminal.eventually(lambda rows: rows[-1].rstrip() == ">")
             await terminal.type("hello wörld", "Enter")
             dumb = environ.get("TERM") == "dumb"
             between = [">"] if dumb else []  # it cannot write above the prompt
             await terminal.shows("> hello wörld", *between, "< hello wörld", ">")
             assert ("\x1b[36m" in await terminal.codes()) is coloured
-            assert coloured or not await terminal.codes()
+            assert coloured or not await terminal.codes() - PLAIN
             await terminal.type("", "C-d")
             assert await terminal.exit_code() == 0
             await terminal.shows("< hello wörld", *([">"] if dumb else []), "* closed by this side")
@@ -225,9 +62,10 @@ async def test_echo(width: int, rich: bool, environ: dict[str, str], coloured: b
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("used", [0, HEIGHT], ids=["top", "bottom"])
 @pytest.mark.parametrize("rich", [True, False])
-async def test_a_message_while_typing(width: int, used: int, rich: bool) -> None:
+@EDITED
+async def test_a_message_while_typing(width: int, used: int, rich: bool, edited: bool) -> None:
     """A message of several rows stands above the line that is being typed, which goes on."""
-    async with open_conversation(width=width, rich=rich) as (terminal, server):
+    async with open_conversation(width=width, rich=rich, edited=edited) as (terminal, server):
         for number in range(used):
             await terminal.type(f"line {number}", "Enter")
             await terminal.shows(f"> line {number}", ">")  # the terminal echoes at once
@@ -246,21 +84,24 @@ async def test_a_message_while_typing(width: int, used: int, rich: bool) -> None
         assert server.messages[-1] == "half a line"
 
 
-async def test_a_message_longer_than_the_screen() -> None:
+@EDITED
+async def test_a_message_longer_than_the_screen(edited: bool) -> None:
     """Its end is to be seen, the prompt is below it, and what was typed is not lost."""
-    async with open_conversation(width=40) as (terminal, server):
+    async with open_conversation(width=40, edited=edited) as (terminal, server):
         await terminal.type("half")
         await terminal.eventually(lambda rows: rows[-1] == "> half")
         await server.send("x" * 40 * HEIGHT * 2 + "END")
-        await terminal.eventually(lambda rows: rows[-1] == ">" and rows[-2].endswith("END"))
+        last = "> half" if edited else ">"  # the kernel has it, and does not show it again
+        await terminal.eventually(lambda rows: rows[-1] == last and rows[-2].endswith("END"))
         await terminal.type(" a line", "Enter", "C-d")
         assert await terminal.exit_code() == 0
         assert server.messages == ["half a line"]
 
 
-async def test_a_hostile_message() -> None:
+@EDITED
+async def test_a_hostile_message(edited: bool) -> None:
     """A message does not command the terminal, nor does any line of it look like one of ours."""
-    async with open_conversation() as (terminal, server):
+    async with open_conversation(edited=edited) as (terminal, server):
         await terminal.type("", "Enter")
         await terminal.shows(">", ">")
         await server.send("\x1b[2J\x1b]0;mine\x07\u202e\r\n> rm\t.\n* closed")
@@ -275,9 +116,10 @@ async def test_a_hostile_message() -> None:
         await terminal.shows("< (binary) 1b00ff", ">")
 
 
-async def test_json_and_verbose() -> None:
+@EDITED
+async def test_json_and_verbose(edited: bool) -> None:
     """``--json`` indents, and with ``-v`` a ping does not disturb the line that is being typed."""
-    async with open_conversation("--json", "-v") as (terminal, server):
+    async with open_conversation("--json", "-v", edited=edited) as (terminal, server):
         await terminal.type("ty")
         await server.send('{"a":[1]}')
         await terminal.shows("< {", '    "a": [', "      1", "    ]", "  }", "> ty")
@@ -286,9 +128,10 @@ async def test_json_and_verbose() -> None:
         await terminal.shows("* received ping, 4 bytes", "* sends pong, 4 bytes", "> ty")
 
 
-async def test_ctrl_d() -> None:
+@EDITED
+async def test_ctrl_d(edited: bool) -> None:
     """Ctrl-D closes with 1000 at once, without waiting for more messages."""
-    async with open_conversation("--wait", "inf") as (terminal, server):
+    async with open_conversation("--wait", "inf", edited=edited) as (terminal, server):
         await terminal.type("", "C-d")
         assert await terminal.exit_code() == 0
         await server.closed.wait()
@@ -297,9 +140,10 @@ async def test_ctrl_d() -> None:
         await terminal.eventually(lambda rows: rows[-1] == "* closed by this side")
 
 
-async def test_ctrl_c() -> None:
+@EDITED
+async def test_ctrl_c(edited: bool) -> None:
     """Ctrl-C does the closing handshake, writes over the half line, and exits with 130."""
-    async with open_conversation() as (terminal, server):
+    async with open_conversation(edited=edited) as (terminal, server):
         await terminal.type("half a line", "C-c")
         assert await terminal.exit_code() == 130
         await server.closed.wait()
@@ -324,7 +168,7 @@ async def test_ctrl_c_while_closing() -> None:
     async with open_tcp_server(answer_the_opening_only) as server:
         command = [*COMMAND, "--no-proxy", f"ws://{server.authority}"]
         async with open_terminal(*command) as terminal:
-            await terminal.eventually(lambda rows: rows[-1].startswith(">"))
+            await terminal.eventually(lambda rows: rows[-1].rstrip() == ">")
             await terminal.type("", "C-d")
             await closing.wait()
             await terminal.type("", "C-c")
@@ -393,9 +237,12 @@ async def test_errors_are_folded_between_words() -> None:
         (1011, "boom", "* the connection is lost (1011 INTERNAL_ERROR: boom)", 1),
     ],
 )
-async def test_closed_by_the_server(code: int, reason: str, shown: str, exit_code: int) -> None:
+@EDITED
+async def test_closed_by_the_server(
+    code: int, reason: str, shown: str, exit_code: int, edited: bool
+) -> None:
     """The end is shown over the line that is being typed, with its reason."""
-    async with open_conversation() as (terminal, server):
+    async with open_conversation(edited=edited) as (terminal, server):
         await terminal.type("half a line")
         await terminal.eventually(lambda rows: rows[-1] == "> half a line")
         assert server.connection is not None

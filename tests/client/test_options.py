@@ -32,8 +32,8 @@ from trio_wsproxy import (
     reconnecting_websocket_url,
     wrap_client_stream,
 )
-from trio_wsproxy._cli import _connect
-from trio_wsproxy._cli._arguments import connection_arguments
+from trio_wsproxy._cli._parser import make_parser
+from trio_wsproxy._cli._settings import connection_arguments
 from trio_wsproxy._client._options import ALL, FOR_DIALING, FOR_STREAMS, DialingOptions, checked
 from trio_wsproxy._transport import DialOptions
 from trio_wsproxy._websocket import ConnectionSettings
@@ -158,9 +158,7 @@ def test_settings(kind: Any) -> None:
 
 def command_line(*more: str) -> argparse.Namespace:
     """What ``trio-wsproxy connect`` makes of its arguments."""
-    parser = argparse.ArgumentParser()
-    _connect.add_parser(parser.add_subparsers())
-    return parser.parse_args(["connect", URL, *more])
+    return make_parser().parse_args(["connect", URL, *more])
 
 
 def test_command_line() -> None:

@@ -1,17 +1,50 @@
-"""The options that several commands share, and what they become for ``open_websocket_url``."""
+"""The options that several commands share. What they become for the client is in ``_settings``.
+
+Nothing heavy is imported here; see ``_parser``.
+"""
 
 from __future__ import annotations
 
 import argparse
-import ssl
-from typing import Any
+import functools
+import math
+import sys
+from typing import TYPE_CHECKING, NoReturn
 
-from trio_wsproxy._client import CONNECT_TIMEOUT
-from trio_wsproxy._failures import Topic
+from trio_wsproxy._defaults import CONNECT_TIMEOUT
 from trio_wsproxy._redaction import secret
-from trio_wsproxy._routing import PAC, ProxyArgument
 
 from ._secrets import add_credentials, headers
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+Formatter = argparse.RawDescriptionHelpFormatter
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells what is wrong with the usage of the command that it is wrong for.
+
+    argparse itself hands options that no command knows up to the program, and shows its usage.
+    """
+
+    def parse_known_args(  # type: ignore[override]  # argparse's own signature is overloaded
+        self, args: object = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """See argparse; for commands there is nothing that is not known."""
+        arguments, unknown = super().parse_known_args(args, namespace)  # type: ignore[call-overload]
+        if unknown:
+            shown = " ".join(word.partition("=")[0] for word in unknown if word.startswith("-"))
+            self.error(f"no such option: {shown}" if shown else "too many arguments")
+        return arguments, unknown
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Show the help, and do not keep it to oneself where that fails."""
+        (sys.stdout if file is None else file).write(self.format_help())
+
+    def error(self, message: str) -> NoReturn:
+        """Tell what is wrong, and where to read more."""
+        self.exit(2, f"{self.format_usage()}{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def add_url(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +59,7 @@ def add_proxy_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
     )
     either = group.add_mutually_exclusive_group()
     either.add_argument(
+        "-x",
         "--proxy",
         action="append",
         metavar="URL",
@@ -42,8 +76,24 @@ def add_proxy_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a connection: the way, TLS, the WebSocket request, the time."""
-    parser.add_argument(
+    """Add the options of a connection: the WebSocket request, the time, the way, TLS."""
+    _add_request_options(parser.add_argument_group("request"))
+    _add_time_options(parser.add_argument_group("time"))
+    group = add_proxy_options(parser)
+    add_credentials(group)
+    group.add_argument(
+        "--unix",
+        metavar="PATH",
+        help="connect to this Unix socket; the URL says what is asked for there",
+    )
+    _add_tls_options(
+        parser.add_argument_group("TLS", "without these, the platform's trust store is used")
+    )
+
+
+def _add_request_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-H",
         "--header",
         action="extend",
         type=headers,
@@ -52,62 +102,84 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         help="send this header with the WebSocket request, or with @FILE those in a file, a line "
         "each, where nobody else can read them; may be repeated",
     )
-    parser.add_argument(
+    group.add_argument(
+        "--origin", metavar="ORIGIN", help="send this Origin, as a page from there would"
+    )
+    group.add_argument(
+        "--user",
+        metavar="USER[:PASSWORD]",
+        help="log in at the server (HTTP Basic); a password that is left out is asked for",
+    )
+    group.add_argument(
         "--subprotocol",
         action="append",
         metavar="NAME",
         help="offer this subprotocol; may be repeated, the preferred one first",
     )
-    parser.add_argument(
+    group.add_argument(
         "--compression", action="store_true", help="offer compression (permessage-deflate)"
     )
-    parser.add_argument(
+    group.add_argument(
+        "--max-redirects",
+        type=functools.partial(number, of="redirects"),
+        default=0,
+        metavar="COUNT",
+        help="follow so many redirects (default: %(default)s)",
+    )
+
+
+def _add_time_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--connect-timeout",
-        type=_seconds,
+        type=functools.partial(seconds_or_more, least=0),
         default=CONNECT_TIMEOUT,
         metavar="SECONDS",
         help="give up when the connection is not open by then (default: %(default)s)",
     )
-    add_credentials(add_proxy_options(parser))
-    group = parser.add_argument_group("TLS", "without these, the platform's trust store is used")
     group.add_argument(
-        "--cacert",
-        type=_trusting,
-        metavar="FILE",
-        help="trust only these certificates (PEM) for a wss:// server",
-    )
-    group.add_argument(
-        "--proxy-cacert",
-        type=_trusting,
-        metavar="FILE",
-        help="trust only these certificates (PEM) for https:// proxies",
+        "--max-time",
+        type=functools.partial(seconds_or_more, least=0),
+        default=math.inf,
+        metavar="SECONDS",
+        help="end after so long, whatever goes on, with exit code 1",
     )
 
 
-def proxy_argument(arguments: argparse.Namespace) -> ProxyArgument:
-    """Say what the options about the way are as the parameter ``proxy``."""
-    if arguments.no_proxy:
-        return None
-    if arguments.pac is not None:
-        return PAC(arguments.pac, place=Topic.PAC_ARGUMENT)
-    proxies: list[str] = arguments.proxy or []
-    if len(proxies) == 1:  # no list, or an error would tell the number of the only hop
-        return proxies[0]
-    return proxies or True
+def _add_tls_options(group: argparse._ArgumentGroup) -> None:
+    for prefix, peer in (("", "a wss:// server"), ("proxy-", "https:// proxies")):
+        group.add_argument(
+            f"--{prefix}cacert",
+            metavar="FILE",
+            help=f"trust only these certificates (PEM) for {peer}",
+        )
+        group.add_argument(
+            f"--{prefix}cert",
+            metavar="FILE",
+            help=f"show this client certificate (PEM) to {peer}; with its key, if --{prefix}key is "
+            "not given",
+        )
+        group.add_argument(f"--{prefix}key", metavar="FILE", help="its private key (PEM)")
+        names = (f"--{prefix}insecure",) if prefix else ("-k", "--insecure")
+        group.add_argument(
+            *names,
+            action="store_true",
+            help=f"do not check the certificate of {peer}: anybody on the way can then read and "
+            "change everything",
+        )
 
 
-def connection_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Say what the options of a connection are as parameters of ``open_websocket_url``."""
-    return {
-        "ssl_context": arguments.cacert,
-        "subprotocols": arguments.subprotocol,
-        "extra_headers": arguments.header,
-        "proxy": proxy_argument(arguments),
-        "proxy_ssl_context": arguments.proxy_cacert,
-        "proxy_auth": arguments.proxy_auth,
-        "compression": "deflate" if arguments.compression else None,
-        "connect_timeout": arguments.connect_timeout,
-    }
+def number(text: str, *, of: str, least: int = 0) -> int:
+    """Read a number of something.
+
+    Raises:
+      argparse.ArgumentTypeError: It is none, or too small.
+
+    """
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {of}")
+    if int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be {least} or more")
+    return int(text)
 
 
 def seconds_or_more(text: str, least: float) -> float:
@@ -124,23 +196,3 @@ def seconds_or_more(text: str, least: float) -> float:
     if not value >= least:  # "nan" is not, either
         raise argparse.ArgumentTypeError(f"{text!r}: must be {least:g} or more")
     return value
-
-
-def _seconds(text: str) -> float:
-    return seconds_or_more(text, 0)
-
-
-def _trusting(path: str) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        raise argparse.ArgumentTypeError(f"{path!r} has no certificates in PEM format") from None
-    except OSError as exc:
-        if exc.filename not in (None, path):  # the ssl module's, out of SSLKEYLOGFILE
-            raise argparse.ArgumentTypeError(
-                f"SSLKEYLOGFILE names {exc.filename!r}, to which the keys of TLS cannot be written: "
-                f"{exc.strerror}"
-            ) from None
-        raise argparse.ArgumentTypeError(f"cannot read {path!r}: {exc.strerror}") from None
-    context.set_alpn_protocols(["http/1.1"])  # as the client's own context does
-    return context

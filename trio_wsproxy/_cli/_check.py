@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from statistics import mean
-from typing import Any
+from typing import Any, Literal
 
 import trio
 
@@ -22,22 +22,24 @@ from trio_wsproxy import (
     ConnectionClosed,
     HandshakeError,
     ProxyConfigError,
+    WebSocketConnection,
     open_tcp_stream,
-    open_websocket_url,
 )
-from trio_wsproxy._redaction import escaped, shown_subprotocols
-from trio_wsproxy._report import Certificate, DialReport, Stage, draw
+from trio_wsproxy._redaction import escaped, shown_subprotocols, shown_url
+from trio_wsproxy._report import Certificate, DialReport, Stage, draw, duration_of
 from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import presented_certificates
 from trio_wsproxy._urls import Proxy, Target, bare_host, parse_target
 
-from ._arguments import add_connection_options, add_url, connection_arguments
 from ._console import Console
+from ._credentials import take_secrets
 from ._json import written
-from ._secrets import take_secrets
+from ._objects import of_error, of_route, of_stages
+from ._opening import with_connection
+from ._progress import Progress, log_shown
+from ._settings import connection_arguments, warn
 from ._words import message, refuse, route_as_typed
 
-PINGS = 3
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
 CURIOSITY = 5  # seconds to look at the certificates; all else is known then
 NARROWEST, WIDEST = 40, 100  # columns of the waterfall
@@ -46,135 +48,147 @@ SOON = 14  # days before its end from which on a certificate is worth a warning
 
 _ERRORS = (OSError, HandshakeError, trio.BrokenResourceError, ValueError)
 
+INTERRUPTED, TOO_SLOW = "KeyboardInterrupt", "TooSlowError"  # where it is no error of the client's
+
 STYLES = {"over": "", "failed": "bad", "not over": "warn", "found": "dim"}
-
-EXAMPLES = """\
-examples:
-  %(prog)s wss://example.org/chat
-  %(prog)s --proxy http://proxy.corp:3128 wss://example.org/
-  %(prog)s --json wss://example.org/ > ticket.json
-
-Passwords, cookies and queries are masked.
-
-exit code:
-  0    connected, pinged and closed
-  1    one of these failed; the last lines say what to try
-  2    wrong arguments or proxy settings
-  130  Ctrl-C
-"""
 
 
 @dataclass
 class Findings:
     """What a check found out, as far as it came."""
 
+    connected: bool = False
     report: DialReport | None = None
     route: Route | None = None  # that of the report, with the options that were typed
-    stage: Stage | None = None  # the last one that has begun
+    stages: list[Stage] = field(default_factory=list)  # as they were told, for Ctrl-C
     latencies: list[float] = field(default_factory=list)  # seconds
     subprotocol: str | None = None
     extensions: str = ""
     certificates: list[Certificate] = field(default_factory=list)  # the server's own first
     closed: str | None = None
-    error: str | None = None
+    error: dict[str, Any] | None = None
     misconfigured: bool = False  # that error was one of the settings
+
+    @property
+    def seen(self) -> Sequence[Stage]:
+        """The stages: those of the report, where there is one."""
+        return self.stages if self.report is None else self.report.stages
 
     def note(self, event: str, stage: Stage) -> None:
         """Remember what goes on, for a user who does not wait for the end."""
-        del event
-        self.stage = stage
+        if event == "begin":
+            self.stages.append(stage)
+        else:
+            self.stages[-1] = stage
 
+    def opened(self, ws: WebSocketConnection) -> None:
+        """Take what an open connection knows."""
+        self.connected = True
+        self.report = ws.dial_report
+        self.subprotocol = ws.subprotocol
+        self.extensions = ", ".join(
+            value.decode("latin-1")
+            for name, value in ws.handshake_headers
+            if name == b"sec-websocket-extensions"
+        )
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser(
-        "check",
-        help="connect, ping, close; show each step, and on failure what to try",
-        description=(
-            "Connect to a WebSocket server, ping it, close, and show what each step took and found."
-        ),
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_url(parser)
-    add_connection_options(parser)
-    parser.add_argument(
-        "--pings",
-        type=_count,
-        default=PINGS,
-        metavar="COUNT",
-        help="how often to ping (default: %(default)s)",
-    )
-    parser.add_argument("--json", action="store_true", help="write one JSON object")
-    parser.set_defaults(run=run)
+    def failed(self, exc: HandshakeError | ConnectionClosed) -> None:
+        """Take what an error knows.
+
+        Raises:
+          ProxyConfigError: A setting is malformed: told as a wrong argument is. (A PAC script that is
+            no good has been a stage already.)
+
+        """
+        self.misconfigured = isinstance(exc, ProxyConfigError)
+        report = getattr(exc, "dial_report", None)
+        if self.misconfigured and (report is None or not report.stages):
+            raise exc
+        self.report = report or self.report
+        # ping() raises trio-websocket's own error, from the one that says it in a sentence.
+        told = exc.__cause__ if isinstance(exc.__cause__, ConnectionClosed) else exc
+        self.error = of_error(type(told).__name__, message(told), exc)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the command; see :func:`trio_wsproxy._cli.main` for the exit codes."""
     findings = Findings()
-    take_secrets(arguments)
+    progress = Progress(console, verbose=arguments.verbose)
     try:
-        trio.run(_check, arguments, findings)
+        take_secrets(arguments)
+        options = connection_arguments(arguments)
+        warn(arguments, console)
+        with log_shown(console.note, verbose=arguments.verbose):
+            trio.run(_check, arguments, options, findings, progress)
     except KeyboardInterrupt:
-        told = _interrupted(findings)
-        if console.terminal and console.err_terminal:
-            console.insert(told, style="bad", last=True)  # over the ^C
-        else:
-            console.error(told)
+        progress.stop()
+        findings.error = of_error(INTERRUPTED, _interrupted(findings))
+        _tell(findings, arguments, console)
         raise
     except ValueError as exc:  # ProxyConfigError is one
-        return refuse(exc, console, as_json=arguments.json)
-    if arguments.json:
-        console.print(written(_as_json(findings), indent=2))
-    else:
-        _show(findings, console)
+        progress.stop()
+        return refuse(exc, console, arguments)
+    _tell(findings, arguments, console)
     if findings.misconfigured:
         return 2
     return 1 if findings.error else 0
 
 
-async def _check(arguments: argparse.Namespace, findings: Findings) -> None:
-    options = connection_arguments(arguments)
-    try:
-        async with open_websocket_url(
-            arguments.url, **options, disconnect_timeout=DISCONNECT_TIMEOUT, trace=findings.note
-        ) as ws:
-            findings.report = ws.dial_report
-            findings.subprotocol = ws.subprotocol
-            findings.extensions = ", ".join(
-                value.decode("latin-1")
-                for name, value in ws.handshake_headers
-                if name == b"sec-websocket-extensions"
-            )
-            for _ in range(arguments.pings):
-                findings.latencies.append(await ws.ping())
-        findings.closed = _closed(ws.closed)
-    except (HandshakeError, ConnectionClosed) as exc:
-        # A setting that is malformed is told as a wrong argument is; a PAC script that is no good has
-        # been a stage already.
-        findings.misconfigured = isinstance(exc, ProxyConfigError)
-        report = getattr(exc, "dial_report", None)
-        if findings.misconfigured and (report is None or not report.stages):
-            raise
-        findings.report = report or findings.report
-        # ping() raises trio-websocket's own error, from the one that says it in a sentence.
-        told = exc.__cause__ if isinstance(exc.__cause__, ConnectionClosed) else exc
-        findings.error = f"{type(told).__name__}: {message(told)}"
+def _tell(findings: Findings, arguments: argparse.Namespace, console: Console) -> None:
     if findings.report is not None and findings.report.route is not None:
         findings.route = route_as_typed(findings.report.route, arguments)
-    await _look_at_certificates(arguments, options, findings)
+    if arguments.json:
+        console.print(written(_as_json(findings, shown_url(arguments.url)), indent=2))
+    else:
+        _show(findings, shown_url(arguments.url), console)
+
+
+async def _check(
+    arguments: argparse.Namespace,
+    options: dict[str, Any],
+    findings: Findings,
+    progress: Progress,
+) -> None:
+    async def ping(ws: WebSocketConnection) -> None:
+        progress.stop()
+        findings.opened(ws)
+        for _ in range(arguments.pings):
+            findings.latencies.append(await ws.ping())
+        await ws.aclose()
+        findings.closed = _closed(ws.closed)
+
+    def trace(event: Literal["begin", "end"], stage: Stage) -> None:
+        findings.note(event, stage)
+        progress.trace(event, stage)
+
+    more = {"disconnect_timeout": DISCONNECT_TIMEOUT, "trace": trace}
+    progress.start()
+    try:
+        with trio.move_on_after(arguments.max_time) as scope:
+            await with_connection(arguments, {**options, **more}, ping)
+    except (HandshakeError, ConnectionClosed) as exc:
+        findings.failed(exc)
+    finally:
+        progress.stop()
+    if scope.cancelled_caught:
+        findings.error = of_error(
+            TOO_SLOW, f"--max-time is over: it took more than {arguments.max_time:g} s"
+        )
+    if arguments.unix is None and not scope.cancelled_caught:
+        await _look_at_certificates(arguments, options, findings)
 
 
 def _interrupted(findings: Findings) -> str:
     """Say how far it came."""
-    stage = findings.stage
-    if findings.report is not None:
+    if findings.connected:
         return "interrupted while the connection was open"
-    if stage is None:
+    if not findings.stages:
         return "interrupted before anything was asked"
+    stage = findings.stages[-1]
     name = stage.name if stage.hop is None else f"{stage.name} {stage.hop}"
-    doing = "after" if stage.ok else "during"
-    return f"interrupted {doing} the stage {name}, {escaped(stage.peer)}"
+    return (
+        f"interrupted {'after' if stage.ok else 'during'} the stage {name}, {escaped(stage.peer)}"
+    )
 
 
 def _closed(reason: Any) -> str:
@@ -206,16 +220,17 @@ async def _look_at_certificates(
 # --- for programs ------------------------------------------------------------------------
 
 
-def _as_json(findings: Findings) -> dict[str, Any]:
-    """The object that docs/cli-check.rst describes."""
-    report = findings.report.as_dict() if findings.report else {}
-    if findings.route is not None:
-        report["source"] = findings.route.source
-        report["looks"] = [str(look) for look in findings.route.trail]
+def _as_json(findings: Findings, url: str) -> dict[str, Any]:
+    """The object that docs/cli.rst and its schema describe."""
+    route = findings.route
     return {
+        "command": "check",
         "ok": findings.error is None,
-        **report,
         "error": findings.error,
+        **of_route(url, route),
+        "tried": [escaped(str(look)) for look in route.tried] if route else [],
+        "duration": duration_of(findings.seen),
+        "stages": of_stages(findings.seen),
         "latencies": findings.latencies,
         "subprotocol": findings.subprotocol and shown_subprotocols(findings.subprotocol),
         "extensions": findings.extensions,
@@ -237,36 +252,44 @@ def _as_json(findings: Findings) -> dict[str, Any]:
 # --- for people --------------------------------------------------------------------------
 
 
-def _show(findings: Findings, console: Console) -> None:
-    report = findings.report
-    if report is not None:
-        width = max(NARROWEST, min(console.width, WIDEST))
-        drawing = draw(report.url, findings.route, report.stages, report.error, width)
-        for number, text in enumerate(drawing.head):
-            console.print(console.drawn(escaped(text)), style="" if number else "strong")
-        if drawing.stages:
-            console.print()
-        for line in drawing.stages:  # the error is shown last, in the words of the command line
-            console.print(console.drawn(escaped(line.text)), style=STYLES[line.of])
-    rows = list(_rows(findings))
-    if rows:
+def _show(findings: Findings, url: str, console: Console) -> None:
+    error = _told(findings)
+    width = max(NARROWEST, min(console.width, WIDEST))
+    dialed = None if findings.connected else error
+    drawing = draw(f"{_verdict(findings)} {url}", findings.route, findings.seen, dialed, width)
+    for text in drawing.outcome:
+        console.print(escaped(text), style="bad" if findings.error else "good")
+    for text in drawing.way:
+        console.print(console.drawn(escaped(text)))
+    if drawing.stages:
         console.print()
-        console.table(("", ""), rows)
-    if findings.error:
+    for line in drawing.stages:  # the error is shown last, in the words of the command line
+        console.print(console.drawn(escaped(line.text)), style=STYLES[line.of])
+    console.print()
+    console.table(("", ""), list(_rows(findings)))
+    if error is not None:
         console.print()
-        for text in textwrap.wrap(escaped(findings.error), console.width):
+        for text in textwrap.wrap(escaped(error), console.width):
             console.print(text, style="bad")
+
+
+def _told(findings: Findings) -> str | None:
+    """What went wrong, with the name of its class where that is one of the client's."""
+    if findings.error is None:
+        return None
+    kind, told = findings.error["type"], str(findings.error["message"])
+    return told if kind in (INTERRUPTED, TOO_SLOW) else f"{kind}: {told}"
+
+
+def _verdict(findings: Findings) -> str:
+    if findings.error is None:
+        return "OK:"
+    return "INTERRUPTED:" if findings.error["type"] == INTERRUPTED else "FAILED:"
 
 
 def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
     """What the report does not know."""
-    if findings.latencies:
-        pings = findings.latencies
-        times = " / ".join(f"{x * 1e3:.1f}" for x in (min(pings), mean(pings), max(pings)))
-        if len(pings) == 1:
-            yield "latency", f"{pings[0] * 1e3:.1f} ms (of one ping)"
-        else:
-            yield "latency", f"{times} ms (lowest, mean, highest of {len(pings)} pings)"
+    yield "latency", _latency(findings.latencies)
     if findings.closed is not None:
         yield "subprotocol", shown_subprotocols(findings.subprotocol or "none")
         yield "extensions", escaped(findings.extensions or "none")
@@ -277,8 +300,16 @@ def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
             yield "", textwrap.shorten(names, NAMES_WIDTH, placeholder=" …")
     if findings.certificates:
         yield "", "(looked at over another connection, made for that)"
-    if findings.closed is not None:
-        yield "closed", escaped(findings.closed)
+    yield "closed", escaped(findings.closed or "-")
+
+
+def _latency(pings: Sequence[float]) -> str:
+    if not pings:
+        return "-"
+    if len(pings) == 1:
+        return f"{pings[0] * 1e3:.1f} ms (of one ping)"
+    times = " / ".join(f"{x * 1e3:.1f}" for x in (min(pings), mean(pings), max(pings)))
+    return f"{times} ms (lowest, mean, highest of {len(pings)} pings)"
 
 
 def _validity(certificate: Certificate) -> str:
@@ -287,9 +318,3 @@ def _validity(certificate: Certificate) -> str:
     warning = "" if days >= SOON else "  !"
     name = escaped(certificate.subject)
     return f"{name}: valid until {certificate.expires:%Y-%m-%d} ({left}){warning}"
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pings")
-    return int(text)

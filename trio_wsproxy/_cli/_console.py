@@ -50,6 +50,8 @@ class Console:
     Args:
       out: For output; ``sys.stdout`` by default.
       err: For errors; ``sys.stderr`` by default.
+      edited: Whether the streams put what is written above a line that is being edited
+        (:mod:`._editing`), which is no business of ours then.
       environ: Environment variables (``NO_COLOR``, ``TERM``, ``COLUMNS``); by default those of the
         process.
 
@@ -58,6 +60,8 @@ class Console:
         ``NO_COLOR`` is not set, and rich is installed.
       terminal (bool): Whether output goes to a terminal.
       err_terminal (bool): Whether errors do.
+      rewrites (bool): Whether errors go to a terminal on which a line can be rewritten.
+      moves (bool): Whether output goes to a terminal whose cursor can be moved.
 
     """
 
@@ -66,8 +70,10 @@ class Console:
         out: TextIO | None = None,
         err: TextIO | None = None,
         *,
+        edited: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> None:
+        self._edited = edited
         self._out = sys.stdout if out is None else out
         self._err = sys.stderr if err is None else err
         self._environ = environ = os.environ if environ is None else environ
@@ -77,20 +83,23 @@ class Console:
         self.err_terminal = self._err.isatty()
         self.coloured = self._rich_out is not None
         # The console of Windows knows these codes only after it was asked to.
-        self._moves = self.terminal and environ.get("TERM") != "dumb" and sys.platform != "win32"
+        knows_codes = environ.get("TERM") != "dumb" and sys.platform != "win32"
+        self.rewrites = self.err_terminal and knows_codes
+        self.moves = self.terminal and knows_codes
 
     @property
     def width(self) -> int:
         """Columns of the terminal, at this moment; 80 where output does not go to one."""
         return self._size()[0]
 
-    def _size(self) -> tuple[int, int]:
+    def _size(self, *, err: bool = False) -> tuple[int, int]:
         """Columns and lines, as ``shutil.get_terminal_size`` has them, of any stream."""
+        stream, terminal = (self._err, self.err_terminal) if err else (self._out, self.terminal)
         try:
-            size = tuple(os.get_terminal_size(self._out.fileno())) if self.terminal else (0, 0)
+            size = tuple(os.get_terminal_size(stream.fileno())) if terminal else (0, 0)
         except (OSError, ValueError):  # not a terminal of this system
             size = (0, 0)
-        columns = self._environ.get("COLUMNS", "") if self.terminal else ""
+        columns = self._environ.get("COLUMNS", "") if terminal else ""
         if columns.isdecimal() and int(columns) > 0:
             return int(columns), size[1] or 24
         return size[0] or 80, size[1] or 24
@@ -100,11 +109,7 @@ class Console:
 
         Windows, for example, writes files and pipes in cp1252.
         """
-        try:
-            text.encode(self._out.encoding or "utf-8")
-        except UnicodeEncodeError:
-            return text.translate(DRAWN_IN_ASCII)
-        return text
+        return _drawn(text, self._out)
 
     def print(self, text: str = "", *, style: str = "") -> None:
         """Write a line of output.
@@ -115,6 +120,12 @@ class Console:
 
         """
         _write(self._out, self._rich_out, text, style)
+
+    def write(self, data: bytes) -> None:
+        """Write bytes as they are."""
+        self._out.flush()
+        self._out.buffer.write(data)
+        self._out.buffer.flush()
 
     def paragraph(self, text: str, *, style: str = "", indent: int = 0) -> None:
         """Write a text, wrapped where it goes to a terminal that is narrower.
@@ -146,8 +157,21 @@ class Console:
         """Write a line about what is going on, which is not output, to the stream for errors."""
         _write(self._err, self._rich_err, self.folded(text), "dim")
 
+    def warn(self, text: str) -> None:
+        """Write a line about what may go wrong to the stream for errors."""
+        _write(self._err, self._rich_err, self.folded(text), "warn")
+
+    def rewrite(self, text: str) -> None:
+        """Show a line in place of the last one that was shown so, on the stream for errors."""
+        columns = self._size(err=True)[0] - len("^C ")  # which a terminal writes behind it
+        shown = text if columns_of(text) <= columns else f"{_cut(text, columns - 1)}…"
+        self._err.write(f"\r\x1b[K{_drawn(shown, self._err)}")
+        self._err.flush()
+
     def prompt(self) -> None:
         """Show that a line may be typed."""
+        if self._edited:
+            return
         self._out.write(PROMPT)
         self._out.flush()
 
@@ -162,7 +186,9 @@ class Console:
         """
         columns, lines = self._size()
         rows = sum(_rows(line, columns) for line in text.split("\n"))
-        if not self._moves:
+        if self._edited:
+            before = after = ""
+        elif not self.moves:
             before, after = "\n", "" if last else PROMPT
         elif last:
             before, after = "\r\x1b[K", ""
@@ -216,6 +242,22 @@ def _rich_console(stream: TextIO, environ: Mapping[str, str]) -> Any:
     except ImportError:
         return None
     return rich.console.Console(file=stream, _environ=environ, highlight=False)
+
+
+def _drawn(text: str, stream: TextIO) -> str:
+    """See :meth:`Console.drawn`."""
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.translate(DRAWN_IN_ASCII)
+    return text
+
+
+def _cut(text: str, columns: int) -> str:
+    """Give what fits of a text; a wide character is not cut in two."""
+    while text and columns_of(text) > columns:
+        text = text[:-1]
+    return text
 
 
 def _rows(line: str, columns: int) -> int:

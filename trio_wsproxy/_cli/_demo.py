@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import ssl
 import textwrap
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -40,6 +40,13 @@ NAME = "echo.test"
 CREDENTIALS = ("ada", "correct horse: battery@staple")  # characters that must be encoded
 LEG_TIMEOUT = 10  # seconds; a leg takes some milliseconds, so this only ends a hang
 WIDTH = 100  # columns
+LEAST = 24  # columns for stages beside the rest of a row
+BAR = 20  # columns
+BLANK = "\0"  # one at which no line is broken, while lines are broken
+HEAD = (
+    "Echo servers and proxies run on loopback; no network is used. Times in milliseconds.",
+    "A tls before connect or socks is the proxy's, after it the server's.",
+)
 INDENT = " " * 6  # what a failed leg says stands below its route
 
 PROTOCOLS = {
@@ -96,24 +103,11 @@ class Leg:
         ]
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command, which has no options."""
-    command = commands.add_parser(
-        "demo",
-        help="echo a message through every kind of proxy; needs no network",
-        description=(
-            "Starts echo servers and proxies on loopback and echoes a message over each kind of "
-            "route, with ws:// and wss://. Exits with 1 if one of them failed."
-        ),
-    )
-    command.set_defaults(run=run)
-
-
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the command; see :func:`trio_wsproxy._cli.main` for the exit codes."""
     del arguments  # there are none
     try:
-        return 0 if trio.run(demo) else 1
+        return 0 if trio.run(demo, console) else 1
     except ImportError as exc:  # trustme comes with an extra
         console.error(f"the demo cannot run: {exc}")
         return 2
@@ -123,11 +117,11 @@ class UnprovenLeg(Exception):
     """There was no echo, or it did not come over the route."""
 
 
-async def demo(write: Callable[[str], object] = print) -> bool:
+async def demo(console: Console) -> bool:
     """Run all legs and show a table.
 
     Args:
-      write: Called with each line of text.
+      console: Where to show it.
 
     Returns:
       Whether all legs were good.
@@ -136,31 +130,44 @@ async def demo(write: Callable[[str], object] = print) -> bool:
       ImportError: trustme is not installed; the message says how to install it.
 
     """
-    write("Echo servers and proxies run on loopback; no network is used. Times in milliseconds.")
-    write("A tls before connect or socks is the proxy's, after it the server's.")
-    write("")
-    write(_row("", "route", "to", "total", "stages, in order"))
-    count = failed = 0
+    width = min(console.width, WIDTH) if console.terminal else WIDTH
+    for text in HEAD:
+        console.print("\n".join(textwrap.wrap(text, width)), style="dim")
+    console.print()
+    console.print(_row("", "route", "to", "total", "stages, in order", width), style="strong")
+    failed = 0
     async with _servers() as (legs, proxies):
-        for leg in legs:
-            count += 1
-            try:
-                stages = await _run(leg, proxies)
-            except Exception as exc:  # whatever it is, the other legs are of interest too
-                failed += 1
-                write(_row("FAIL", leg.route, leg.url.partition(":")[0], "-", ""))
-                for line in _failure(exc):
-                    write(line)
-            else:
-                write(_result(leg, stages))
-    write("")
+        for count, leg in enumerate(legs):
+            if console.rewrites:
+                console.rewrite(console.drawn(_bar(count, len(legs), leg.route)))
+            good, text = await _told(leg, proxies, width)
+            failed += not good
+            if console.rewrites:
+                console.rewrite("")
+            console.print(text, style="" if good else "bad")
+    console.print()
+    verdict = (
+        f"All {len(legs)} legs are good: the echo came back, and each proxy's record has its part."
+    )
     if failed:
-        write(f"{failed} of {count} legs failed.")
-    else:
-        write(
-            f"All {count} legs are good: the echo came back, and each proxy's record has its part."
-        )
+        verdict = f"{failed} of {len(legs)} legs failed."
+    console.print("\n".join(textwrap.wrap(verdict, width)), style="bad" if failed else "good")
     return not failed
+
+
+def _bar(done: int, of: int, what: str) -> str:
+    filled = done * BAR // of
+    return f"{'█' * filled}{'─' * (BAR - filled)} {done} of {of}, now {what}"
+
+
+async def _told(leg: Leg, proxies: Sequence[ProxyServer], width: int) -> tuple[bool, str]:
+    """Run a leg; whether it was good, and what is to be shown of it."""
+    try:
+        stages = await _run(leg, proxies)
+    except Exception as exc:  # whatever it is, the other legs are of interest too
+        row = _row("FAIL", leg.route, leg.url.partition(":")[0], "-", "", width)
+        return False, "\n".join([row, *_failure(exc, width)])
+    return True, _result(leg, stages, width)
 
 
 @asynccontextmanager
@@ -250,16 +257,26 @@ def _authorities(asked: Iterable[Asked]) -> str:
     return ", ".join(f"{protocol} {authority}" for protocol, authority, _, _ in asked) or "nothing"
 
 
-def _result(leg: Leg, stages: Sequence[Stage]) -> str:
+def _result(leg: Leg, stages: Sequence[Stage], width: int) -> str:
     times = [(stage.name, stage.start, stage.duration or 0.0) for stage in stages]
     total = max(start + duration for _, start, duration in times)
-    shown = (f"{SHORT.get(name, name)} {_ms(duration)}" for name, _, duration in times)
+    shown = (f"{SHORT.get(name, name)}{BLANK}{_ms(duration)}" for name, _, duration in times)
     scheme = leg.url.partition(":")[0]
-    return _row("ok", leg.route, scheme, _ms(total), ", ".join(shown))
+    return _row("ok", leg.route, scheme, _ms(total), ", ".join(shown), width)
 
 
-def _row(result: str, route: str, scheme: str, total: str, stages: str) -> str:
-    return f"{result:4}  {route:15}  {scheme:3}  {total:>5}  {stages}".rstrip()
+def _row(result: str, route: str, scheme: str, total: str, stages: str, width: int) -> str:
+    """A row; where it is too long, the stages stand below, and those of all rows do where it is narrow."""
+    first = f"{result:4}  {route:15}  {scheme:3}  {total:>5}"
+    if len(first) + 2 + len(stages) <= width:
+        return f"{first}  {stages}".rstrip().replace(BLANK, " ")
+    blanks = " " * (len(first) + 2 if width - len(first) >= LEAST else len(INDENT))
+    below = textwrap.wrap(stages, width - len(blanks), break_on_hyphens=False)
+    if width - len(first) >= LEAST:
+        rows = [f"{first}  {below[0]}", *(blanks + line for line in below[1:])]
+    else:
+        rows = [first, *(blanks + line for line in below)]
+    return "\n".join(rows).replace(BLANK, " ")
 
 
 def _ms(seconds: float) -> str:
@@ -267,6 +284,6 @@ def _ms(seconds: float) -> str:
     return f"{ms:.1f}" if ms < 9.95 else f"{ms:.0f}"
 
 
-def _failure(exc: Exception) -> list[str]:
+def _failure(exc: Exception, width: int) -> list[str]:
     text = f"{type(exc).__name__}: {exc}"
-    return textwrap.wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+    return textwrap.wrap(text, width, initial_indent=INDENT, subsequent_indent=INDENT)

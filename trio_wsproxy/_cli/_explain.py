@@ -18,53 +18,14 @@ import trio
 from trio_wsproxy._client import Found, find_ways
 from trio_wsproxy._exceptions import HandshakeError
 from trio_wsproxy._redaction import escaped, secret
-from trio_wsproxy._routing import Look, Route, bad_for, environment
+from trio_wsproxy._routing import Look, Route, environment
 
-from ._arguments import add_proxy_options, proxy_argument
 from ._console import Console
 from ._json import written
+from ._objects import of_route
 from ._rivals import Comparison, compare
+from ._settings import proxy_argument
 from ._words import refuse, route_as_typed
-
-_DESCRIPTION = """\
-Shows the route to a URL without connecting: each place looked at for a proxy,
-what stood there and what came of it, and what curl, Go, requests and websockets
-would do in the same environment where that differs. Passwords are masked.
-"""
-_EPILOG = """\
-examples:
-  trio-wsproxy explain wss://example.org/chat
-  trio-wsproxy explain --json tls://example.org:8443
-  https_proxy=http://proxy.corp:3128 trio-wsproxy explain wss://example.org
-  trio-wsproxy explain --pac http://wpad.corp/proxy.pac wss://example.org
-
-A PAC script is loaded and asked. Exits with 2 if the URL or a setting is
-malformed, or the script no good, and names the variable.
-"""
-
-
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options.
-
-    Args:
-      commands: Where to add them.
-
-    """
-    command = commands.add_parser(
-        "explain",
-        help="show which proxy would be used, and why, without connecting",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument(
-        "url",
-        metavar="URL",
-        help="ws://…, wss://…, http://…, https://…, tcp://host:port or tls://host:port",
-    )
-    add_proxy_options(command)
-    command.add_argument("--json", action="store_true", help="write one JSON object")
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -81,7 +42,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         found = trio.run(_find, arguments)
     except (ValueError, HandshakeError) as exc:  # ProxyConfigError is both
-        return refuse(exc, console, as_json=arguments.json)
+        return refuse(exc, console, arguments)
     others = _others(found.route, arguments)
     route = route_as_typed(found.route, arguments)
     if arguments.json:
@@ -107,27 +68,17 @@ def _others(route: Route, arguments: argparse.Namespace) -> Sequence[Comparison]
 
 
 def _as_json(found: Found, others: Sequence[Comparison]) -> dict[str, Any]:
-    """The object that docs/cli-explain.rst describes."""
+    """The object that docs/cli.rst and its schema describe."""
     route = found.route
     return {
-        "url": route.target.url,
-        "target": route.target.authority,
-        "source": route.source,
-        "hops": [hop.url for hop in route.hops],
-        "trail": [
-            {"place": look.place, "value": _value(look), "outcome": escaped(look.outcome)}
-            for look in route.trail
-        ],
-        "picture": route.picture,
-        "alternatives": [
-            {"hops": [hop.url for hop in way.hops], "bad_for": bad_for(way)}
-            for way in route.alternatives or (route,)
-        ],
+        "command": "explain",
+        "ok": True,
+        "error": None,
+        **of_route(route.target.url, route),
         "scripts": [
             {"source": pac.shown, "characters": answer.size, **answer.details()}
             for pac, answer in found.scripts
         ],
-        "notes": [escaped(note) for note in route.notes],
         "others": [
             {
                 "client": other.client,
@@ -138,10 +89,6 @@ def _as_json(found: Found, others: Sequence[Comparison]) -> dict[str, Any]:
             for other in others
         ],
     }
-
-
-def _value(look: Look) -> str | None:
-    return None if look.value is None else escaped(look.value)
 
 
 # --- for people --------------------------------------------------------------------------

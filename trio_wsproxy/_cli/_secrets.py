@@ -1,37 +1,24 @@
 """Secrets for a command that do not stand in its arguments, which every user of the machine can read.
 
-Headers come from a file (``--header @FILE``, as curl has it); a proxy's user and password from a file, from the
-environment, from netrc or a keyring, or from whoever sits at the terminal and types what is not shown.
+Headers come from a file (``--header @FILE``, as curl has it), a proxy's user and password too, or from
+whoever sits at the terminal and types what is not shown. Nothing heavy is imported here; see ``_parser``.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
-from trio_wsproxy import BasicAuth, DigestAuth, NegotiateAuth, NTLMAuth, ProxyAuth
-from trio_wsproxy._auth import lacks_library, parse_names
-from trio_wsproxy._exceptions import ProxyConfigError
-from trio_wsproxy._redaction import secret, shown_text, shown_url
-from trio_wsproxy._routing import environment, forget_variable
+from trio_wsproxy._redaction import secret, shown_text
 
 USER = "TRIO_WSPROXY_PROXY_USER"
-AUTH = "TRIO_WSPROXY_AUTH"
 PASSWORD = "TRIO_WSPROXY_PROXY_PASSWORD"  # noqa: S105  # the variable's name
 MAX_FILE = 64 * 1024  # bytes; no server takes more headers
 
-#: Where user and password may be looked up, in place of schemes.
-_PLACES = ("netrc", "keyring")
-_SINGLE_SIGN_ON = ("negotiate", "ntlm")
-_SCHEMES: dict[str, Callable[[str, str], ProxyAuth]] = {
-    "basic": BasicAuth,
-    "digest": DigestAuth,
-    "ntlm": NTLMAuth,
-    "negotiate": NegotiateAuth,
-}
+
+class Refused(ValueError):
+    """An option cannot be used as it is; the message names it."""
 
 
 def add_credentials(parser: argparse._ArgumentGroup) -> None:
@@ -45,7 +32,7 @@ def add_credentials(parser: argparse._ArgumentGroup) -> None:
     )
     parser.add_argument(
         "--proxy-auth",
-        type=_wanted,
+        type=secret,
         metavar="SCHEMES",
         help="which of negotiate, ntlm, digest and basic to speak with proxies, in order of preference, "
         "with commas between them (also TRIO_WSPROXY_AUTH); negotiate without a user is single "
@@ -99,83 +86,13 @@ def _user(text: str) -> str:
     return secret(lines[0])
 
 
-def _wanted(text: str) -> str | tuple[str, ...]:
-    place = text.strip().lower()
-    if place in _PLACES:
-        return place
-    try:
-        names = parse_names(text, "the list")
-    except ProxyConfigError as exc:
-        raise argparse.ArgumentTypeError(f"{exc}; or netrc or keyring alone") from None
-    if not names:
-        raise argparse.ArgumentTypeError(f"the list is empty; use some of {', '.join(_SCHEMES)}")
-    return names
-
-
-def take_secrets(arguments: argparse.Namespace) -> None:
-    """Fill in what is not in the arguments; may ask the user, so it is to be called before trio runs.
-
-    Afterwards ``arguments.proxy`` has credentials where they belong into a URL, and
-    ``arguments.proxy_auth`` has the schemes for proxies without, and those of the environment.
-    """
-    if arguments.no_proxy:
-        arguments.proxy_auth = None
-        return
-    wanted = arguments.proxy_auth
-    if wanted is not None:  # what was typed goes before what is exported
-        forget_variable(AUTH)
-    given = arguments.proxy_user or environment().get(USER) or ""
-    user, _, password = given.partition(":")
-    if arguments.proxy:
-        look_up = wanted in _PLACES
-        arguments.proxy = [
-            _complete(url, user, password, look_up=look_up) for url in arguments.proxy
-        ]
-    elif user and wanted not in _PLACES:
-        password = password or _password(user, "the proxy")
-        arguments.proxy_auth = _schemes(user, password, wanted)
-    if given == ":" and wanted is None:
-        arguments.proxy_auth = _SINGLE_SIGN_ON
-
-
-def _complete(url: str, user: str, password: str, *, look_up: bool) -> str:
-    """Put user and password into a proxy URL that lacks them, but not what is looked up elsewhere."""
-    scheme, separator, rest = url.rpartition("://")
-    userinfo, at, host = rest.rpartition("@")
-    if not at and user:
-        userinfo, colon = quote(user, safe=""), ""
-    else:
-        colon = ":" if ":" in userinfo else ""
-        user, password = userinfo, ""
-    if not userinfo or colon or scheme.lower().startswith("socks4"):
-        # There is nobody, or all is said already, or there is no password to be said.
-        return secret(url if at or not userinfo else f"{scheme}{separator}{userinfo}@{host}")
-    if not look_up:
-        password = password or _password(user, shown_url(f"{scheme}{separator}{host}"))
-    password = f":{quote(password, safe='')}" if password else ""
-    return secret(f"{scheme}{separator}{userinfo}{password}@{host}")
-
-
-def _password(user: str, proxy: str) -> str:
-    """Find a password in the environment, or ask for it where somebody sits there."""
-    known = environment().get(PASSWORD)
-    if known is not None:
-        return secret(known)
+def ask_password(user: str, of: str) -> str:
+    """Ask for a password where somebody sits there; nothing where nobody does, or wants to tell."""
     if sys.stdin is None or not sys.stdin.isatty():
         return ""
     import getpass
 
     try:
-        return secret(getpass.getpass(f"Password of {shown_text(user)} at {proxy}: "))
+        return secret(getpass.getpass(f"Password of {shown_text(user)} at {of}: "))
     except EOFError:  # Ctrl-D
         return ""
-
-
-def _schemes(
-    user: str, password: str, wanted: tuple[str, ...] | None
-) -> tuple[ProxyAuth | str, ...]:
-    """Make schemes for the proxies of the environment, with their names before them where those were given."""
-    if wanted is None:
-        names = ("basic", "digest") if lacks_library("ntlm") else ("basic", "digest", "ntlm")
-        return tuple(_SCHEMES[name](user, password) for name in names)
-    return (*wanted, *(_SCHEMES[name](user, password) for name in wanted))

@@ -54,6 +54,12 @@ async def each_line(fd: int, handle: Callable[[bytes], Awaitable[object]]) -> No
         await handle(line)
 
 
+async def each_chunk(fd: int, handle: Callable[[bytes], Awaitable[object]]) -> None:
+    """Call ``handle`` with what each reading gives, until the end."""
+    while data := await _read(fd):
+        await handle(data)
+
+
 async def _read(fd: int) -> bytes:
     """Read what there is; nothing at the end."""
     try:

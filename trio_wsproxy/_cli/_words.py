@@ -16,6 +16,7 @@ from trio_wsproxy._routing import Look, Route, spoken
 
 from ._console import Console
 from ._json import written
+from ._objects import of_error
 
 #: What options are called on the command line.
 OPTIONS: Vocabulary = {
@@ -61,12 +62,14 @@ def message(error: BaseException) -> str:
     return escaped(told(error, OPTIONS))
 
 
-def refuse(error: Exception, console: Console, *, as_json: bool) -> int:
+def refuse(error: Exception, console: Console, arguments: argparse.Namespace) -> int:
     """Tell what is malformed, to programs as an object too; give the exit code."""
     told = message(error)
     console.error(told)
-    if as_json:
-        console.print(written({"error": told}))
+    if arguments.json:
+        what = of_error(type(error).__name__, told, error)
+        known = {"command": arguments.command, "ok": False, "error": what}
+        console.print(written(known, indent=2))
     return 2
 
 

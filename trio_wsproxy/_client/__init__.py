@@ -16,21 +16,13 @@ from ._open import (
     open_websocket_url,
     wrap_client_stream,
 )
-from ._options import (
-    CONNECT_TIMEOUT,
-    MAX_MESSAGE_SIZE,
-    DialingOptions,
-    Options,
-    StreamOptions,
-)
+from ._options import DialingOptions, Options, StreamOptions
 from ._reconnect import Reconnections, is_transient, reconnecting_websocket_url
 from ._redirects import Redirect, RedirectGrant, RedirectPolicy
 from ._streams import open_ssl_over_tcp_stream, open_tcp_stream
 from ._way import Found, find_ways, resolve_proxy_async
 
 __all__ = [
-    "CONNECT_TIMEOUT",
-    "MAX_MESSAGE_SIZE",
     "DialingOptions",
     "Found",
     "Options",

@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING, Literal
 import trio
 
 from trio_wsproxy._auth import ProxyAuthArgument
+from trio_wsproxy._defaults import (
+    CONNECT_TIMEOUT,
+    DISCONNECT_TIMEOUT,
+    MAX_MESSAGE_SIZE,
+    PING_INTERVAL,
+    PING_TIMEOUT,
+)
 from trio_wsproxy._http import HeadersArgument, ProxyHeadersArgument
 from trio_wsproxy._redaction import hiding, kind_of
 from trio_wsproxy._report import Trace
@@ -25,15 +32,7 @@ from trio_wsproxy._websocket import Deflate, WebSocketConnection
 
 from ._attempt import connect, opened, wrap
 from ._misuse import checks_first, host_at, no_stream_first, nursery_first, read_target
-from ._options import (
-    CONNECT_TIMEOUT,
-    DISCONNECT_TIMEOUT,
-    MAX_MESSAGE_SIZE,
-    PING_INTERVAL,
-    PING_TIMEOUT,
-    Options,
-    StreamOptions,
-)
+from ._options import Options, StreamOptions
 from ._plan import make_plan
 from ._redirects import RedirectPolicy
 

@@ -18,6 +18,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 from trio_wsproxy._auth import ProxyAuthArgument
+from trio_wsproxy._defaults import (
+    CONNECT_TIMEOUT,
+    DISCONNECT_TIMEOUT,
+    MAX_MESSAGE_SIZE,
+    PING_INTERVAL,
+    PING_TIMEOUT,
+)
 from trio_wsproxy._failures import Topic, words
 from trio_wsproxy._http import (
     HeadersArgument,
@@ -47,13 +54,6 @@ from ._checks import (
     tokens,
 )
 from ._redirects import RedirectPolicy
-
-CONNECT_TIMEOUT = 60  # seconds; trio-websocket's
-DISCONNECT_TIMEOUT = 60  # seconds; trio-websocket's
-MAX_MESSAGE_SIZE = 2**20  # bytes; trio-websocket's
-PING_INTERVAL = 20  # seconds; below the idle timeouts of common proxies (nginx 60, ELB 60)
-PING_TIMEOUT = 20  # seconds
-
 
 # --- the options, topic by topic ------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._redaction import escaped
 
 ABNORMAL_CLOSURE = 1006  # RFC 6455 section 7.1.4: no close frame came
+APPLICATION_CODES = range(3000, 5000)  # RFC 6455 section 7.4.2: of libraries and programs
 
 
 class ShownCloseReason(CloseReason):
@@ -60,9 +61,10 @@ def words_of_loss(error: ConnectionLost) -> Words:
     reason, unsent = error.reason, _unsent(error.unsent_messages, error.unsent_bytes)
     if reason is not None and reason.code == ABNORMAL_CLOSURE and not reason.reason:
         return words("the connection is lost {end}{unsent}", end=Topic.LOST, unsent=unsent)
-    what = words(
-        "the connection is lost ({reason}){unsent}", reason=_describe(reason), unsent=unsent
-    )
+    template = "the connection is lost ({reason}){unsent}"
+    if reason is not None and reason.code in APPLICATION_CODES:  # this side sends none by itself
+        template = "the peer closed the connection ({reason}){unsent}"
+    what = Words(template, (("reason", _describe(reason)), ("unsent", unsent)))
     remedy = error._remedy  # noqa: SLF001 - its own file
     return what if remedy is None else words("{what}; {remedy}", what=what, remedy=remedy)
 
@@ -77,7 +79,9 @@ def _unsent(messages: int, size: int) -> str:
 def _describe(reason: CloseReason | None) -> str:
     if reason is None:
         return "no close code"
-    text = f"{reason.code} {reason.name}"
+    # A name is told where the code has one of its own (RFC 6455 section 7.4.2).
+    named = reason.code not in APPLICATION_CODES
+    text = f"{reason.code} {reason.name}" if named else str(reason.code)
     said = reason.said if isinstance(reason, ShownCloseReason) else escaped(reason.reason or "")
     return f"{text}: {said}" if said else text
 

@@ -125,9 +125,18 @@ class LoggedHead:
         self._also = also
         self._sent = sent
 
-    def __str__(self) -> str:
+    @property
+    def is_answer(self) -> bool:
+        """Whether a peer has sent it."""
+        return self._sent is not None
+
+    def lines(self) -> list[str]:
+        """Give its lines, masked."""
         head = self._head if self._sent is None else self._sent.hide(self._head)
-        return shown_head(head, also=self._also)
+        return shown_head_lines(head, also=self._also)
+
+    def __str__(self) -> str:
+        return " | ".join(self.lines())
 
 
 def shown_head(head: bytes, *, also: Iterable[bytes] = ()) -> str:

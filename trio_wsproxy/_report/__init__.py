@@ -2,7 +2,7 @@
 
 from ._certificates import Certificate, read_certificate
 from ._dial_report import DialReport, reporting
-from ._drawing import draw
+from ._drawing import draw, duration_of
 from ._evidence import TLS, Addresses, Attempt, Attempts, HTTPAnswer, ScriptAnswer, SocksAnswer
 from ._stages import Running, Stage, StageLog, Trace
 
@@ -21,6 +21,7 @@ __all__ = [
     "StageLog",
     "Trace",
     "draw",
+    "duration_of",
     "read_certificate",
     "reporting",
 ]

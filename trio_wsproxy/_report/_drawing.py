@@ -38,18 +38,20 @@ class Drawing(NamedTuple):
     """A drawing; ``str()`` puts its parts one below the other.
 
     Attributes:
-      head: The outcome, the route and what decided on it.
+      outcome: What came of it.
+      way: The route and what decided on it.
       stages: A line and a bar for each stage, and below it what it found.
       error: What went wrong and what to try, if anything did.
 
     """
 
-    head: list[str]
+    outcome: list[str]
+    way: list[str]
     stages: list[Line]
     error: list[str]
 
     def __str__(self) -> str:
-        parts = (self.head, [line.text for line in self.stages], self.error)
+        parts = (self.outcome + self.way, [line.text for line in self.stages], self.error)
         return "\n\n".join("\n".join(part) for part in parts if part)
 
 
@@ -69,19 +71,24 @@ def draw(
     width = max(width, MIN_WIDTH)
     total = duration_of(stages)
     outcome = "no connection" if error else "connected"
-    head = _wrapped(f"{url}: {outcome} after {_ms(total)}", "", width)
+    way: list[str] = []
     if route is not None:
-        head += _wrapped(f"route by {route.source}: {route.picture}", "  ", width)
+        way += _wrapped(f"route by {route.source}: {route.picture}", "  ", width)
         for look in route.tried:
-            head += _wrapped(f"tried before: {look}", "  ", width)
+            way += _wrapped(f"tried before: {look}", "  ", width)
         for note in route.notes:
-            head += _wrapped(f"note: {note}", "  ", width)
+            way += _wrapped(f"note: {note}", "  ", width)
     lines: list[Line] = []
     for stage in stages:
         lines.append(_row(stage, total or 1, width))
         for detail in _details(stage):
             lines += [Line(line, "found") for line in _wrapped(detail, _INDENT, width)]
-    return Drawing(head, lines, _wrapped(error, "", width) if error else [])
+    return Drawing(
+        _wrapped(f"{url}: {outcome} after {_ms(total)}", "", width),
+        way,
+        lines,
+        _wrapped(error, "", width) if error else [],
+    )
 
 
 def duration_of(stages: Sequence[Stage]) -> float:

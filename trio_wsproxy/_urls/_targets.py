@@ -283,12 +283,26 @@ def _split_target_scheme(text: str, schemes: tuple[TargetScheme, ...]) -> tuple[
     match = SCHEME.match(text)
     names = " or ".join(f"{scheme}://" for scheme in schemes)
     if match is None:
-        raise Malformed(f"the scheme is missing; a URL here starts with {names}")
+        meant = _meant(text) if "wss" in schemes else ""
+        raise Malformed(f"the scheme is missing; a URL here starts with {names}{meant}")
     name = match[1].lower()
     scheme = next((scheme for scheme in schemes if scheme == name), None)
     if scheme is None:
         raise Malformed(f"the scheme {match[1]!r} is not supported; use {names}")
     return scheme, text[match.end() :]
+
+
+def _meant(text: str) -> str:
+    """Say which URL was probably meant by a host alone; what stands behind it may be a secret."""
+    authority, _ = cut(text.removeprefix("//"), BEHIND_AUTHORITY)
+    if not authority or not all(c.isalnum() or c in "-._:[]" for c in authority):
+        return ""
+    try:
+        host = normalise_host(split_host_port(authority)[0])
+    except Malformed:
+        return ""
+    near = host in ("localhost", "::1", "[::1]") or host.startswith("127.")
+    return f"; {'ws' if near else 'wss'}://{authority} was probably meant"
 
 
 def _normalise_resource(text: str) -> str:

@@ -1,0 +1,143 @@
+"""Ctrl-C and SIGTERM at any time, and what is imported for an answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+import trio_wsproxy
+from trio_wsproxy.testing import open_tcp_server
+
+ROOT = Path(trio_wsproxy.__file__).parent.parent
+WAYS = {
+    "module": ["-m", "trio_wsproxy"],
+    "script": ["-c", "import sys; from trio_wsproxy.__main__ import main; sys.exit(main())"],
+}
+# For sitecustomize.py: Ctrl-C in the moment in which a module is looked for.
+STRIKE = """\
+import os, signal, sys
+
+class Striking:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["STRIKE_AT"]:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Striking())
+"""
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for others")
+
+
+def environ(*paths: Path, **more: str) -> dict[str, str]:
+    """The variables of this process, and those."""
+    path = os.pathsep.join(map(str, [*paths, ROOT]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", **more}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "module",
+    [
+        "trio_wsproxy._cli",
+        "argparse",
+        "trio_wsproxy._cli._parser",
+        "trio_wsproxy._cli._check",
+        "trio",
+        "ssl",
+        "h11",
+        "trio_websocket",
+        "trio_wsproxy._face",
+        "trio_wsproxy._client",
+    ],
+)
+def test_ctrl_c_during_imports(way: str, module: str, tmp_path: Path) -> None:
+    """It ends the program with 130 and without a word, whatever is being imported."""
+    (tmp_path / "sitecustomize.py").write_text(STRIKE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, *WAYS[way], "check", "--no-proxy", "ws://127.0.0.1:1/"],
+        env=environ(tmp_path, STRIKE_AT=module),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("command", ["connect", "check"])
+async def test_sigterm(command: str) -> None:
+    """SIGTERM ends a command as Ctrl-C does, with the exit code that a shell expects."""
+    asked = trio.Event()
+
+    async def never_answer(stream: trio.abc.Stream) -> None:
+        await stream.receive_some()
+        asked.set()
+        await trio.sleep_forever()
+
+    async with open_tcp_server(never_answer) as server:
+        process = await trio.lowlevel.open_process(
+            [
+                *sys.orig_argv[:1],
+                *WAYS["module"],
+                command,
+                "--no-proxy",
+                f"ws://{server.authority}",
+            ],
+            env=environ(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        await asked.wait()
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert b"".join([data async for data in process.stderr]) == b""
+        assert await process.wait() == 128 + signal.SIGTERM
+
+
+def test_ignored() -> None:
+    """Where Ctrl-C is ignored, as in the background of a shell's script, it stays so."""
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from trio_wsproxy import __main__; import sys\n"
+        "sys.argv[1:] = ['explain', '--no-proxy', 'ws://h.test']\n"
+        "assert __main__.main() == 0\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN"
+    )
+    subprocess.run([sys.executable, "-c", code], env=environ(), check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ([], 0),
+        (["--version"], 0),
+        (["--help"], 0),
+        *((["connect", "--help"], 0), (["check", "--help"], 0)),
+        *((["explain", "--help"], 0), (["demo", "--help"], 0)),
+        (["dance"], 2),
+        (["check", "--danse", "ws://h.test"], 2),
+        (["check", "--pings", "many", "ws://h.test"], 2),
+    ],
+)
+def test_what_is_imported(arguments: list[str], code: int) -> None:
+    """What needs no connection is answered before trio, ssl and the client are imported."""
+    program = (
+        "import atexit, sys; from trio_wsproxy._cli import main\n"
+        "heavy = {'trio', 'ssl', 'asyncio', 'h11', 'wsproto', 'trio_websocket', 'rich'}\n"
+        "atexit.register(lambda: sys.stderr.write(f'heavy: {sorted(heavy & set(sys.modules))}'))\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert done.stderr.endswith("heavy: []")

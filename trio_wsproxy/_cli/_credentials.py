@@ -1,0 +1,108 @@
+"""What proxies are told of whoever sits here: from options, the environment, or a prompt."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from urllib.parse import quote
+
+from trio_wsproxy import BasicAuth, DigestAuth, NegotiateAuth, NTLMAuth, ProxyAuth
+from trio_wsproxy._auth import lacks_library, parse_names
+from trio_wsproxy._exceptions import ProxyConfigError
+from trio_wsproxy._redaction import secret, shown_url
+from trio_wsproxy._routing import environment, forget_variable
+
+from ._secrets import PASSWORD, USER, Refused, ask_password
+
+AUTH = "TRIO_WSPROXY_AUTH"
+
+#: Where user and password may be looked up, in place of schemes.
+_PLACES = ("netrc", "keyring")
+_SINGLE_SIGN_ON = ("negotiate", "ntlm")
+_SCHEMES: dict[str, Callable[[str, str], ProxyAuth]] = {
+    "basic": BasicAuth,
+    "digest": DigestAuth,
+    "ntlm": NTLMAuth,
+    "negotiate": NegotiateAuth,
+}
+
+
+def take_secrets(arguments: argparse.Namespace) -> None:
+    """Fill in what is not in the arguments; may ask the user, so it is to be called before trio runs.
+
+    Afterwards ``arguments.proxy`` has credentials where they belong into a URL, and
+    ``arguments.proxy_auth`` has the schemes for proxies without, and those of the environment.
+
+    Raises:
+      Refused: There is no such scheme.
+
+    """
+    if arguments.no_proxy or arguments.unix:
+        arguments.proxy_auth = None
+        return
+    wanted = arguments.proxy_auth = _wanted(arguments.proxy_auth)
+    if wanted is not None:  # what was typed goes before what is exported
+        forget_variable(AUTH)
+    given = arguments.proxy_user or environment().get(USER) or ""
+    user, _, password = given.partition(":")
+    if arguments.proxy:
+        look_up = wanted in _PLACES
+        arguments.proxy = [
+            _complete(url, user, password, look_up=look_up) for url in arguments.proxy
+        ]
+    elif user and not isinstance(wanted, str):
+        password = password or _password(user, "the proxy")
+        arguments.proxy_auth = _schemes(user, password, wanted)
+    if given == ":" and wanted is None:
+        arguments.proxy_auth = _SINGLE_SIGN_ON
+
+
+def _complete(url: str, user: str, password: str, *, look_up: bool) -> str:
+    """Put user and password into a proxy URL that lacks them, but not what is looked up elsewhere."""
+    scheme, separator, rest = url.rpartition("://")
+    userinfo, at, host = rest.rpartition("@")
+    if not at and user:
+        userinfo, colon = quote(user, safe=""), ""
+    else:
+        colon = ":" if ":" in userinfo else ""
+        user, password = userinfo, ""
+    if not userinfo or colon or scheme.lower().startswith("socks4"):
+        # There is nobody, or all is said already, or there is no password to be said.
+        return secret(url if at or not userinfo else f"{scheme}{separator}{userinfo}@{host}")
+    if not look_up:
+        password = password or _password(user, shown_url(f"{scheme}{separator}{host}"))
+    password = f":{quote(password, safe='')}" if password else ""
+    return secret(f"{scheme}{separator}{userinfo}{password}@{host}")
+
+
+def _password(user: str, proxy: str) -> str:
+    """Find a password in the environment, or ask for it where somebody sits there."""
+    known = environment().get(PASSWORD)
+    return ask_password(user, proxy) if known is None else secret(known)
+
+
+def _wanted(text: str | None) -> str | tuple[str, ...] | None:
+    if text is None:
+        return None
+    place = text.strip().lower()
+    if place in _PLACES:
+        return place
+    try:
+        names = parse_names(text, "--proxy-auth")
+    except ProxyConfigError as exc:
+        problem = f"{exc}; or netrc or keyring alone"
+    else:
+        if names:
+            return names
+        problem = f"--proxy-auth is empty; use some of {', '.join(_SCHEMES)}"
+    raise Refused(problem)
+
+
+def _schemes(
+    user: str, password: str, wanted: tuple[str, ...] | None
+) -> tuple[ProxyAuth | str, ...]:
+    """Make schemes for the proxies of the environment, with their names before them where those were given."""
+    if wanted is None:
+        names = ("basic", "digest") if lacks_library("ntlm") else ("basic", "digest", "ntlm")
+        return tuple(_SCHEMES[name](user, password) for name in names)
+    return (*wanted, *(_SCHEMES[name](user, password) for name in wanted))
