@@ -9,6 +9,7 @@ from contextlib import suppress
 SIZE = 64 * 1024  # bytes; no reader of a peer's text takes more at once
 NOTHING = 0.03  # seconds; below that a ratio says more about the machine than about the reader
 LINEAR = 3.0  # twice as much text may cost twice as much, and some noise
+ROUNDS = 3  # what else the machine does must not look like the reader's cost
 
 # What quoted strings, lists, heads, URLs and pages are made of, and what makes a reader begin again.
 REPETITIONS = [
@@ -108,11 +109,14 @@ def linear(read: Callable[[str], object], repetition: str) -> bool:
 
     """
     text = (repetition * (SIZE // len(repetition) + 1))[:SIZE]
-    half = _cost(read, text[: SIZE // 2])
-    if half > 1:
-        return False  # nor need anybody wait for the other half
-    whole = _cost(read, text)
-    return whole < NOTHING or whole < LINEAR * half
+    for _ in range(ROUNDS):
+        half = _cost(read, text[: SIZE // 2])
+        if half > 1:
+            return False  # nor need anybody wait for the other half
+        whole = _cost(read, text)
+        if whole < NOTHING or whole < LINEAR * half:
+            return True
+    return False
 
 
 def _cost(read: Callable[[str], object], text: str) -> float:

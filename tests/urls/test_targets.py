@@ -87,7 +87,7 @@ def test_target_credentials(url: str, username: str | None, password: str | None
         ("example.org:8443/chat?s3cret", "; wss://example.org:8443 was probably meant"),
         ("localhost:8000", "; ws://localhost:8000 was probably meant"),
         ("127.0.0.1", "; ws://127.0.0.1 was probably meant"),
-        ("[::1]:80/", r"; ws://\[::1\]:80 was probably meant"),
+        ("[::1]:80/", "; ws://[::1]:80 was probably meant"),
         ("ws:example.org", "scheme is missing"),
         ("https://example.org/", "'https' is not supported; use ws:// or wss://"),
         ("tcp://example.org:1", "'tcp' is not supported"),

@@ -269,7 +269,7 @@ def _show(findings: Findings, url: str, console: Console) -> None:
     console.table(("", ""), list(_rows(findings)))
     if error is not None:
         console.print()
-        for text in textwrap.wrap(escaped(error), console.width):
+        for text in textwrap.wrap(escaped(error), console.width, break_on_hyphens=False):
             console.print(text, style="bad")
 
 
