@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 import proxylib
 import pytest
-from _proxies import program, running
+from _proxies import missing, program, running
 
 TIMEOUT = 60  # seconds for programs that take milliseconds, on a machine that is busy
 
@@ -84,7 +85,10 @@ class Session:
     def libproxy(self, hosts: list[str]) -> list[str]:
         """What the program ``proxy`` of libproxy says, first of all, for ``https``."""
         urls = "".join(f"https://{host}/\n" for host in hosts)
-        return [told(line.split(" ")[0]) for line in self.run("proxy", given=urls).splitlines()]
+        return [
+            told(line.split(" ")[0])
+            for line in self.run(libproxy_program(), given=urls).splitlines()
+        ]
 
     def portal(self, host: str) -> str:
         """What the portal says for ``https``, which is what GLib says."""
@@ -103,6 +107,14 @@ class Session:
         found = proxylib.auto_proxy(system=False)
         answers: list[Any] = [found[f"https://{host}/"] for host in hosts]
         return ["direct" if ways[0] is None else told(str(ways[0])) for ways in answers]
+
+
+def libproxy_program() -> str:
+    """The path of libproxy's program, or :func:`missing`; a virtual environment may have proxy.py's."""
+    path = shutil.which("proxy", path=os.defpath)
+    if path is None:
+        missing("libproxy-tools is not installed")
+    return path
 
 
 def told(url: str) -> str:

@@ -20,7 +20,7 @@ from _desktop_cases import (
     Other,
 )
 from _proxies import missing, program
-from _sessions import Session, bus, told
+from _sessions import Session, bus, libproxy_program, told
 
 from trio_wsproxy import Route, resolve_proxy, resolve_proxy_async
 from trio_wsproxy._routing._desktop import _reading
@@ -86,7 +86,7 @@ def test_gnome(name: str, gnome_session: Session, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", GNOME)
 def test_gnome_with_libproxy(name: str, gnome_session: Session) -> None:
     """Libproxy says the same, or there is a reason."""
-    program("proxy")
+    libproxy_program()
     gnome_session.use_gnome(GNOME[name].settings)
     check_others(gnome_session, GNOME[name], OTHER_GNOME.get(name, ()), LIBPROXY)
 
@@ -121,8 +121,8 @@ def test_kde(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("name", KDE)
 def test_kde_with_libproxy(name: str, tmp_path: Path) -> None:
     """Libproxy says the same, or there is a reason."""
-    for needed in ("proxy", "kreadconfig5"):
-        program(needed)
+    libproxy_program()
+    program("kreadconfig5")
     session = Session(tmp_path)
     session.use_kde(KDE[name].settings)
     check_others(session, KDE[name], OTHER_KDE.get(name, ()), LIBPROXY)

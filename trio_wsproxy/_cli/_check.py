@@ -137,10 +137,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def _tell(findings: Findings, arguments: argparse.Namespace, console: Console) -> None:
     if findings.report is not None and findings.report.route is not None:
         findings.route = route_as_typed(findings.report.route, arguments)
+    url = shown_url(arguments.url) if findings.report is None else findings.report.url
     if arguments.json:
-        console.print(written(_as_json(findings, shown_url(arguments.url)), indent=2))
+        console.print(written(_as_json(findings, url), indent=2))
     else:
-        _show(findings, shown_url(arguments.url), console)
+        _show(findings, url, console)
 
 
 async def _check(
