@@ -26,7 +26,8 @@ def build(folder: Path, text: str) -> Path:
     source = folder / SOURCE
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text(text, encoding="utf-8")
-    (folder / "setup.py").write_text((ROOT / "setup.py").read_text("utf-8"), encoding="utf-8")
+    for name in ("setup.py", "README.md"):  # the first reads the second
+        (folder / name).write_text((ROOT / name).read_text("utf-8"), encoding="utf-8")
     environ = {
         **os.environ,
         "CC": "gcc",
