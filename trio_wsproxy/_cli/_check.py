@@ -36,7 +36,7 @@ from ._credentials import take_secrets
 from ._json import written
 from ._objects import of_error, of_route, of_stages
 from ._opening import with_connection
-from ._progress import Progress, log_shown
+from ._progress import HeadHandler, Progress, log_shown
 from ._settings import connection_arguments, warn
 from ._words import message, refuse, route_as_typed
 
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         take_secrets(arguments)
         options = connection_arguments(arguments)
         warn(arguments, console)
-        with log_shown(console.note, verbose=arguments.verbose):
+        with log_shown(HeadHandler(console.note), verbose=arguments.verbose):
             trio.run(_check, arguments, options, findings, progress)
     except KeyboardInterrupt:
         progress.stop()

@@ -155,10 +155,10 @@ def head_lines(record: logging.LogRecord) -> list[str] | None:
 
 
 @contextmanager
-def log_shown(note: Callable[[str], object], *, verbose: bool) -> Iterator[None]:
-    """Show the heads that the client's log tells of while the block lasts, if it is wanted."""
+def log_shown(handler: logging.Handler, *, verbose: bool) -> Iterator[None]:
+    """Have a handler show the client's log while the block lasts, if it is wanted."""
     logger = logging.getLogger("trio_wsproxy")
-    handler, level = HeadHandler(note), logger.level
+    level = logger.level
     if verbose:
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)

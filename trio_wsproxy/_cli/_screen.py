@@ -7,7 +7,7 @@ import copy
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import cast
 
@@ -19,7 +19,7 @@ from trio_wsproxy._websocket._events import Described
 from ._console import Console
 from ._editing import Editor, open_editor
 from ._json import pretty
-from ._progress import head_lines
+from ._progress import head_lines, log_shown
 from ._words import OPTIONS
 
 # Frames whose messages are on the screen anyway.
@@ -141,19 +141,9 @@ class Screen:
         else:
             self._console.note(text)
 
-    @contextmanager
-    def showing_log(self) -> Iterator[None]:
+    def showing_log(self) -> AbstractContextManager[None]:
         """Show the client's log while it runs, if the user wants to know."""
-        logger = logging.getLogger("trio_wsproxy")
-        handler, level = _LogHandler(self), logger.level
-        if self._verbose:
-            logger.addHandler(handler)
-            logger.setLevel(logging.DEBUG)
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
+        return log_shown(_LogHandler(self), verbose=self._verbose)
 
 
 class _LogHandler(logging.Handler):
