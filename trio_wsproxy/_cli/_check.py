@@ -26,7 +26,7 @@ from trio_wsproxy import (
     open_tcp_stream,
 )
 from trio_wsproxy._redaction import escaped, shown_subprotocols, shown_url
-from trio_wsproxy._report import Certificate, DialReport, Stage, draw, duration_of
+from trio_wsproxy._report import Certificate, DialReport, Stage, draw, duration_of, stage_objects
 from trio_wsproxy._routing import Route
 from trio_wsproxy._transport import presented_certificates
 from trio_wsproxy._urls import Proxy, Target, bare_host, parse_target
@@ -34,7 +34,7 @@ from trio_wsproxy._urls import Proxy, Target, bare_host, parse_target
 from ._console import Console
 from ._credentials import take_secrets
 from ._json import written
-from ._objects import of_error, of_route, of_stages
+from ._objects import of_error, of_route
 from ._opening import with_connection
 from ._progress import HeadHandler, Progress, log_shown
 from ._settings import connection_arguments, warn
@@ -231,7 +231,7 @@ def _as_json(findings: Findings, url: str) -> dict[str, Any]:
         **of_route(url, route),
         "tried": [escaped(str(look)) for look in route.tried] if route else [],
         "duration": duration_of(findings.seen),
-        "stages": of_stages(findings.seen),
+        "stages": stage_objects(findings.seen),
         "latencies": findings.latencies,
         "subprotocol": findings.subprotocol and shown_subprotocols(findings.subprotocol),
         "extensions": findings.extensions,

@@ -5,11 +5,9 @@ They are described by a JSON Schema, ``docs/extra/trio-wsproxy.schema.json``, to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from trio_wsproxy._redaction import escaped
-from trio_wsproxy._report import Stage
 from trio_wsproxy._routing import Look, Route, bad_for
 
 
@@ -50,22 +48,6 @@ def of_route(url: str, route: Route | None) -> dict[str, Any]:
 def _look(look: Look) -> dict[str, str | None]:
     value = None if look.value is None else escaped(look.value)
     return {"place": look.place, "value": value, "outcome": escaped(look.outcome)}
-
-
-def of_stages(stages: Sequence[Stage]) -> list[dict[str, Any]]:
-    """Give the stages of a connection, with the fields of :class:`trio_wsproxy.Stage`."""
-    return [
-        {
-            "name": stage.name,
-            "hop": stage.hop,
-            "peer": stage.peer,
-            "start": stage.start,
-            "duration": stage.duration,
-            "ok": stage.ok,
-            "details": dict(stage.details),
-        }
-        for stage in stages
-    ]
 
 
 def of_error(kind: str, message: str, error: BaseException | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from ._certificates import Certificate, read_certificate
 from ._dial_report import DialReport, reporting
 from ._drawing import draw, duration_of
 from ._evidence import TLS, Addresses, Attempt, Attempts, HTTPAnswer, ScriptAnswer, SocksAnswer
-from ._stages import Running, Stage, StageLog, Trace
+from ._stages import Running, Stage, StageLog, Trace, stage_objects
 
 __all__ = [
     "TLS",
@@ -24,4 +24,5 @@ __all__ = [
     "duration_of",
     "read_certificate",
     "reporting",
+    "stage_objects",
 ]

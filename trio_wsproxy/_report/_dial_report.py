@@ -16,7 +16,7 @@ from trio_wsproxy._routing import Route
 from trio_wsproxy._urls._proxies import Proxy
 
 from ._drawing import WIDTH, draw, duration_of
-from ._stages import Stage, StageLog
+from ._stages import Stage, StageLog, stage_objects
 
 
 class DialReport:
@@ -87,18 +87,7 @@ class DialReport:
             "tried": [str(look) for look in route.tried] if route else [],
             "duration": duration_of(stages),
             "error": self._error,
-            "stages": [
-                {
-                    "name": stage.name,
-                    "hop": stage.hop,
-                    "peer": stage.peer,
-                    "start": stage.start,
-                    "duration": stage.duration,
-                    "ok": stage.ok,
-                    "details": dict(stage.details),
-                }
-                for stage in stages
-            ],
+            "stages": stage_objects(stages),
         }
 
     def render(self, width: int = WIDTH) -> str:

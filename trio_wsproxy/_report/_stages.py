@@ -16,7 +16,7 @@ doing what?".
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -65,6 +65,22 @@ class Stage:
     duration: float | None = None
     ok: bool | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def stage_objects(stages: Sequence[Stage]) -> list[dict[str, Any]]:
+    """Give stages as what JSON has: objects with the fields of :class:`Stage`."""
+    return [
+        {
+            "name": stage.name,
+            "hop": stage.hop,
+            "peer": stage.peer,
+            "start": stage.start,
+            "duration": stage.duration,
+            "ok": stage.ok,
+            "details": dict(stage.details),
+        }
+        for stage in stages
+    ]
 
 
 Trace: TypeAlias = Callable[[Literal["begin", "end"], Stage], object]
