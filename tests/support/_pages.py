@@ -1,0 +1,132 @@
+"""The blocks of the documentation and of the README, and which test each of them says checks it.
+
+A block is whatever is shown as it stands: ``code-block``, ``literalinclude``, the paragraph behind ``::``,
+a fence of Markdown. A comment on the line before it says who checks it::
+
+   .. Checked by tests/cli/test_check_page.py: refused.
+
+   .. code-block:: text
+
+That test asks :func:`checked_by` for its blocks, by name. ``tests/test_pages.py`` sees to it that no
+block is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = (*sorted((ROOT / "docs").glob("*.rst")), ROOT / "README.md")
+
+LITERAL = "code-block|code|sourcecode|parsed-literal|literalinclude|doctest|prompt|highlight"
+DIRECTIVE = re.compile(rf"( *)\.\. ({LITERAL}):: ?(.*)")
+COLONS = re.compile(r"( *)(?!\.\. ).*::")
+PROMPT = re.compile(r"( *)>>> .*")
+FENCE = re.compile(r"```(\w*)")
+COMMENT = re.compile(r" *(?:\.\. (?!.*::)|<!-- )(.*?)(?: -->)?")
+CHECKED = re.compile(r"Checked by (tests/[\w/]+\.py): (.+)\.")
+
+
+class Block(NamedTuple):
+    """One of them.
+
+    Attributes:
+      page: Its file, without folder and suffix.
+      line: Where it begins, counted from 1.
+      language: As ``code-block`` or the fence has it, or the name of the directive.
+      text: What is shown; the file that is included, as a path from the root.
+      comment: The one on the line before it, or nothing.
+
+    """
+
+    page: str
+    line: int
+    language: str
+    text: str
+    comment: str
+
+    @property
+    def name(self) -> str:
+        """What it is called where it is listed: its page and its first line."""
+        return f"{self.page}: {self.text.partition(chr(10))[0][:60]}"
+
+
+@cache
+def blocks(page: Path) -> tuple[Block, ...]:
+    """Those of a page, in order."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    find = _fence if page.suffix == ".md" else _literal
+    found: list[Block] = []
+    number = 0
+    while number < len(lines):
+        block, number = find(page.stem, lines, number)
+        if block is not None:
+            found.append(block)
+    return tuple(found)
+
+
+def all_blocks() -> list[Block]:
+    """Those of all pages."""
+    return [block for page in PAGES for block in blocks(page)]
+
+
+def checked_by(file: str | Path) -> dict[str, Block]:
+    """The blocks that say that this test, given as its ``__file__``, checks them, by name."""
+    here = Path(file).resolve().relative_to(ROOT).as_posix()
+    found: dict[str, Block] = {}
+    for block in all_blocks():
+        said = CHECKED.fullmatch(block.comment)
+        if said and said[1] == here:
+            assert said[2] not in found, f"two blocks are called {said[2]}"
+            found[said[2]] = block
+    return found
+
+
+def _literal(page: str, lines: list[str], number: int) -> tuple[Block | None, int]:
+    """The block of reStructuredText that a line begins, if it does, and where to go on."""
+    line = lines[number]
+    if found := DIRECTIVE.fullmatch(line):
+        language = found[3] if found[2] == "code-block" else found[2]
+        start = number + 1
+    elif found := COLONS.fullmatch(line):
+        language, start = "::", number + 1
+    elif found := PROMPT.fullmatch(line):
+        language, start = "doctest", number
+    else:
+        return None, number + 1
+    end = start
+    deeper = len(found[1]) + (language != "doctest")
+    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) >= deeper):
+        if language == "doctest" and not lines[end].strip():
+            break
+        end += 1
+    text = textwrap.dedent("\n".join(lines[start:end])).strip("\n") + "\n"
+    if language == "literalinclude":
+        text = found[3].removeprefix("../")
+    return Block(page, number + 1, language, text, _comment(lines, number)), end
+
+
+def _fence(page: str, lines: list[str], number: int) -> tuple[Block | None, int]:
+    """The same of Markdown."""
+    found = FENCE.fullmatch(lines[number])
+    if not found:
+        return None, number + 1
+    end = lines.index("```", number + 1)
+    text = "\n".join(lines[number + 1 : end]) + "\n"
+    return Block(page, number + 1, found[1], text, _comment(lines, number)), end + 1
+
+
+def _comment(lines: list[str], number: int) -> str:
+    """What the comment above a line says."""
+    above = next((line for line in reversed(lines[:number]) if line.strip()), "")
+    found = COMMENT.fullmatch(above)
+    return found[1] if found else ""
+
+
+def _indent(line: str) -> int:
+    """How far it is indented."""
+    return len(line) - len(line.lstrip())

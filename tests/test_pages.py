@@ -1,0 +1,193 @@
+"""Every block of the documentation and of the README is checked by a test, which it names or falls under.
+
+A new block needs a check: a comment beside it (``tests/support/_pages.py`` has its form, and gives a test
+its blocks), or one of the rules below. A rule that no block falls under any more is to be deleted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from _pages import CHECKED, PAGES, ROOT, Block, all_blocks, blocks
+
+from trio_wsproxy import PAC, resolve_proxy
+
+BLOCKS = all_blocks()
+# Comments with a form of their own, and who reads them.
+COMMENTS = {
+    "Shown by: ": "tests/test_messages.py",
+    "The tests run this at squid's port ": "tests/real/test_company_page.py",
+    "The tests read this table.": "tests/test_docs.py",
+}
+# What nobody checks yet. It only shrinks.
+UNCHECKED = {
+    "README:       route            to   total  stages, in order",
+    "README: python -m pip install --quiet --upgrade pip",
+    'architecture: "wss://example.org/chat"',
+    "cli-check: $ trio-wsproxy check --no-proxy ws://127.0.0.1:41893/",
+    "cli-check: $ trio-wsproxy check --pac http://wpad.corp/proxy.pac ws://e",
+    "cli-check: $ trio-wsproxy check --proxy http://localhost:3128 --cacert ",
+    "cli-check: $ trio-wsproxy check --proxy http://localhost:3128 wss://ech",
+    "cli-check: $ trio-wsproxy check --proxy http://localhost:3129 wss://ech",
+    "cli-check: $ trio-wsproxy check --proxy http://localhost:3130 wss://ech",
+    "cli-check: $ trio-wsproxy check --proxy http://localhost:3131 wss://ech",
+    "cli-check: $ trio-wsproxy check --proxy socks5h://localhost:1080 \\",
+    "cli-check: $ trio-wsproxy check --proxy socks5h://localhost:8888 \\",
+    "cli-connect: $ echo hi | trio-wsproxy connect -v ws://127.0.0.1:33185",
+    "cli-connect: $ echo hi | trio-wsproxy connect ws://127.0.0.1:33185",
+    "cli-connect: $ trio-wsproxy connect --json --proxy socks5h://127.0.0.1:43",
+    "cli-connect: $ trio-wsproxy connect --proxy socks5h://127.0.0.1:9 ws://12",
+    "cli-connect: $ trio-wsproxy connect --wait 0 wss://example.org/inbox < me",
+    "cli-connect: $ trio-wsproxy connect -v --proxy http://localhost:3128 --ca",
+    "cli-demo: $ trio-wsproxy demo",
+    "cli-explain: $ TRIO_WSPROXY_PAC=http://wpad.corp/proxy.pac trio-wsproxy e",
+    "cli-explain: $ export https_proxy=http://ada:secret@proxy.corp:3128",
+    "cli: $ echo hello | trio-wsproxy connect --proxy socks5h://127.0.",
+    "cli: $ trio-wsproxy --print-completion bash > ~/.local/share/bash",
+    "company: $ pip install 'pyspnego[kerberos]'          # on Windows pys",
+    'company: $ python -c "import getpass, urllib.parse as p; print(p.quot',
+    "company: function FindProxyForURL(url, host) {",
+    "company: trio-wsproxy explain wss://example.org/chat    which proxy, ",
+    "connection: INFO trio_wsproxy [ws-1] opened: ws://127.0.0.1:40107/ by cl",
+    "observing: wss://feed.example:35555/: no connection after 28.4 ms",
+    "observing: wss://feed.example:46849/: connected after 113.0 ms",
+    "proxies: $ keyring set proxy.corp:3128 ada",
+    "proxies: $ python greeting.py mail.example.org 25 socks5h://127.0.0.1",
+    "proxies: $ ssh -N -D 127.0.0.1:1080 bastion.corp",
+    "proxies: ConnectionTimeout: no connection to ws://example.org/ within",
+    "proxies: ProxyAuthenticationError: proxy http://10.20.30.40:3128 (fro",
+    'proxies: ProxyConfigError: proxy_auth="keyring": the keyring',
+    "proxies: ProxyUnreachable: proxy https://10.20.30.40:443 (from argume",
+    "proxies: ProxyUnreachable: proxy https://proxy.corp:443 (from argumen",
+    "proxies: client ─tcp→ proxy.corp:443 ─TLS→ ─CONNECT→ example.org:443 ",
+    "proxies: client ─tcp→ proxy.corp:443 ─TLS→ ─CONNECT→ gateway.example:",
+    "proxies: machine proxy.corp login ada password secret",
+    "proxies: …; it offers NTLM, and Basic was said unasked: NTLM needs py",
+    "reference: HandshakeError                       no connection",
+    "routing: $ gsettings set org.gnome.system.proxy mode manual",
+    "routing: $ http_proxy=http://127.0.0.1:8080 no_proxy='<-loopback>' py",
+    "routing: $ python -m pip install quickjs-ng",
+    'routing: >>> settings = {"https_proxy": "htp://ada:secret@proxy.corp:',
+    'routing: >>> settings = {"https_proxy": "http://proxy.corp:3128"}',
+    "routing: Route to wss://example.org/",
+    "trio-websocket: -from trio_websocket import open_websocket_url, ConnectionCl",
+    "tutorial: $ export https_proxy=proxy.corp:3128 no_proxy='10.0.0.0/8, .",
+    "tutorial: $ https_proxy=http://proxy.corp:3128 python hello.py wss://e",
+    "tutorial: $ python follow.py ws://example.org http://127.0.0.1:9",
+}
+
+
+def before(block: Block) -> Block | None:
+    """The one in front of it on its page."""
+    page = next(page for page in PAGES if page.stem == block.page)
+    earlier = [other for other in blocks(page) if other.line < block.line]
+    return earlier[-1] if earlier else None
+
+
+def runs(block: Block | None) -> bool:
+    """Whether it is a program that can be run, as tests/test_docs.py finds them."""
+    return block is not None and bool(
+        re.search(r"^(trio|anyio)\.run\(main|\.explain\(\)\)$", block.text, re.MULTILINE)
+    )
+
+
+def is_command(line: str) -> bool:
+    """Whether it is a command that is checked by its words, below."""
+    return bool(re.match(r"(?:\$ )?(?:python -m )?pip install |\$ export ", line))
+
+
+RULES: dict[str, Callable[[Block], bool]] = {
+    "tests/test_docs.py::test_snippet": lambda block: block.language == "python",
+    "tests/test_docs.py::test_program": lambda block: (
+        block.language == "text" and runs(before(block))
+    ),
+    "tests/test_examples.py": lambda block: (
+        block.language == "literalinclude" and block.text.startswith("examples/")
+    ),
+    "tests/test_examples.py::test_readme": lambda block: (
+        block == blocks(ROOT / "README.md")[1] and runs(before(block))
+    ),
+    "tests/cli/test_explain.py::test_page": lambda block: (
+        block.page == "cli-explain" and block.language == "console"
+    ),
+    "tests/test_pages.py::test_command": lambda block: (
+        block.language in ("", "::", "console") and all(map(is_command, block.text.splitlines()))
+    ),
+}
+COMMANDS = [
+    pytest.param(line.removeprefix("$ "), id=f"{block.page}-{block.line}-{number}")
+    for block in BLOCKS
+    if RULES["tests/test_pages.py::test_command"](block)
+    for number, line in enumerate(block.text.splitlines())
+]
+
+
+def checks(block: Block) -> list[str]:
+    """The tests that check a block."""
+    by_comment = [test for said, test in COMMENTS.items() if block.comment.startswith(said)]
+    if named := CHECKED.fullmatch(block.comment):
+        by_comment.append(named[1])
+    return by_comment or [test for test, falls_under in RULES.items() if falls_under(block)]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page}-{block.line}")
+def test_is_checked(block: Block) -> None:
+    """It has a check, and so is not listed as one without."""
+    assert bool(checks(block)) is (block.name not in UNCHECKED), block.name
+
+
+def test_unchecked_are_there() -> None:
+    """The list has no block that is gone."""
+    assert {block.name for block in BLOCKS} >= UNCHECKED
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_comments_have_a_block(page: Path) -> None:
+    """What says that it is checked is a block, or the table that is read."""
+    said = re.findall(
+        r"^ *(?:\.\.|<!--) ((?:Checked by|Shown by|The tests) .*?\.?)(?: -->)?$",
+        page.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    of_blocks = [block.comment for block in blocks(page) if block.comment in said]
+    assert of_blocks == [line for line in said if line != "The tests read this table."]
+
+
+@pytest.mark.parametrize("test", sorted({test for block in BLOCKS for test in checks(block)}))
+def test_checks_are_there(test: str) -> None:
+    """A check is a test of ours; one that a comment names asks for the blocks that name it."""
+    file, _, function = test.partition("::")
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if function:
+        assert re.search(rf"^(?:async )?def {function}\(", text, re.MULTILINE)
+    elif any(CHECKED.fullmatch(block.comment) and test in block.comment for block in BLOCKS):
+        assert "checked_by(__file__)" in text
+
+
+@pytest.mark.parametrize("test", RULES)
+def test_rules_are_needed(test: str) -> None:
+    """Each rule is some block's."""
+    assert any(test in checks(block) for block in BLOCKS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: str) -> None:
+    """What is to be installed is what the package can use; what is exported is understood."""
+    command = command.partition("  #")[0].strip()
+    if command.startswith("export "):
+        environ = dict(word.split("=", 1) for word in command.removeprefix("export ").split())
+        PAC(environ.pop("TRIO_WSPROXY_PAC", "proxy.pac"))
+        assert resolve_proxy("wss://example.org/", environ=environ).notes == ()
+        return
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    optional = project.partition("\n[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    extras = set(re.findall(r"^(\w+) = \[", optional, re.MULTILINE))
+    packages = set(re.findall(r'"([\w.-]+)', optional))
+    for word in command.partition(" install ")[2].replace("'", "").split():
+        if ours := re.fullmatch(r"(?:\.|trio-wsproxy)\[([\w,]+)\]", word):
+            assert set(ours[1].split(",")) <= extras
+        else:
+            assert word in (".", "-e") or word.partition("[")[0] in packages, word
