@@ -3,21 +3,21 @@
 The programs beside this file are read by mypy and pyright, both strict. Each ``type: ignore`` in
 them stands at a mistake that must be told, by mypy under the code in brackets: where nobody
 complains, that comment is unused, which is an error. ``assert_type`` says what both must infer.
-The programs of documentation, README and ``examples/`` are read as users read them.
+What documentation and README show of Python, and ``examples/``, is read in the same way: each block
+as a module of its own, so what it does not define or import is told, too.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from _pages import all_blocks
 
 import trio_wsproxy
 import trio_wsproxy.httpcore
@@ -27,39 +27,18 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 WRITTEN = sorted(path for path in HERE.glob("*.py") if path != Path(__file__))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:(?: {3}.*)?\n)+)", re.MULTILINE)
-README = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# What the documentation's programs leave to the reader.
-GIVEN = 'url = "wss://example.org/"\n'
 
 needs_mypy = pytest.mark.skipif(find_spec("mypy") is None, reason="there is no mypy")
 needs_pyright = pytest.mark.skipif(find_spec("pyright") is None, reason="there is no pyright")
 
 
 def documented() -> dict[str, str]:
-    """The whole programs that the documentation and the README show, by name."""
-    found = {}
-    for page in sorted((ROOT / "docs").glob("*.rst")):
-        for number, text in enumerate(BLOCK.findall(page.read_text(encoding="utf-8") + "\n")):
-            found[f"{page.stem.replace('-', '_')}_{number}"] = textwrap.dedent(text)
-    for number, text in enumerate(README.findall((ROOT / "README.md").read_text("utf-8"))):
-        found[f"readme_{number}"] = text
-    return {name: GIVEN + text for name, text in found.items() if is_whole(text)}
-
-
-def is_whole(text: str) -> bool:
-    """Whether a block imports what it uses of this package, and awaits nothing by itself.
-
-    (The one that imports the package as a whole puts our function in another one's place, whose
-    type is another one.)
-    """
-    if not re.search(r"^from trio_wsproxy\b", text, re.MULTILINE):
-        return False
-    try:
-        compile(text, "block", "exec", dont_inherit=True)
-    except SyntaxError:
-        return False
-    return True
+    """The Python that documentation and README show, by the names of modules."""
+    return {
+        f"{block.page.replace('-', '_')}_{block.line}": block.text
+        for block in all_blocks()
+        if block.language == "python"
+    }
 
 
 @pytest.fixture
@@ -94,7 +73,7 @@ def test_something_was_found() -> None:
     assert sum(path.read_text("utf-8").count("type: ignore") for path in WRITTEN) > 40
     assert len(EXAMPLES) == 5
     names = {name.rpartition("_")[0] for name in documented()}
-    assert names >= {"readme", "tutorial", "connection", "observing", "proxies"}
+    assert names >= {"README", "tutorial", "connection", "observing", "proxies", "reference"}
 
 
 @needs_mypy
@@ -112,9 +91,9 @@ def test_pyright_on_programs() -> None:
 @needs_mypy
 def test_mypy_on_documentation(programs: Path) -> None:
     """There is nothing that mypy has against the documentation's programs and the examples."""
-    relaxed = programs / "mypy.ini"
-    relaxed.write_text(f"[mypy]\nmypy_path = {ROOT}\ncheck_untyped_defs = true\n", encoding="utf-8")
-    assert mypy("--config-file", relaxed, *sorted(programs.glob("*.py"))) == ""
+    settings = programs / "mypy.ini"
+    settings.write_text(f"[mypy]\nstrict = true\nmypy_path = {ROOT}\n", encoding="utf-8")
+    assert mypy("--config-file", settings, *sorted(programs.glob("*.py"))) == ""
 
 
 @needs_pyright
