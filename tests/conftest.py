@@ -18,6 +18,7 @@ SLOW = [
     HERE / "cli" / "test_connect.py",
     HERE / "cli" / "test_demo.py",
     HERE / "cli" / "test_main.py",
+    HERE / "cli" / "test_pages.py",
     HERE / "cli" / "test_stdin.py",
     HERE / "cli" / "test_terminal.py",
     HERE / "laws",  # every stage, every route, every cut

@@ -43,7 +43,7 @@ async def test_echo(
     async with open_echo_server() as echo:
         command = [*COMMAND, "--no-proxy", echo.url]
         async with open_terminal(
-            *command, width=width, rich=rich, edited=edited, **environ
+            *command, width=width, height=HEIGHT, rich=rich, edited=edited, **environ
         ) as terminal:
             await terminal.eventually(lambda rows: rows[-1].rstrip() == ">")
             await terminal.type("hello wörld", "Enter")

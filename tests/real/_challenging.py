@@ -4,7 +4,7 @@ One squid with a port for each scheme, and one that offers all of them; the same
 proxy. Passwords are checked by squid's ``basic_ncsa_auth`` and ``digest_file_auth`` and by Samba's
 ``ntlm_auth``, which takes PASSWORD of whomever it is told to be of. Kerberos tickets are checked by
 ``negotiate_kerberos_auth`` with a keytab of an MIT KDC that runs beside it on loopback. The port
-``inspecting`` signs for every server with an authority of its own (``ssl_bump``).
+``inspecting`` signs for every server with an authority of its own (``ssl_bump``), the port ``open`` asks nobody who it is.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ PORTS = {
     "ntlm-tls": ("ntlm",),
     "negotiate-tls": ("negotiate",),
     "inspecting": (),
+    "open": (),
 }
+FORBIDDEN = 8443  # a port that squid's rules let nobody through to
 HELPERS = (
     "basic_ncsa_auth",
     "digest_file_auth",
@@ -256,7 +258,10 @@ def challenging() -> Iterator[Challenging]:
             "ssl_bump bump port_inspecting",
             f"tls_outgoing_options cafile={directory}/servers.pem",
             "http_upgrade_request_protocols websocket allow all",
+            f"acl forbidden port {FORBIDDEN}",
+            "http_access deny forbidden",
             "http_access allow port_inspecting",
+            "http_access allow port_open",
             "http_access deny !users",
             "http_access allow CONNECT",
             "http_access deny all",

@@ -115,7 +115,12 @@ class Terminal:
 
 @asynccontextmanager
 async def open_terminal(
-    *command: str, width: int = 80, rich: bool = True, edited: bool = True, **environ: str
+    *command: str,
+    width: int = 80,
+    height: int = HEIGHT,
+    rich: bool = True,
+    edited: bool = True,
+    **environ: str,
 ) -> AsyncIterator[Terminal]:
     """Run a command in a terminal, with and without rich and prompt_toolkit."""
     with tempfile.TemporaryDirectory(prefix="wsproxy-") as directory:  # a socket's path is short
@@ -132,7 +137,7 @@ async def open_terminal(
         pairs = [f"{name}={value}" for name, value in {**variables, **environ}.items()]
         terminal = Terminal(Path(directory) / "tmux", Path(directory) / "code")
         terminal.code.touch()
-        size = ["-x", str(width), "-y", str(HEIGHT)]
+        size = ["-x", str(width), "-y", str(height)]
         try:
             await terminal.tmux(
                 *("start-server", ";"),
@@ -198,7 +203,7 @@ async def open_conversation(
         if shell:  # a script in which it is "$@"
             command = ["sh", "-c", shell, "sh", *command]
         async with open_terminal(
-            *command, width=width, rich=rich, edited=edited, **environ
+            *command, width=width, height=HEIGHT, rich=rich, edited=edited, **environ
         ) as terminal:
             await server.connected.wait()
             await terminal.eventually(lambda rows: rows[-1].rstrip() == ">")
