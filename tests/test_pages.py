@@ -51,7 +51,7 @@ UNCHECKED = {
     "proxies: client ─tcp→ proxy.corp:443 ─TLS→ ─CONNECT→ example.org:443 ",
     "proxies: client ─tcp→ proxy.corp:443 ─TLS→ ─CONNECT→ gateway.example:",
     "proxies: machine proxy.corp login ada password secret",
-    "proxies: …; it offers NTLM, and Basic was said unasked: NTLM needs py",
+    "proxies: …; it offers NTLM, but not Basic, which was sent first: NTLM",
     "reference: HandshakeError                       no connection",
     "routing: $ gsettings set org.gnome.system.proxy mode manual",
     "routing: $ http_proxy=http://127.0.0.1:8080 no_proxy='<-loopback>' py",

@@ -207,17 +207,17 @@ def test_single_sign_on_without_the_library() -> None:
 @pytest.mark.parametrize(
     ("name", "platform", "here", "sso", "told"),
     [
-        ("NTLM", "linux", True, True, "NTLM failed here (x)"),
-        ("Negotiate", "win32", False, True, "Negotiate failed here (x)"),
-        ("Negotiate", "linux", False, True, "(x); Kerberos needs: pip install 'pyspnego[kerb"),
+        ("NTLM", "linux", True, True, "NTLM failed on this machine (x)"),
+        ("Negotiate", "win32", False, True, "Negotiate failed on this machine (x)"),
+        ("Negotiate", "linux", False, True, "(x); for Kerberos: pip install 'pyspnego[kerbe"),
         (
             "Negotiate",
             "linux",
             True,
             True,
-            "(x); is there a ticket (klist), and does Kerberos know",
+            "(x); get a ticket with kinit, unless klist shows one, and write the proxy's host as Kerberos",
         ),
-        ("Negotiate", "linux", True, False, "Negotiate failed here (x)"),
+        ("Negotiate", "linux", True, False, "Negotiate failed on this machine (x)"),
     ],
 )
 def test_failed_here(

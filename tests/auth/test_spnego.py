@@ -220,9 +220,9 @@ def test_server_that_kerberos_does_not_know(error: Exception, known: bool) -> No
     assert (told is None) == known
     if told is not None:
         assert str(told) == (
-            "Negotiate failed here: Kerberos knows no HTTP/lb.corp (Server not found in Kerberos "
-            "database); NegotiateAuth(hostname=…) takes the name that it knows the proxy by, if that "
-            "cannot stand in the proxy URL"
+            "Negotiate failed on this machine: Kerberos knows no HTTP/lb.corp (Server not found in "
+            "Kerberos database); write the name that Kerberos knows it by into the proxy URL, or into "
+            "NegotiateAuth(hostname=…)"
         )
 
 
@@ -257,7 +257,9 @@ async def test_refused_without_kerberos(
     assert await said(conversation.answer(challenge)) is None
     words = conversation.without_kerberos()
     assert (words is not None) == told
-    assert words is None or "no ticket for HTTP/proxy.test; if" in str(words)
+    assert words is None or "no ticket for HTTP/proxy.test, so Negotiate spoke NTLM; if" in str(
+        words
+    )
 
 
 # --- channel binding ---------------------------------------------------------------------

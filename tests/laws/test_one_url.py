@@ -317,8 +317,8 @@ REFUSALS = [
         None,
         (
             "it refuses these credentials, said as Basic, NTLM (it offers NTLM, Digest, Basic): check user "
-            "name and password in the proxy URL; not tried as Digest, for several wrong ones in a row lock "
-            "an account: proxy_auth= with digest alone does that"
+            "name and password in the proxy URL; they were not tried as Digest, for several wrong "
+            "passwords in a row lock an account: to try that, name digest alone in proxy_auth="
         ),
     ),
     (
@@ -326,8 +326,8 @@ REFUSALS = [
         ADA,
         None,
         (
-            "it offers Negotiate, and Basic was said unasked: there are credentials for Basic, Digest, "
-            "NTLM; these credentials are used for that by proxy_auth= with negotiate in it"
+            "it offers Negotiate, but not Basic, which was sent first: there are credentials for Basic, "
+            "Digest, NTLM; to use them for Negotiate, name negotiate in proxy_auth="
         ),
     ),
     (
@@ -353,8 +353,8 @@ REFUSALS = [
         ADA,
         "basic",
         (
-            "it offers Digest, NTLM, and Basic was said unasked: there are credentials for Basic; these "
-            "credentials are used for that by proxy_auth= with ntlm and digest in it"
+            "it offers Digest, NTLM, but not Basic, which was sent first: there are credentials for Basic; "
+            "to use them for NTLM, Digest, name ntlm and digest in proxy_auth="
         ),
     ),
 ]
@@ -390,8 +390,8 @@ NAMED = [
         "",
         "ntlm",
         (
-            "it offers Negotiate, so nothing was sent: there are credentials for NTLM; it takes "
-            "TRIO_WSPROXY_AUTH with negotiate in it"
+            "it offers Negotiate, so nothing was sent: there are credentials for NTLM; name negotiate in "
+            "TRIO_WSPROXY_AUTH"
         ),
     ),
     (
@@ -400,7 +400,7 @@ NAMED = [
         "negotiate",
         (
             "it offers Basic, Digest, so nothing was sent: there are credentials for Negotiate; put "
-            "user:password@ into the proxy URL; it takes TRIO_WSPROXY_AUTH with digest and basic in it"
+            "user:password@ into the proxy URL; name digest and basic in TRIO_WSPROXY_AUTH"
         ),
     ),
     (
@@ -408,8 +408,8 @@ NAMED = [
         ADA,
         "negotiate,digest",
         (
-            "it offers NTLM, so nothing was sent: there are credentials for Negotiate, Digest; these "
-            "credentials are used for that by TRIO_WSPROXY_AUTH with ntlm in it"
+            "it offers NTLM, so nothing was sent: there are credentials for Negotiate, Digest; to use "
+            "them for NTLM, name ntlm in TRIO_WSPROXY_AUTH"
         ),
     ),
     (
@@ -496,7 +496,7 @@ async def test_refusal_of_a_program() -> None:
             ("ntlm",),
             ADA,
             (
-                "it offers NTLM, and Basic was said unasked: NTLM needs pyspnego (pip install "
+                "it offers NTLM, but not Basic, which was sent first: NTLM needs pyspnego (pip install "
                 "pyspnego)"
             ),
         ),

@@ -175,7 +175,7 @@ async def test_no_ticket(squid: Challenging, monkeypatch: pytest.MonkeyPatch) ->
     for name, value in squid.no_ticket.items():
         monkeypatch.setenv(name, value)
     proxy = squid.proxies["negotiate"]
-    with pytest.raises(ProxyAuthenticationError, match="Negotiate failed here"):
+    with pytest.raises(ProxyAuthenticationError, match="Negotiate failed on this machine"):
         async with open_websocket_url("ws://127.0.0.1:9", proxy=at(proxy, NegotiateAuth())):
             pass
     proxy = squid.proxies["all"]

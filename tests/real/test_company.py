@@ -209,8 +209,8 @@ async def test_no_ticket(squid: Challenging, tmp_path: Path) -> None:
     variables = {**squid.no_ticket, "https_proxy": at(squid.proxies["negotiate"], ":@")}
     ended = await run([*PROGRAM, f"ws://{SQUID_NAME}:9/"], variables, tmp_path)
     assert ended.code == 1
-    assert "Negotiate failed here" in ended.error
-    assert "is there a ticket (klist)" in ended.error
+    assert "Negotiate failed on this machine" in ended.error
+    assert "get a ticket with kinit, unless klist shows one" in ended.error
 
 
 async def test_unknown_scheme(squid: Challenging, tmp_path: Path) -> None:

@@ -130,8 +130,9 @@ async def test_by_an_address() -> None:
         with pytest.raises(ProxyAuthenticationError) as caught:
             await through(proxy, NegotiateAuth(), "127.0.0.1")
         assert (
-            "Negotiate failed here: Kerberos knows no HTTP/127.0.0.1 (Server not found in Kerberos "
-            "database); NegotiateAuth(hostname=…) takes the name"
+            "Negotiate failed on this machine: Kerberos knows no HTTP/127.0.0.1 (Server not found in "
+            "Kerberos database); write the name that Kerberos knows it by into the proxy URL, or into "
+            "NegotiateAuth(hostname=…)"
         ) in str(caught.value)
         await through(proxy, NegotiateAuth(hostname="localhost"), "127.0.0.1")
         await through(proxy, NegotiateAuth(hostname="LOCALHOST."), "127.0.0.1")
@@ -155,7 +156,7 @@ async def test_password_at_an_unknown_name() -> None:
         assert "it refuses these credentials (it offers Negotiate): check user name" in str(
             caught.value
         )
-        assert "Negotiate was NTLM here, for Kerberos gave no ticket for HTTP/127.0.0.1; if" in str(
+        assert "Kerberos gave no ticket for HTTP/127.0.0.1, so Negotiate spoke NTLM; if" in str(
             caught.value
         )
         assert PASSWORD not in all_texts(caught.value)

@@ -309,8 +309,8 @@ OFFERS = [
         "http://ada:s3cret@p",
         b"Negotiate",
         (
-            "it offers Negotiate, and Basic was said unasked: there are credentials for Basic, Digest, "
-            "NTLM; these credentials are used for that by TRIO_WSPROXY_AUTH with negotiate in it"
+            "it offers Negotiate, but not Basic, which was sent first: there are credentials for Basic, "
+            "Digest, NTLM; to use them for Negotiate, name negotiate in TRIO_WSPROXY_AUTH"
         ),
     ),
     (
@@ -343,7 +343,7 @@ OFFERS = [
         (),
         "http://ada:s3cret@p",
         b'Digest realm="r", nonce="n", algorithm=SHA-3',
-        "it offers Digest, and Basic was said unasked: Digest as it asks for it is not spoken here",
+        "it offers Digest, but not Basic, which was sent first: Digest as it asks for it is not spoken he",
     ),
     (
         (DigestAuth("ada", "s3cret"),),
@@ -383,7 +383,7 @@ DIGEST_THEN_BASIC = (DigestAuth("ada", "s3cret"), BasicAuth("ada", "s3cret"))
             DIGEST_THEN_BASIC,
             "http://p",
             [None],
-            "so nothing was sent: put the scheme that it takes first in proxy_auth=; BasicAuth and",
+            "so nothing was sent: put the scheme that it takes first in proxy_auth=; there BasicAuth and",
         ),
         (
             (BasicAuth("ada", "s3cret"),),
@@ -562,7 +562,7 @@ async def test_negotiate_that_fails_here() -> None:
     offer = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate, Basic\r\nContent-Length: 0\r\n\r\n"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spnego.client", broken)
-        text = r"it offers Negotiate, Basic, so nothing was sent: Negotiate failed here \(Broken: no ticket\)"
+        text = r"it offers Negotiate, Basic, so nothing was sent: Negotiate failed on this machine \(Broken: no ticket\)"
         with pytest.raises(ProxyAuthenticationError, match=text) as caught:
             await tunnel(Peer(offer, offer), memory(NegotiateAuth()))
         assert isinstance(caught.value.__cause__, Broken)

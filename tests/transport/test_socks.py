@@ -242,7 +242,7 @@ AUTHENTICATION = {
     "GSSAPI": (
         "u:s3cret@",
         [b"\x05\x01"],
-        r"method 1, GSSAPI \(Kerberos\), which was not offered; no password was sent: here",
+        r"method 1, GSSAPI \(Kerberos\), which was not offered; no password was sent, for user",
     ),
     "GSSAPI, no login": ("", [b"\x05\x01"], r"method 1, GSSAPI \(Kerberos\), .*; no password was"),
     "CHAP": ("u:s3cret@", [b"\x05\x03"], "authentication method 3, CHAP, which was not offered"),
@@ -254,7 +254,8 @@ AUTHENTICATION = {
     "no, version 5": ("u:s3cret@", [CHOOSES_LOGIN, b"\x05\x01"], "refuses these credentials"),
     "no, version 0": ("u:s3cret@", [CHOOSES_LOGIN, b"\x00\x01"], "refuses these credentials; ch"),
     "no, of whatever version": ("u:s3cret@", [CHOOSES_LOGIN, b"\x07\xff"], "refuses these"),
-    "no, without a password": ("u@", [CHOOSES_LOGIN, b"\x01\x01"], r"URL \(the password is em"),
+    "no, without a password": ("u@", [CHOOSES_LOGIN, b"\x01\x01"], "no password was given: put us"),
+    "no, empty password": ("u:@", [CHOOSES_LOGIN, b"\x01\x01"], "the password is empty: put user"),
 }
 
 
@@ -265,7 +266,7 @@ async def test_authentication_fails(user: str, answers: list[bytes], text: str, 
     peer = Peer(*map(one_by_one, answers), then=then)
     with pytest.raises(ProxyAuthenticationError, match=text) as caught:
         await tunnel(peer, f"socks5h://{user}proxy.test")
-    masked = {"": "", "u@": "***@"}.get(user, "u:***@")
+    masked = {"": "", "u@": "***@", "u:@": "***@"}.get(user, "u:***@")
     check_attributes(caught.value, None, f"socks5h://{masked}proxy.test:1080")
     assert "s3cret" not in all_texts(caught.value)
     assert len(peer.heard) == len(answers)

@@ -153,10 +153,13 @@ def failed_here(name: str, why: str, *, sso: bool) -> Words:
     remedy = ""
     if name.lower() == "negotiate" and sys.platform != "win32":
         if find_spec("gssapi") is None:
-            remedy = "; Kerberos needs: pip install 'pyspnego[kerberos]'"
+            remedy = "; for Kerberos: pip install 'pyspnego[kerberos]'"
         elif sso:
-            remedy = "; is there a ticket (klist), and does Kerberos know the proxy by its host?"
-    return words("{name} failed here ({why}){remedy}", name=name, why=why, remedy=remedy)
+            remedy = (
+                "; get a ticket with kinit, unless klist shows one, and write the proxy's host as Kerberos "
+                "knows it"
+            )
+    return words("{name} failed on this machine ({why}){remedy}", name=name, why=why, remedy=remedy)
 
 
 def check_carried(username: str | None, password: str | None) -> None:

@@ -199,6 +199,21 @@ class Authentication:
         )
 
     @property
+    def lacks_password(self) -> bool:
+        """Whether what there are for passwords is empty: a user name alone was given."""
+        passwords = [getattr(auth, "password", None) for auth in self._usable]
+        return "" in passwords and not any(passwords)
+
+    @property
+    def broken_off(self) -> set[str]:
+        """The names, in lower case, of what was refused before user and password could be judged."""
+        return {
+            voice.name.lower()
+            for voice in self._voices
+            if voice.name in self.said and not voice.has_shown_password
+        }
+
+    @property
     def bound_to_connection(self) -> bool:
         """Whether :attr:`value` makes sense on the connection only that it was made for."""
         return (

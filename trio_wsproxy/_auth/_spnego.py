@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple, cast
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, misconfigured
-from trio_wsproxy._failures import Words, words
+from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_text
 from trio_wsproxy._threads import Workers
@@ -177,10 +177,11 @@ class SpnegoConversation:
         if not self.fell_back:
             return None
         return words(
-            "{name} was NTLM here, for Kerberos gave no ticket for {service}; if it knows the proxy by "
-            "another name, NegotiateAuth(hostname=…) takes that",
-            name=self._name,
+            "Kerberos gave no ticket for {service}, so {name} spoke NTLM; if that is not the proxy's name "
+            "there, {give}",
             service=shown_text(str(self._service)),
+            name=self._name,
+            give=Topic.KERBEROS_NAME,
         )
 
     def unknown_to_kerberos(self, exc: BaseException) -> Words | None:
@@ -190,12 +191,11 @@ class SpnegoConversation:
             codes = getattr(reason, "min_code", None), getattr(reason, "winerror", None)
             if any(isinstance(code, int) and code % 2**32 in _UNKNOWN for code in codes):
                 return words(
-                    "{name} failed here: Kerberos knows no {service} (Server not found in Kerberos "
-                    "database); {remedy}",
+                    "{name} failed on this machine: Kerberos knows no {service} (Server not found in "
+                    "Kerberos database); {give}",
                     name=self._name,
                     service=shown_text(str(self._service)),
-                    remedy="NegotiateAuth(hostname=…) takes the name that it knows the proxy by, if "
-                    "that cannot stand in the proxy URL",
+                    give=Topic.KERBEROS_NAME,
                 )
             reason = getattr(reason, "base_error", None)
         return None

@@ -17,6 +17,7 @@ from trio_wsproxy._routing import Look, Route, spoken
 from ._console import Console
 from ._json import written
 from ._objects import of_error
+from ._secrets import PASSWORD
 
 #: What options are called on the command line.
 OPTIONS: Vocabulary = {
@@ -44,7 +45,10 @@ OPTIONS: Vocabulary = {
     Topic.OTHER_CREDENTIALS: "see --proxy-auth",
     Topic.PROXY_AUTH: "--proxy-auth",
     Topic.OF_CREDENTIALS: "of --proxy-user",
-    Topic.UNASKED: "--proxy-auth basic has them sent unasked",
+    Topic.GIVE_MISSING: f"give it in {PASSWORD}",
+    Topic.GIVE_MISSING_TO_URL: f"give it in {PASSWORD}, or put user:password@ into the proxy URL",
+    Topic.SEND_FIRST: "--proxy-auth basic sends them without being asked for",
+    Topic.KERBEROS_NAME: "write the name that Kerberos knows it by into the proxy URL",
     Topic.NETRC: "--proxy-auth netrc",
     Topic.KEYRING: "--proxy-auth keyring",
     Topic.MAX_REDIRECTS: "the limit",

@@ -52,7 +52,10 @@ class Topic(Enum):
     OTHER_CREDENTIALS = "how to give others"
     PROXY_AUTH = "the option for schemes of authentication"
     OF_CREDENTIALS = "whose user name and password they are, where not a URL's"
-    UNASKED = "how to have credentials sent to a proxy that names no scheme for them"
+    GIVE_MISSING = "where to give the password that a user name lacks"
+    GIVE_MISSING_TO_URL = "… and that stands in a proxy URL"
+    SEND_FIRST = "how to have credentials sent to a proxy that names no scheme for them"
+    KERBEROS_NAME = "where to give the name that Kerberos knows a proxy by"
     NETRC = "what has netrc looked at"
     KEYRING = "what has the keyring looked at"
     MAX_REDIRECTS = "the option for how many redirects to follow"
@@ -98,9 +101,15 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.OTHER_CREDENTIALS: "see proxy_auth=",
         Topic.PROXY_AUTH: "proxy_auth=",
         Topic.OF_CREDENTIALS: "of proxy_auth=",
-        Topic.UNASKED: (
-            "put the scheme that it takes first in proxy_auth=; BasicAuth and BearerAuth are sent "
-            "unasked then"
+        Topic.GIVE_MISSING: "give one in proxy_auth=",
+        Topic.GIVE_MISSING_TO_URL: "put user:password@ into the proxy URL",
+        Topic.SEND_FIRST: (
+            "put the scheme that it takes first in proxy_auth=; there BasicAuth and BearerAuth are sent "
+            "without being asked for"
+        ),
+        Topic.KERBEROS_NAME: (
+            "write the name that Kerberos knows it by into the proxy URL, or into "
+            "NegotiateAuth(hostname=…)"
         ),
         Topic.NETRC: 'proxy_auth="netrc"',
         Topic.KEYRING: 'proxy_auth="keyring"',

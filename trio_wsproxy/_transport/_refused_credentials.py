@@ -57,10 +57,10 @@ def credentials_remedy(
         )
     if authentication.withheld and offered == {"basic"}:
         return words(
-            "it offers Basic alone now, and nothing but TLS keeps a password from being read then, "
-            "which was not sent, for it has asked for a stronger scheme before: use https:// for its "
-            "scheme if it speaks TLS, or insist with basic alone in {place}",
-            place=_option(hop),
+            "it offers Basic alone now, where everybody on the way can read the password, and has offered "
+            "a stronger scheme before, so nothing was sent: use https:// for its scheme if it speaks TLS, "
+            "or name basic alone in {option}",
+            option=_option(hop),
         )
     if judged:
         refused = _refused(hop, authentication, judged, offer)
@@ -70,7 +70,7 @@ def credentials_remedy(
     if not offered:
         return words(
             "it wants credentials and names no scheme for them, so nothing was sent: {remedy}",
-            remedy=Topic.UNASKED,
+            remedy=Topic.SEND_FIRST,
         )
     return _not_spoken(hop, authentication, challenges)
 
@@ -96,17 +96,53 @@ def _what_to_give(hop: Hop, offered: set[str]) -> Words:
 
 def _refused(hop: Hop, authentication: Authentication, judged: list[str], offer: str) -> Words:
     """Blame what a proxy has judged."""
-    place: Value = "in the proxy URL" if hop.proxy.username is not None else Topic.OF_CREDENTIALS
-    what: Value = words("check user name and password {place}", place=place)
     names = {name.lower() for name in judged}
+    if names <= authentication.broken_off:
+        return words(
+            "it refused NTLM before its challenge, so it has not judged user name and password{offer}: "
+            "it does not speak NTLM with this user or this machine, or wants another scheme; whoever runs "
+            "it knows which",
+            offer=offer,
+        )
     if names == {"bearer"}:
-        what = words("check the token {place}", place=place)
+        what: Value = words("check the token {place}", place=_whose(hop))
     elif names <= {"negotiate", "ntlm"} and not authentication.has_password:
-        what = "does it know this user, and is its host the name that Kerberos knows it by (klist)?"
+        what = words(
+            "is this user allowed there, and is its host in the proxy URL the name that Kerberos knows it "
+            "by? klist shows the tickets"
+        )
+    elif authentication.lacks_password:
+        return words(
+            "{missing}, and it refuses the user name alone{offer}: {give}",
+            missing=missing_password(hop),
+            offer=offer,
+            give=give_password(hop),
+        )
+    else:
+        what = words("check user name and password {place}", place=_whose(hop))
     said = f", said as {titles(judged)}" if len(names) > 1 else ""
     return words(
         "it refuses these credentials{said}{offer}: {what}", said=said, offer=offer, what=what
     )
+
+
+def _whose(hop: Hop) -> Value:
+    """Say where user name and password come from."""
+    return "in the proxy URL" if hop.proxy.username is not None else Topic.OF_CREDENTIALS
+
+
+def missing_password(hop: Hop) -> str:
+    """Say that there is no password beside a user name."""
+    return "the password is empty" if hop.proxy.password == "" else "no password was given"
+
+
+def give_password(hop: Hop) -> Words:
+    """Say where the password goes that is missing."""
+    if hop.proxy.username is None:
+        return words("{give}", give=Topic.GIVE_MISSING)
+    if hop.source is Topic.ARGUMENT and hop.proxy.password is None:
+        return words("{give}", give=Topic.GIVE_MISSING_TO_URL)
+    return _PASSWORD
 
 
 def _not_spoken(
@@ -119,7 +155,7 @@ def _not_spoken(
     first = words(
         "it offers {names}, {said}",
         names=names_of(challenges),
-        said=f"and {titles(said)} was said unasked" if said else "so nothing was sent",
+        said=_sent_first(list(said)) if said else "so nothing was sent",
     )
     reasons = _reasons(authentication, challenges)
     if not reasons:
@@ -131,6 +167,11 @@ def _not_spoken(
     return words("{what}: {then}", what=first, then=_joined([*reasons, *remedies]))
 
 
+def _sent_first(said: list[str]) -> str:
+    """Name what a proxy was told that does not offer it."""
+    return f"but not {titles(said)}, which {'was' if len(said) == 1 else 'were'} sent first"
+
+
 def _spared(hop: Hop, authentication: Authentication) -> list[Words]:
     """Say that a refused password was not tried in other schemes, and how it would be."""
     names = list(dict.fromkeys(name.lower() for name in authentication.spared))
@@ -138,8 +179,8 @@ def _spared(hop: Hop, authentication: Authentication) -> list[Words]:
         return []
     return [
         words(
-            "not tried as {titles}, for several wrong ones in a row lock an account: {option} with {names} "
-            "alone does that",
+            "they were not tried as {titles}, for several wrong passwords in a row lock an account: to try "
+            "that, name {names} alone in {option}",
             titles=titles(names),
             option=_option(hop),
             names=" or ".join(names),
@@ -187,18 +228,18 @@ def _unanswerable(challenges: list[ProxyChallenge]) -> list[Words]:
 def _remedies(hop: Hop, authentication: Authentication, unused: set[str]) -> list[Words]:
     """Say how the other schemes that a proxy offers are used."""
     names = [name for name in ("negotiate", "ntlm", "digest", "basic") if name in unused]
-    by_option = words("{option} with {names} in it", option=_option(hop), names=" and ".join(names))
+    name_them = words("name {names} in {option}", names=" and ".join(names), option=_option(hop))
     if not names:
         return []
     if authentication.has_password:
         if hop.proxy.username is None and not authentication.ordered:
             return []  # they are objects of a program's
-        return [words("these credentials are used for that by {what}", what=by_option)]
+        return [words("to use them for {titles}, {how}", titles=titles(names), how=name_them)]
     remedies = []
     if names != ["negotiate"]:
         remedies.append(_DOMAIN if "ntlm" in names else _PASSWORD)
     if authentication.ordered:
-        remedies.append(words("it takes {what}", what=by_option))
+        remedies.append(name_them)
     return remedies
 
 

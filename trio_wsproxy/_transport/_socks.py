@@ -35,6 +35,7 @@ from trio_wsproxy._urls import Proxy
 
 from ._hop import Hop
 from ._prefixed_stream import with_prefix
+from ._refused_credentials import give_password, missing_password
 
 RECEIVE_SIZE = 4096  # bytes; an answer has some hundred at most
 USER_ID_AT = 8  # in a SOCKS4 request: behind version, command, port and address
@@ -261,19 +262,18 @@ def _wants_another_method(hop: Hop, code: int) -> ProxyAuthenticationError:
         remedy = words("it wants credentials: put user:password@ into the proxy URL")
     else:
         remedy = words(
-            "no password was sent: here {none} and {login} are spoken; is there another port or proxy "
-            "that takes one of them, or is this machine not allowed there?",
-            none=METHODS[0],
+            "no password was sent, for {login} and {none} are what is spoken here: use a port or a proxy "
+            "that takes one of them, or have this machine allowed there",
             login=METHODS[2],
+            none=METHODS[0],
         )
     return _unauthenticated(hop, what, remedy)
 
 
 def _check(hop: Hop) -> Words:
-    return words(
-        "check user name and password in the proxy URL{empty}",
-        empty=" (the password is empty)" if not hop.proxy.password else "",
-    )
+    if not hop.proxy.password:
+        return words("{missing}: {give}", missing=missing_password(hop), give=give_password(hop))
+    return words("check user name and password in the proxy URL")
 
 
 def _unauthenticated(hop: Hop, what: Words, remedy: Words) -> ProxyAuthenticationError:
