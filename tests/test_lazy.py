@@ -20,6 +20,14 @@ LEFT_OUT = {
     "netrc",
     "shlex",
     "trio_wsproxy._cli",
+    "trio_wsproxy._client._pac_world",
+    "trio_wsproxy._httpcore",
+    "trio_wsproxy._routing._desktop",
+    "trio_wsproxy._routing._keyring",
+    "trio_wsproxy._routing._netrc",
+    "trio_wsproxy._routing._pac",
+    "trio_wsproxy._transport._channel_binding",
+    "trio_wsproxy._transport._socks",
     "trio_wsproxy.testing",
 }
 

@@ -13,13 +13,14 @@ from _wire import all_texts
 from trio_wsproxy import (
     BasicAuth,
     DigestAuth,
+    NTLMAuth,
     ProxyAuth,
     ProxyAuthRequest,
     ProxyChallenge,
     ProxyConfigError,
 )
 from trio_wsproxy._auth._challenges import parse_challenges
-from trio_wsproxy._auth._choice import from_url
+from trio_wsproxy._auth._choice import from_url, unasked
 from trio_wsproxy._auth._conversation import MAX_ROUNDS, Authentication
 
 EVERYTHING = (
@@ -103,6 +104,44 @@ async def test_first_of_several_speaks() -> None:
     assert authentication.value == b"Basic dTpw"
     assert await authentication.answer(parse_challenges([EVERYTHING]))
     assert b'nonce="s"' in (authentication.value or b"")
+
+
+async def test_nothing_is_made_for_a_challenge_that_does_not_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a URL's schemes only Basic is made, until the proxy asks; then all of them may answer."""
+    made: list[str] = []
+    for scheme in (BasicAuth, DigestAuth, NTLMAuth):
+        monkeypatch.setattr(scheme, "__post_init__", lambda self: made.append(self.name))
+    authentication = Authentication(unasked("ada", "s3cret"), REQUEST)
+    await authentication.begin()
+    assert (authentication.value or b"").startswith(b"Basic ")
+    assert made == ["Basic"]
+    assert authentication.secrets == ("s3cret",)
+    assert await authentication.answer(parse_challenges([EVERYTHING]))
+    assert b'nonce="s"' in (authentication.value or b"")
+    assert authentication.schemes == Authentication(from_url("ada", "s3cret"), REQUEST).schemes
+    authentication.accepted(())
+    following = Authentication(unasked("ada", "s3cret"), REQUEST)
+    await following.begin()
+    assert (following.value or b"").startswith(b"Digest ")
+
+
+@pytest.mark.parametrize(("username", "name"), [("a:b", "NTLM"), ("ada", "Basic")])
+async def test_unasked(username: str, name: str) -> None:
+    """Where Basic cannot carry a URL's credentials, the others are made at once."""
+    assert unasked(username, "s3cret").schemes[0].name == name
+    assert "s3cret" not in repr(unasked(username, "s3cret"))
+
+
+async def test_refused_without_a_challenge() -> None:
+    """A refusal that is no challenge tells of all schemes that there are credentials for."""
+    authentication = Authentication(unasked("ada", "s3cret"), REQUEST)
+    await authentication.begin()
+    authentication.refused()
+    assert authentication.schemes == ("Basic", "Digest", "NTLM")
+    authentication.challenged()
+    assert authentication.schemes == ("Basic", "Digest", "NTLM")
 
 
 async def test_rounds_are_counted() -> None:

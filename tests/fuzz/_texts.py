@@ -34,7 +34,8 @@ from trio_wsproxy._redaction import (
     shown_url,
 )
 from trio_wsproxy._report._certificates import read_certificate
-from trio_wsproxy._routing import netrc_credentials, parse_bypass
+from trio_wsproxy._routing import parse_bypass
+from trio_wsproxy._routing._netrc import netrc_credentials
 from trio_wsproxy._transport._channel_binding import server_end_point
 from trio_wsproxy._urls import Target, parse_target, parse_tcp_target
 

@@ -54,8 +54,9 @@ from trio_wsproxy._redaction import (
     shown_url,
 )
 from trio_wsproxy._report import HTTPAnswer, Stage, draw, read_certificate
-from trio_wsproxy._routing import netrc_credentials, parse_bypass
+from trio_wsproxy._routing import parse_bypass
 from trio_wsproxy._routing._bypass import PatternRule
+from trio_wsproxy._routing._netrc import netrc_credentials
 from trio_wsproxy._transport._channel_binding import server_end_point
 from trio_wsproxy._urls import make_target, parse_proxy, parse_target, parse_tcp_target
 from trio_wsproxy._urls._hosts import percent_decode

@@ -57,7 +57,7 @@ async def tunnel(**options: Any) -> None:
 
 def environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     """Set the variables, and no others."""
-    monkeypatch.setattr(_system, "environment", lambda: dict(variables))
+    monkeypatch.setattr(_system, "environment", lambda *_: dict(variables))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from _awkward import everything_told
 from trio_wsproxy import Proxy, ProxyConfigError
 from trio_wsproxy._cli._words import OPTIONS
 from trio_wsproxy._exceptions import told
-from trio_wsproxy._routing import keyring_credentials
+from trio_wsproxy._routing._keyring import keyring_credentials
 
 keyring = pytest.importorskip("keyring")
 PASSWORD = "s3cret-p\u00e4ss"

@@ -15,8 +15,8 @@ import trio
 from _awkward import everything_told
 
 from trio_wsproxy import ProxyConfigError
-from trio_wsproxy._routing import _netrc, netrc_credentials
-from trio_wsproxy._routing._netrc import MAX_FILE, parse_netrc
+from trio_wsproxy._routing import _netrc
+from trio_wsproxy._routing._netrc import MAX_FILE, netrc_credentials, parse_netrc
 
 FILE = """
 machine proxy.test login ada password s3cret

@@ -317,7 +317,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
                 pac=Setting(f"{PLACE}, AutoConfigURL", pac) if pac else None,
             )
 
-        monkeypatch.setattr(_system, "environment", lambda: dict(environ))
+        monkeypatch.setattr(_system, "environment", lambda *_: dict(environ))
         monkeypatch.setattr(_by_desktop, "desktop_settings", read)
         return calls
 

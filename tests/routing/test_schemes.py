@@ -67,7 +67,7 @@ def test_proxies_of_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> Non
     """The proxies of the system's settings are spoken with in these schemes, too."""
     proxies = {"https": Setting("a fake", "http://p:8080")}
     settings = DesktopSettings("a fake", "operating system settings", proxies=proxies)
-    monkeypatch.setattr(_system, "environment", lambda: dict(AUTH))
+    monkeypatch.setattr(_system, "environment", lambda *_: dict(AUTH))
     monkeypatch.setattr(_by_desktop, "desktop_settings", lambda _: settings)
     assert resolve_proxy(URL).hops[0].auth == ("ntlm", "basic")
 
@@ -101,7 +101,7 @@ def test_unknown_word(word: str, shown: str) -> None:
 async def test_unknown_word_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reconnecting loop ends with it."""
     monkeypatch.setattr(
-        _system, "environment", lambda: {"all_proxy": "p", "TRIO_WSPROXY_AUTH": "kerberos"}
+        _system, "environment", lambda *_: {"all_proxy": "p", "TRIO_WSPROXY_AUTH": "kerberos"}
     )
     async with reconnecting_websocket_url(URL) as connections:
         with pytest.raises(ProxyConfigError, match="negotiate was probably meant"):

@@ -33,3 +33,24 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert variables["https_proxy"] == "proxy:3128"
     monkeypatch.delenv("https_proxy")
     assert variables["https_proxy"] == "proxy:3128"
+
+
+def test_environment_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names variables gets those alone, in any spelling."""
+    monkeypatch.setenv("https_proxy", "proxy:3128")
+    monkeypatch.setenv("ALL_PROXY", "other:3128")
+    monkeypatch.setenv("http_proxy", "proxy:3128")
+    found = _system.environment({"https_proxy", "all_proxy", "no_proxy"})
+    assert found == {"https_proxy": "proxy:3128", "ALL_PROXY": "other:3128"}
+
+
+def test_variable_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that another thread takes out of the environment meanwhile is none."""
+
+    class Names(frozenset[str]):
+        def __contains__(self, name: object) -> bool:
+            monkeypatch.delenv("https_proxy", raising=False)
+            return name == "https_proxy"
+
+    monkeypatch.setenv("https_proxy", "proxy:3128")
+    assert _system.environment(Names()) == {}

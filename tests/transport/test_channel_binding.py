@@ -273,6 +273,19 @@ async def test_undefined_is_taken_where_none_is_demanded() -> None:
     assert not proxy.refused
 
 
+async def test_credentials_of_a_url() -> None:
+    """NTLM that a challenge has brought into play, behind a Basic that was refused, is bound, too."""
+    pytest.importorskip("spnego")
+    one = certificate("ec", "SHA256")
+    proxy = BindingProxy([server_context(one, "ec")], [expected(one)])
+    with ntlm_users("TEST\\ada", "s3cret"):
+        async with nothing_left(), open_echo_server() as server, serving(proxy):
+            url = proxy.url.replace("//", "//TEST%5Cada:s3cret@")
+            hop = Proxy(url, ssl_context=unverified())
+            await (await open_tcp_stream("127.0.0.1", server.port, proxy=hop)).aclose()
+    assert not proxy.refused
+
+
 async def test_another_connection_with_another_certificate() -> None:
     """Behind a balancer each connection has its machine's certificate, and is bound to that."""
     pytest.importorskip("spnego")

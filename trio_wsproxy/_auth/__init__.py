@@ -16,6 +16,7 @@ from ._choice import (
     from_url,
     lacks_library,
     not_carried,
+    unasked,
 )
 from ._conversation import MAX_ROUNDS, Authentication
 from ._digest import DigestAuth, can_answer_digest
@@ -59,4 +60,5 @@ __all__ = [
     "parse_challenges",
     "parse_names",
     "titles",
+    "unasked",
 ]

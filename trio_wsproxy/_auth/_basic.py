@@ -37,7 +37,7 @@ def check_credentials(scheme: str, username: str, password: str) -> None:
 
 def check_text(scheme: str, *texts: str) -> None:
     """Refuse what has no encoding: an error in the middle of a dial would show all of it."""
-    if any(_SURROGATE.search(text) for text in texts):
+    if _SURROGATE.search("".join(texts)):
         raise misconfigured(
             f"{scheme} cannot carry lone surrogates in the credentials: they stand for bytes that "
             "were not UTF-8"

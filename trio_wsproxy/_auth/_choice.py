@@ -10,7 +10,7 @@ as long as another one is there: so both are values here, and errors where nothi
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -20,7 +20,8 @@ from trio_wsproxy._exceptions import ProxyConfigError, failure_of, misconfigured
 from trio_wsproxy._failures import Place, Value, Words, words
 
 from ._basic import BasicAuth
-from ._digest import DigestAuth
+from ._challenges import ProxyChallenge
+from ._digest import ALGORITHMS, DigestAuth
 from ._names import NAMES, TITLES, SchemeName
 from ._scheme import ProxyAuth
 from ._spnego import NegotiateAuth, NTLMAuth, has_pyspnego
@@ -30,6 +31,10 @@ INSTALL = "pip install pyspnego"
 
 #: Schemes that are made with a user name and a password.
 _PASSWORD_SCHEMES = (NegotiateAuth, NTLMAuth, DigestAuth, BasicAuth)
+
+# Who passes a token or a scheme of their own means it; then by what an eavesdropper learns.
+_STRENGTH = {"negotiate": 5, "ntlm": 4, "digest": 2, "basic": 0}
+_OWN_SCHEME = 6
 
 _NOTHING: Mapping[str, Words] = MappingProxyType({})
 _DEFAULT: tuple[SchemeName, ...] = (
@@ -50,6 +55,7 @@ class Chosen(NamedTuple):
       impossible: Why others cannot be spoken, by their names in lower case.
       instead: Names of schemes that could carry the credentials, where none of those given can.
       noted: Whether the route tells already what is passed over for want of a library.
+      whole: Gives all of it, where there is no more here than what is said unasked; see :func:`unasked`.
 
     """
 
@@ -59,6 +65,7 @@ class Chosen(NamedTuple):
     impossible: Mapping[str, Words] = _NOTHING
     instead: tuple[str, ...] = ()
     noted: bool = False
+    whole: Callable[[], Chosen] | None = None
 
     @property
     def is_hopeless(self) -> bool:
@@ -107,6 +114,22 @@ def from_url(
         impossible = {}
     chosen = Chosen(tuple(schemes), ordered, lenient=True, impossible=impossible)
     return chosen if schemes or sso else _with_advice(chosen, username, password)
+
+
+def unasked(username: str, password: str) -> Chosen:
+    """Make what a URL's credentials are sent in unasked, and leave the rest for who is challenged.
+
+    Most proxies ask for nothing, or take the Basic that they got: then nobody needs the other schemes.
+
+    Args:
+      username: The user name.
+      password: The password.
+
+    """
+    first = _with_password(_DEFAULT[0], username, password)
+    if isinstance(first, Words):
+        return from_url(username, password)
+    return Chosen((first,), lenient=True, whole=lambda: from_url(username, password))
 
 
 def _with_advice(chosen: Chosen, username: str, password: str) -> Chosen:
@@ -160,6 +183,17 @@ def failed_here(name: str, why: str, *, sso: bool) -> Words:
                 "knows it"
             )
     return words("{name} failed on this machine ({why}){remedy}", name=name, why=why, remedy=remedy)
+
+
+def strength(challenge: ProxyChallenge) -> float:
+    """Say how strong a scheme is, by what whoever listens learns of the password: more is stronger."""
+    scheme = challenge.scheme.lower()
+    found = _STRENGTH.get(scheme, _OWN_SCHEME)
+    if scheme == "digest":
+        algorithm = challenge.parameters.get("algorithm", "MD5").lower().removesuffix("-sess")
+        order = list(ALGORITHMS)
+        return found + (order.index(algorithm) / 10 if algorithm in order else 0)
+    return found
 
 
 def check_carried(username: str | None, password: str | None) -> None:

@@ -22,8 +22,7 @@ from trio_wsproxy._redaction import secret, shown_page
 
 from ._basic import TokenConversation
 from ._challenges import ProxyChallenge, as_sent
-from ._choice import Chosen, failed_here, lacks_library
-from ._digest import ALGORITHMS
+from ._choice import Chosen, failed_here, lacks_library, strength
 from ._memory import Known, known
 from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
 from ._spnego import SpnegoConversation
@@ -32,10 +31,6 @@ from ._voice import Voice, is_of_system
 logger = logging.getLogger("trio_wsproxy")
 
 MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes three
-
-# Who passes a token or a scheme of their own means it; then by what an eavesdropper learns.
-_STRENGTH = {"negotiate": 5, "ntlm": 4, "digest": 2, "basic": 0}
-_OWN_SCHEME = 6
 
 _HEADER = b"Proxy-Authorization"
 
@@ -75,15 +70,18 @@ class Authentication:
         chosen = chosen if isinstance(chosen, Chosen) else Chosen(tuple(chosen))
         self._in_the_clear = request.proxy_scheme != "https"
         schemes = chosen.schemes
-        usable = [auth for auth in schemes if not (self._in_the_clear and _requires_tls(auth))]
+        forbidden = [auth for auth in schemes if self._in_the_clear and _requires_tls(auth)]
+        usable = [auth for auth in schemes if auth not in forbidden] if forbidden else [*schemes]
         if schemes and not usable:
             raise _without_tls(schemes, request)
+        self._whole = chosen.whole
         self.ordered, self._noted = chosen.ordered, chosen.noted
         self._request = request
-        self._voices = [Voice(auth, request, lenient=chosen.lenient) for auth in usable]
-        self._bound = (
-            [voice for voice in self._voices if voice.binds] if not self._in_the_clear else []
-        )
+        self._voices: list[Voice] = []
+        self._bound: list[Voice] = []
+        self._usable: list[ProxyAuth] = []
+        self.schemes: tuple[str, ...] = ()
+        self._take(usable, lenient=chosen.lenient)
         self._connected = False
         self._known = known(request, _user(usable)) if usable else Known()
         self._current: ProxyAuthConversation | None = None
@@ -91,12 +89,9 @@ class Authentication:
         self._challenge: ProxyChallenge | None = None
         self.value: bytes | None = None
         self.rounds = 0
-        self.schemes = tuple(auth.name for auth in usable)
-        kept = (getattr(auth, name, None) for auth in usable for name in ("password", "token"))
-        self.secrets = tuple(secret(value) for value in kept if isinstance(value, str))
-        self._usable = usable
+        self.secrets = _secrets_of(usable)
         self.said: list[str] = []
-        self.forbidden = tuple(auth.name for auth in schemes if auth not in usable)
+        self.forbidden = tuple(auth.name for auth in forbidden) if forbidden else ()
         self.impossible: dict[str, Words] = dict(chosen.impossible)
         self.withheld = False
         self.spared: list[str] = []
@@ -105,10 +100,29 @@ class Authentication:
         self._begun = False
         self.cause: Exception | None = None
 
+    def _take(self, schemes: Sequence[ProxyAuth], *, lenient: bool) -> None:
+        """Let these schemes speak, too."""
+        voices = [Voice(auth, self._request, lenient=lenient) for auth in schemes]
+        self._voices += voices
+        self._usable += schemes
+        self.schemes += tuple([auth.name for auth in schemes])
+        if not self._in_the_clear:
+            self._bound += [voice for voice in voices if voice.binds]
+
+    def challenged(self) -> None:
+        """Be told that the proxy asks, or once did: what was left for that case is made now."""
+        if self._whole is None:
+            return
+        chosen, self._whole = self._whole(), None
+        self._take(chosen.schemes[len(self._usable) :], lenient=chosen.lenient)
+        self.impossible.update(chosen.impossible)
+
     async def begin(self) -> None:
         """Say what there is to say unasked: by what opened the last tunnel, or the first scheme."""
         if not self._voices or self._begun:
             return
+        if self._known.better or self._known.took not in (None, self._voices[0].name.lower()):
+            self.challenged()
         took = [voice for voice in self._voices if voice.name.lower() == self._known.took]
         speakers = dict.fromkeys([*took, self._voices[0]])
         if not self._connected and any(voice in self._bound for voice in speakers):
@@ -239,6 +253,7 @@ class Authentication:
 
         """
         self.value = None
+        self.challenged()
         self._note_judged(challenges)
         if self.rounds < MAX_ROUNDS:
             for challenge in sorted(challenges, key=self._preference, reverse=True):
@@ -277,7 +292,7 @@ class Authentication:
         names = [name.lower() for name in self.schemes]
         scheme = challenge.scheme.lower()
         place = -names.index(scheme) if self.ordered and scheme in names else 0
-        return place, _strength(challenge)
+        return place, strength(challenge)
 
     async def _ask(self, voice: Voice, challenge: ProxyChallenge) -> bytes | None:
         name, conversation = voice.name, voice.conversation
@@ -337,7 +352,17 @@ class Authentication:
 
     def refused(self) -> None:
         """Be told that nothing has opened the tunnel: the next one begins without what did once."""
+        self.challenged()  # what there might have been said is told, too
         self._known.took = None
+
+
+def _secrets_of(schemes: Sequence[ProxyAuth]) -> tuple[str, ...]:
+    secrets = []
+    for auth in schemes:
+        for value in (getattr(auth, "password", None), getattr(auth, "token", None)):
+            if isinstance(value, str):
+                secrets.append(secret(value))  # noqa: PERF401  # each tunnel asks
+    return tuple(secrets)
 
 
 def _requires_tls(auth: ProxyAuth) -> bool:
@@ -381,13 +406,3 @@ def _whom(name: str, conversation: ProxyAuthConversation) -> Words:
     if isinstance(conversation, TokenConversation):
         return words("the function that gives BearerAuth its token")
     return words("the scheme {name} of this program", name=name)
-
-
-def _strength(challenge: ProxyChallenge) -> float:
-    scheme = challenge.scheme.lower()
-    strength = _STRENGTH.get(scheme, _OWN_SCHEME)
-    if scheme == "digest":
-        algorithm = challenge.parameters.get("algorithm", "MD5").lower().removesuffix("-sess")
-        order = list(ALGORITHMS)
-        return strength + (order.index(algorithm) / 10 if algorithm in order else 0)
-    return strength

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import trio
@@ -180,21 +181,18 @@ async def wrap(
 
 
 async def _attempt(plan: Plan, report: reporting, start: Start) -> WebSocketConnection:
-    target = plan.target
-    report.url, report.route = target.url, None
+    target, url = plan.target, plan.target.url
+    report.url, report.route = url, None
     headers = plan.headers + _credentials(target, plan.headers)
-    request = _request(target.url, target.host_header, target.resource, plan.subprotocols, headers)
-
-    async def dial_route(route: Route) -> trio.abc.Stream:
-        return await dial(
-            route,
-            plan.dial_options,
-            report.log,
-            ssl_context=plan.ssl_context,
-            alpn=HTTP_1_1,
-            immediate=True,
-        )
-
+    request = _request(url, target.host_header, target.resource, plan.subprotocols, headers)
+    dial_route = partial(  # no function of ours, each step through which costs
+        dial,
+        options=plan.dial_options,
+        log=report.log,
+        ssl_context=plan.ssl_context,
+        alpn=HTTP_1_1,
+        immediate=True,
+    )
     context = plan.dial_options.proxy_ssl_context
     stream = await open_way(target, plan.proxy, dial_route, report, context)
     try:

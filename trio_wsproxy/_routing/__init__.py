@@ -2,7 +2,8 @@
 
 Where there are several ways, ``_failover`` has their order and the rule for trying another one; what a
 PAC script says is found out by ``_pac``, through a ``World`` that whoever asks brings along; it is not
-imported here, for few programs have a script.
+imported here, for few programs have a script; nor are ``_netrc`` and ``_keyring``, which few ask for
+credentials.
 
 Precedence has one place, ``_resolve``, with ``_by_desktop`` for the desktop's part of it; the environment has one
 reader, ``_system``, the desktop's settings have ``_desktop``, which is imported where there is a desktop; what
@@ -23,8 +24,6 @@ from ._failover import (
     note_success,
     told_of,
 )
-from ._keyring import keyring_credentials
-from ._netrc import netrc_credentials
 from ._pac_value import PAC
 from ._resolve import (
     ProxyArgument,
@@ -65,8 +64,6 @@ __all__ = [
     "in_order",
     "is_loopback",
     "is_worth_another",
-    "keyring_credentials",
-    "netrc_credentials",
     "note_failure",
     "note_success",
     "parse_bypass",

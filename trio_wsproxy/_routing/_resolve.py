@@ -63,6 +63,7 @@ from ._schemes import VARIABLE as AUTH_VARIABLE
 from ._schemes import Schemes, equip
 from ._variables import (
     DESKTOP_VARIABLE,
+    NAMES,
     ORDER,
     PAC_VARIABLE,
     of_proxies,
@@ -244,7 +245,7 @@ def steps_to(
     if environ is not None:
         return _steps(target, environ, None, given=True)
     # A copy has the names as they are; on Windows, os.environ finds them by any spelling.
-    variables = of_proxies(_system.environment())
+    variables = of_proxies(_system.environment(NAMES))
     desktop = None
     if _desktop_counts(target, variables):
         desktop = (find or _by_desktop.desktop_settings)(target)
@@ -256,8 +257,9 @@ def steps_to(
 
 def _desktop_counts(target: Target, variables: Mapping[str, str]) -> bool:
     """Tell whether the environment leaves anything to the desktop."""
-    if any(variable_named(name, variables) for name in (*_LOOKED_AT[target.scheme], PAC_VARIABLE)):
-        return False
+    for name in (*_LOOKED_AT[target.scheme], PAC_VARIABLE):
+        if variable_named(name, variables):
+            return False
     switch, bypass = (
         variable_named(DESKTOP_VARIABLE, variables),
         variable_named("no_proxy", variables),

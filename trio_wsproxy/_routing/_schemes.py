@@ -58,8 +58,10 @@ def equip(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Equipped:
       ProxyConfigError: A word in it is no scheme.
 
     """
+    if not hops:
+        return Equipped(hops)
     if all(hop.is_socks for hop in hops):
-        looks = (Look(schemes.place, None, _FOR_HTTP),) if hops and schemes else ()
+        looks = (Look(schemes.place, None, _FOR_HTTP),) if schemes else ()
         return Equipped(hops, looks)
     names = parse_names(schemes.value, schemes.place) if schemes else ()
     looks = ()
@@ -79,10 +81,12 @@ def _lacking(hops: tuple[Proxy, ...], schemes: Schemes | None) -> Iterator[tuple
     for hop in hops:
         given = hop.auth if isinstance(hop.auth, tuple) else ()
         names = [scheme for scheme in given if isinstance(scheme, str)]
+        if not (names or hop.is_single_sign_on):
+            continue  # nearly always
         place = schemes.place if schemes and names else f"proxy {hop.url}"
         alone = bool(names) and len(names) == len(given)
         if alone and hop.is_single_sign_on and not {"negotiate", "ntlm"} & set(names):
             yield place, f"no single sign-on (:@) is possible with {titles(names)}"
-        for name in names or (["negotiate"] if hop.is_single_sign_on else []):
+        for name in names or ["negotiate"]:
             if problem := lacks_library(name):
                 yield place, f"passed over: {problem}"

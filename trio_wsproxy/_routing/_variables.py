@@ -15,6 +15,8 @@ PAC_VARIABLE = "trio_wsproxy_pac"
 DESKTOP_VARIABLE = "trio_wsproxy_desktop"
 _NAMES = frozenset([*ORDER, "no_proxy", PAC_VARIABLE, DESKTOP_VARIABLE, AUTH_VARIABLE])
 _CGI = "REQUEST_METHOD"
+#: What :func:`of_proxies` takes, in lower case.
+NAMES = _NAMES | {_CGI.lower()}
 
 
 class Variable(NamedTuple):
@@ -53,7 +55,7 @@ def spellings(name: str, variables: Mapping[str, str]) -> Iterator[Variable]:
 
 def variable_named(name: str, variables: Mapping[str, str]) -> Variable | None:
     """The spelling that counts of a variable, if it is set."""
-    for variable in spellings(name, variables):
-        if not _ignored_under_cgi(variable.spelling, variables):
-            return variable
+    for spelling, value in variables.items():  # each dial asks for a dozen of them
+        if value and spelling.lower() == name and not _ignored_under_cgi(spelling, variables):
+            return Variable(spelling, value)
     return None

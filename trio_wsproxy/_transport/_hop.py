@@ -48,10 +48,11 @@ class Hop(Record):
       source: Where the setting came from, in words.
       tls_stage: What TLS with it is called.
       trust: How to trust the authority that signs for it.
+      name: What every message calls it: masked URL, place in a chain, source.
 
     """
 
-    __slots__ = ("count", "number", "proxy", "source")
+    __slots__ = ("count", "name", "number", "proxy", "source")
 
     tls_stage: Final = "proxy_tls"
     trust: Final = Topic.TRUST_PROXY
@@ -61,20 +62,7 @@ class Hop(Record):
         self.number = number
         self.count = count
         self.source = source
-
-    @property
-    def name(self) -> Words:
-        """Name the proxy as every message does: masked URL, place in a chain, source."""
-        url, source = self.proxy.url, self.source
-        if self.count == 1:
-            return words("proxy {url} (from {source})", url=url, source=source)
-        return words(
-            "proxy {url} (hop {number} of {count}, from {source})",
-            url=url,
-            number=self.number,
-            count=self.count,
-            source=source,
-        )
+        self.name = _name_of(proxy.url, number, count, source)
 
     def __str__(self) -> str:
         return str(self.name)
@@ -291,6 +279,18 @@ class Server(Record):
         )
         failure = Failure(tls.kind, self.tls_stage, what, remedy, evidence=evidence)
         return failed(ServerUnreachable, failure)
+
+
+def _name_of(url: str, number: int, count: int, source: Value) -> Words:
+    if count == 1:
+        return words("proxy {url} (from {source})", url=url, source=source)
+    return words(
+        "proxy {url} (hop {number} of {count}, from {source})",
+        url=url,
+        number=number,
+        count=count,
+        source=source,
+    )
 
 
 #: Where a way passes or ends.

@@ -143,10 +143,7 @@ class _Conversation:
     async def open(self) -> trio.abc.Stream:
         """Ask, and answer what is asked back; see :func:`open_connect_tunnel`."""
         if not self._speaks_for_itself:
-            if self._authentication.binds_to_channel:
-                from ._channel_binding import channel_binding  # for few; others import it in vain
-
-                await self._authentication.connected(channel_binding(self._stream))
+            await self._bind()
             await self._authentication.begin()
         while True:
             sent = None if self._stage is None else self._stage.sent
@@ -173,12 +170,19 @@ class _Conversation:
             if not kept:
                 raise DialAgain
 
+    async def _bind(self) -> None:
+        """Tell the schemes that want it of the TLS that this connection has."""
+        if self._authentication.binds_to_channel:
+            from ._channel_binding import channel_binding  # for few; others import it in vain
+
+            await self._authentication.connected(channel_binding(self._stream))
+
     async def _may_answer(self, answer: Answer, challenges: list[ProxyChallenge]) -> bool:
-        return (
-            answer.status == 407
-            and not self._speaks_for_itself
-            and await self._authentication.answer(challenges)
-        )
+        if answer.status != 407 or self._speaks_for_itself:
+            return False
+        self._authentication.challenged()
+        await self._bind()
+        return await self._authentication.answer(challenges)
 
     async def _ask(self, exchange: Exchange) -> Answer:
         """Send one request, and read the head of its answer."""
@@ -291,7 +295,8 @@ def _names(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
 
 def speaks_for_itself(proxy: Proxy, headers: HeaderPairs) -> bool:
     """Tell whether a program gives its own ``Proxy-Authorization``, in place of all credentials."""
-    return _names([*proxy.headers, *headers]) >= {b"proxy-authorization"}
+    given = [*proxy.headers, *headers]
+    return bool(given) and b"proxy-authorization" in _names(given)
 
 
 def _challenges(answer: Answer) -> list[ProxyChallenge]:

@@ -24,11 +24,11 @@ from trio_wsproxy._auth import (
     from_program,
     from_url,
     not_carried,
+    unasked,
 )
 from trio_wsproxy._failures import Topic, Words, words
 from trio_wsproxy._http import HeaderPairs, ProxyHeadersArgument, proxy_header_pairs
 from trio_wsproxy._report import StageLog
-from trio_wsproxy._routing import keyring_credentials, netrc_credentials
 from trio_wsproxy._urls import Proxy, bare_host
 
 from ._hop import Hop
@@ -103,7 +103,7 @@ async def prepare(hop: Hop, authority: str, options: DialOptions, log: StageLog)
     """
     proxy = hop.proxy
     chosen = await _chosen(hop, options, log)
-    error = not_carried(chosen, hop.name, hop.place)
+    error = not_carried(chosen, hop.name, hop.place) if chosen.is_hopeless else None
     if error is not None:
         raise error
     headers, omitted = await _headers(hop, authority, options, log)
@@ -127,9 +127,11 @@ async def _chosen(hop: Hop, options: DialOptions, log: StageLog) -> Chosen:
     given, others = (own, general) if own else (general, ())
     keyring = "keyring" in (given, others)
     if proxy.username is not None and not (keyring and proxy.username and proxy.password is None):
-        wanted = _schemes(given) or _schemes(others)
-        sso = proxy.is_single_sign_on
         more = _schemes(others)
+        wanted = _schemes(given) or more
+        sso = proxy.is_single_sign_on
+        if not (wanted or sso):
+            return unasked(proxy.username, proxy.password or "")
         chosen = from_url(proxy.username, proxy.password or "", wanted, more, sso=sso)
         return chosen._replace(noted=sso or bool(own))
     if all(isinstance(one, str) for one in _schemes(given)):
@@ -137,6 +139,8 @@ async def _chosen(hop: Hop, options: DialOptions, log: StageLog) -> Chosen:
         if keyring:
             found = await _from_keyring(hop, log)
         elif "netrc" in (given, others):
+            from trio_wsproxy._routing._netrc import netrc_credentials  # few look there
+
             found = await netrc_credentials(proxy.host)
         if found:
             return from_url(*found, _schemes(given))._replace(noted=bool(own))
@@ -144,6 +148,8 @@ async def _chosen(hop: Hop, options: DialOptions, log: StageLog) -> Chosen:
 
 
 async def _from_keyring(hop: Hop, log: StageLog) -> tuple[str, str]:
+    from trio_wsproxy._routing._keyring import keyring_credentials  # few look there
+
     waiting_for = words("the keyring of this machine, for {hop}", hop=hop.name)
     with log.stage("setup", hop.number, "keyring", waiting_for) as stage:
         stage.question = words("is it locked, and does it ask for its password somewhere?")

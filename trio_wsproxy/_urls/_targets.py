@@ -109,7 +109,8 @@ class Target:
         path = "" if self.scheme in ("tcp", "tls") else path
         # In ws://user:12/34@host and ws://user:/12?34@host the password was not escaped, and its
         # end became the path, or path and query.
-        path = f"/{HIDDEN}@" if holds_userinfo(query) else path[:1] + hide_userinfo(path[1:])
+        hidden = bool(query) and holds_userinfo(query)
+        path = f"/{HIDDEN}@" if hidden else path[:1] + hide_userinfo(path[1:])
         query = "?…" if question_mark else ""
         return f"{self.scheme}://{bracketed(self.host)}{port}{path}{query}"
 

@@ -208,7 +208,7 @@ def test_operating_system(monkeypatch: pytest.MonkeyPatch, platform: str) -> Non
     proxies = {"https": Setting("a fake", "p.test:80")}
     settings = DesktopSettings("a fake", "operating system settings", proxies=proxies)
     monkeypatch.setattr(_by_desktop, "desktop_settings", lambda _: settings)
-    monkeypatch.setattr(_system, "environment", dict)
+    monkeypatch.setattr(_system, "environment", lambda *_: {})
     route = resolve_proxy("wss://h.test")
     others = {one.client: one for one in _rivals.compare(route, {}, platform=platform)}
     assert [one.differs for one in others.values()] == [True, True, False, False]
@@ -216,7 +216,7 @@ def test_operating_system(monkeypatch: pytest.MonkeyPatch, platform: str) -> Non
     assert others["requests"].route == "as the operating system says"
     # urllib forgets about the settings as soon as there is any variable.
     environ = {"no_proxy": "x"}
-    monkeypatch.setattr(_system, "environment", lambda: environ)
+    monkeypatch.setattr(_system, "environment", lambda *_: environ)
     route = resolve_proxy("wss://h.test")
     others = {one.client: one for one in _rivals.compare(route, environ, platform=platform)}
     assert others["websockets"].route == "direct"
