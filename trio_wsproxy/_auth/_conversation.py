@@ -18,13 +18,19 @@ from typing import TypeAlias
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, failure_of, misconfigured
 from trio_wsproxy._failures import Place, Words, words
 from trio_wsproxy._http import header_pairs
-from trio_wsproxy._redaction import secret, shown_page
+from trio_wsproxy._redaction import shown_page
 
 from ._basic import TokenConversation
 from ._challenges import ProxyChallenge, as_sent
 from ._choice import Chosen, failed_here, lacks_library, strength
 from ._memory import Known, known
-from ._scheme import ProxyAuth, ProxyAuthConversation, ProxyAuthRequest
+from ._scheme import (
+    ProxyAuth,
+    ProxyAuthConversation,
+    ProxyAuthRequest,
+    secrets_of,
+    user_of,
+)
 from ._spnego import SpnegoConversation
 from ._voice import Voice, is_of_system
 
@@ -83,13 +89,13 @@ class Authentication:
         self.schemes: tuple[str, ...] = ()
         self._take(usable, lenient=chosen.lenient)
         self._connected = False
-        self._known = known(request, _user(usable)) if usable else Known()
+        self._known = known(request, user_of(usable)) if usable else Known()
         self._current: ProxyAuthConversation | None = None
         self._spoken = ""  # the name of its scheme
         self._challenge: ProxyChallenge | None = None
         self.value: bytes | None = None
         self.rounds = 0
-        self.secrets = _secrets_of(usable)
+        self.secrets = secrets_of(usable)
         self.said: list[str] = []
         self.forbidden = tuple(auth.name for auth in forbidden) if forbidden else ()
         self.impossible: dict[str, Words] = dict(chosen.impossible)
@@ -356,15 +362,6 @@ class Authentication:
         self._known.took = None
 
 
-def _secrets_of(schemes: Sequence[ProxyAuth]) -> tuple[str, ...]:
-    secrets = []
-    for auth in schemes:
-        for value in (getattr(auth, "password", None), getattr(auth, "token", None)):
-            if isinstance(value, str):
-                secrets.append(secret(value))  # noqa: PERF401  # each tunnel asks
-    return tuple(secrets)
-
-
 def _requires_tls(auth: ProxyAuth) -> bool:
     return getattr(auth, "require_tls", False)
 
@@ -392,11 +389,6 @@ def _url(request: ProxyAuthRequest) -> str:
 @lru_cache(32)  # a program that connects again and again says it once
 def _note_once(note: str) -> None:
     logger.info("%s", note)
-
-
-def _user(schemes: Sequence[ProxyAuth]) -> str | None:
-    names = (getattr(auth, "username", None) for auth in schemes)
-    return next((name for name in names if name is not None), None)
 
 
 def _whom(name: str, conversation: ProxyAuthConversation) -> Words:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from trio_wsproxy._exceptions import Headers
+from trio_wsproxy._redaction import secret
 
 from ._challenges import ProxyChallenge
 from ._names import NAMES, SchemeName, read_names
@@ -180,3 +181,19 @@ def _names(text: str, argument: str) -> tuple[SchemeName, ...]:
         f'{argument} is a scheme such as BasicAuth("user", "password"), a name ({", ".join(NAMES)}) '
         'for the credentials of the proxy URL, a sequence of them, "netrc" or "keyring"; it is another str'
     )
+
+
+def secrets_of(schemes: Sequence[ProxyAuth]) -> tuple[str, ...]:
+    """Give passwords and tokens of schemes, so far as they are kept where ours are."""
+    secrets = []
+    for auth in schemes:
+        for value in (getattr(auth, "password", None), getattr(auth, "token", None)):
+            if isinstance(value, str):
+                secrets.append(secret(value))  # noqa: PERF401  # each tunnel asks
+    return tuple(secrets)
+
+
+def user_of(schemes: Sequence[ProxyAuth]) -> str | None:
+    """Give the user name of schemes; ``None`` where it is whoever has logged in."""
+    names = (getattr(auth, "username", None) for auth in schemes)
+    return next((name for name in names if name is not None), None)
