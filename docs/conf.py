@@ -28,6 +28,7 @@ extensions = [
     "sphinxcontrib_trio",  # marks what is awaited and what goes behind "async with"
     "house",  # the picture of the rooms, in architecture.rst
     "drawings",  # layers and states of a connection
+    "narrow",  # tables and messages in narrow windows
 ]
 
 html_theme = "furo"

@@ -7,8 +7,9 @@ neither can be out of date.
 The picture shows the imports that no others imply (the transitive reduction), or it would be
 one black square: all know ``_redaction``. A room stands one row below the lowest of those that
 import it. An arrow that passes rows keeps a gap free in each of them, as in Sugiyama's way of
-drawing layered graphs. There are two drawings, for wide and for narrow windows; style sheets
-choose one, and give the colours, which so follow the reader's light or dark theme.
+drawing layered graphs. There are two drawings, for wide windows and for narrow ones, where the
+boxes have room for names only (the table tells what each answers); style sheets choose one, and
+give the colours, which so follow the reader's light or dark theme.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from sphinx.util.docutils import SphinxDirective
 PACKAGE = Path(__file__).parent.parent / "trio_wsproxy"
 
 WIDE, NARROW = 700, 340  # pixels: furo's column of text, and a telephone's
-GAP = 20  # between boxes side by side
+GAP, NARROW_GAP = 20, 9  # between boxes side by side
 FALL = 30  # between rows, where the arrows are
 PASSAGE = 20  # what an arrow takes in a row that it passes
 PADDING = 12  # inside of a box
@@ -193,14 +194,15 @@ def arranged(graph: Mapping[str, Sequence[str]], width: int) -> list[list[Box]]:
 
 def _placed(row: Sequence[tuple[str, ...]], width: int) -> list[Box]:
     passages = sum(len(key) > 1 for key in row)
-    free = width - passages * PASSAGE - (len(row) - 1) * GAP
+    gap = NARROW_GAP if width == NARROW else GAP
+    free = width - passages * PASSAGE - (len(row) - 1) * gap
     each = min(WIDEST, free / (len(row) - passages))
     widths = [PASSAGE if len(key) > 1 else each for key in row]
-    left = (width - sum(widths) - (len(row) - 1) * GAP) / 2
+    left = (width - sum(widths) - (len(row) - 1) * gap) / 2
     boxes = []
     for key, own in zip(row, widths, strict=True):
         boxes.append(Box(key, left, own))
-        left += own + GAP
+        left += own + gap
     return boxes
 
 
@@ -213,7 +215,7 @@ def picture(house: Mapping[str, Room], width: int) -> str:
     bottoms: list[float] = []
     top = 1.0
     for row in boxes:
-        texts = {box.key: _lines(house[box.key[0]], box) for box in row if len(box.key) == 1}
+        texts = {box.key: _lines(house[box.key[0]], box, width) for box in row if len(box.key) == 1}
         height = 2 * PADDING + LINE * (1 + max(map(len, texts.values()))) - 3
         for box in row:
             if len(box.key) == 1:
@@ -228,8 +230,10 @@ def picture(house: Mapping[str, Room], width: int) -> str:
     return "\n".join([head, *arrows, *drawn, "</svg>"])
 
 
-def _lines(room: Room, box: Box) -> list[str]:
-    """What a room answers, in lines that fit into its box."""
+def _lines(room: Room, box: Box, width: int) -> list[str]:
+    """What a room answers, in lines that fit into its box; none where the drawing is narrow."""
+    if width == NARROW:
+        return []
     text = room.answers.replace("``", "")
     return textwrap.wrap(text, int((box.width - 2 * PADDING) / LETTER), break_on_hyphens=False)
 
@@ -239,7 +243,8 @@ def _drawn_room(
 ) -> Iterator[str]:
     left, baseline = box.left + PADDING, top + PADDING + 11
     yield (f'<rect x="{box.left:g}" y="{top:g}" width="{box.width:g}" height="{height:g}" rx="5"/>')
-    yield f'<text class="name" x="{left:g}" y="{baseline:g}">{escape(room.title)}</text>'
+    place = f'x="{left:g}"' if lines else f'text-anchor="middle" x="{box.middle:g}"'
+    yield f'<text class="name" {place} y="{baseline:g}">{escape(room.title)}</text>'
     for number, line in enumerate(lines, 1):
         yield f'<text x="{left:g}" y="{baseline + number * LINE:g}">{escape(line)}</text>'
 
@@ -297,6 +302,7 @@ class House(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Draw them from what the source is now."""
+        self.env.note_dependency(str(__file__))
         for path in PACKAGE.rglob("*.py"):
             self.env.note_dependency(str(path))
         house = rooms()
