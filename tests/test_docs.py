@@ -2,59 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 import trio
+from _pages import programs
 
 import trio_wsproxy
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs").glob("*.rst"))
-BLOCK = re.compile(r"^\.\. code-block:: (\w+)\n\n((?:(?: {3}.*)?\n)+)", re.MULTILINE)
-
-
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """Language and text of each block of a page, in order."""
-    found = BLOCK.findall(page.read_text(encoding="utf-8") + "\n")
-    return [(language, textwrap.dedent(text).strip("\n") + "\n") for language, text in found]
-
-
-SNIPPETS = [
-    pytest.param(text, id=f"{page.stem}-{number}")
-    for page in PAGES
-    for number, (language, text) in enumerate(blocks(page))
-    if language == "python"
-]
 PROGRAMS = [
-    pytest.param(text, following[1], id=f"{page.stem}-{number}")
-    for page in PAGES
-    for number, ((_, text), following) in enumerate(
-        zip(blocks(page), blocks(page)[1:], strict=False)
-    )
-    if re.search(r"^(trio\.run\(main|anyio\.run\(main)", text, re.MULTILINE)
-    or ".explain())\n" in text
+    pytest.param(program.text, output.text, id=f"{program.page}-{program.line}")
+    for program, output in programs()
+    if program.page != "README"  # tests/test_examples.py has that one
 ]
-
-
-@pytest.mark.parametrize("text", SNIPPETS)
-def test_snippet(text: str) -> None:
-    """A snippet is valid Python, and what it imports from this package exists."""
-    tree = compile(
-        text,
-        "snippet",
-        "exec",
-        ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-        dont_inherit=True,
-    )
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "trio_wsproxy":
-            assert {alias.name for alias in node.names} <= set(trio_wsproxy.__all__)
 
 
 @pytest.mark.parametrize(("program", "output"), PROGRAMS)
@@ -121,7 +85,6 @@ def test_places(place: str) -> None:
 
 def test_something_was_found() -> None:
     """The tests above have something to look at."""
-    assert len(SNIPPETS) > 10
     assert len(PROGRAMS) == 17
     assert len(no_proxy_table()) > 30
     assert len(PLACES) > 30

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from _pages import CHECKED, PAGES, ROOT, Block, all_blocks, blocks
+from _pages import CHECKED, PAGES, ROOT, Block, all_blocks, blocks, is_program
 
 from trio_wsproxy import PAC, resolve_proxy
 
@@ -39,7 +39,6 @@ UNCHECKED = {
     "company: trio-wsproxy explain wss://example.org/chat    which proxy, ",
     "connection: INFO trio_wsproxy [ws-1] opened: ws://127.0.0.1:40107/ by cl",
     "observing: wss://feed.example:35555/: no connection after 28.4 ms",
-    "observing: wss://feed.example:46849/: connected after 113.0 ms",
     "proxies: $ keyring set proxy.corp:3128 ada",
     "proxies: $ python greeting.py mail.example.org 25 socks5h://127.0.0.1",
     "proxies: $ ssh -N -D 127.0.0.1:1080 bastion.corp",
@@ -49,7 +48,6 @@ UNCHECKED = {
     "proxies: ProxyUnreachable: proxy https://10.20.30.40:443 (from argume",
     "proxies: ProxyUnreachable: proxy https://proxy.corp:443 (from argumen",
     "proxies: client ─tcp→ proxy.corp:443 ─TLS→ ─CONNECT→ example.org:443 ",
-    "proxies: client ─tcp→ proxy.corp:443 ─TLS→ ─CONNECT→ gateway.example:",
     "proxies: machine proxy.corp login ada password secret",
     "proxies: …; it offers NTLM, but not Basic, which was sent first: NTLM",
     "reference: HandshakeError                       no connection",
@@ -66,18 +64,15 @@ UNCHECKED = {
 }
 
 
-def before(block: Block) -> Block | None:
-    """The one in front of it on its page."""
+def before(block: Block) -> Block:
+    """The one in front of it on its page; it itself, where it is the first."""
     page = next(page for page in PAGES if page.stem == block.page)
-    earlier = [other for other in blocks(page) if other.line < block.line]
-    return earlier[-1] if earlier else None
+    return max((other for other in blocks(page) if other.line < block.line), default=block)
 
 
-def runs(block: Block | None) -> bool:
-    """Whether it is a program that can be run, as tests/test_docs.py finds them."""
-    return block is not None and bool(
-        re.search(r"^(trio|anyio)\.run\(main|\.explain\(\)\)$", block.text, re.MULTILINE)
-    )
+def is_snippet(block: Block) -> bool:
+    """Whether it is Python that is run among the hosts that it names."""
+    return block.language == "python" and not is_program(block) and block.page != "testing"
 
 
 def is_command(line: str) -> bool:
@@ -86,16 +81,19 @@ def is_command(line: str) -> bool:
 
 
 RULES: dict[str, Callable[[Block], bool]] = {
-    "tests/test_docs.py::test_snippet": lambda block: block.language == "python",
     "tests/test_docs.py::test_program": lambda block: (
-        block.language == "text" and runs(before(block))
+        is_program(block) or (block.output and is_program(before(block)))
+    ),
+    "tests/test_snippets.py::test_snippet": lambda block: (
+        is_snippet(block) or (block.output and is_snippet(before(block)))
+    ),
+    "tests/testing/test_fixtures.py::test_what_the_page_shows": lambda block: (
+        block.language == "python" and block.page == "testing"
     ),
     "tests/test_examples.py": lambda block: (
         block.language == "literalinclude" and block.text.startswith("examples/")
     ),
-    "tests/test_examples.py::test_readme": lambda block: (
-        block == blocks(ROOT / "README.md")[1] and runs(before(block))
-    ),
+    "tests/test_examples.py::test_readme": lambda block: block in blocks(ROOT / "README.md")[:2],
     "tests/cli/test_explain.py::test_page": lambda block: (
         block.page == "cli-explain" and block.language == "console"
     ),

@@ -40,6 +40,7 @@ class Block(NamedTuple):
       language: As ``code-block`` or the fence has it, or the name of the directive.
       text: What is shown; the file that is included, as a path from the root.
       comment: The one on the line before it, or nothing.
+      output: Whether nothing stands between it and the block before: it is what that one prints.
 
     """
 
@@ -48,6 +49,7 @@ class Block(NamedTuple):
     language: str
     text: str
     comment: str
+    output: bool = False
 
     @property
     def name(self) -> str:
@@ -61,17 +63,33 @@ def blocks(page: Path) -> tuple[Block, ...]:
     lines = page.read_text(encoding="utf-8").splitlines()
     find = _fence if page.suffix == ".md" else _literal
     found: list[Block] = []
-    number = 0
+    number = end = 0
     while number < len(lines):
-        block, number = find(page.stem, lines, number)
+        begin = number
+        block, number = find(page.stem, lines, begin)
         if block is not None:
-            found.append(block)
+            between = lines[end:begin] if found else ["before the first"]
+            found.append(block._replace(output=not any(line.strip() for line in between)))
+            end = number
     return tuple(found)
 
 
 def all_blocks() -> list[Block]:
     """Those of all pages."""
     return [block for page in PAGES for block in blocks(page)]
+
+
+def is_program(block: Block) -> bool:
+    """Whether it is a program that can be run as it is, and brings what it talks to."""
+    return block.language == "python" and bool(
+        re.search(r"^(trio|anyio)\.run\(main|\.explain\(\)\)$", block.text, re.MULTILINE)
+    )
+
+
+def programs() -> list[tuple[Block, Block]]:
+    """Those, each with what it prints."""
+    pairs = zip(all_blocks(), all_blocks()[1:], strict=False)
+    return [(one, other) for one, other in pairs if is_program(one) and other.output]
 
 
 def checked_by(file: str | Path) -> dict[str, Block]:
