@@ -104,16 +104,38 @@ async def test_tls_context(network: Network, nursery: trio.Nursery) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stall", "waiting_for"),
+    ("stall", "environ", "waiting_for", "why"),
     [
-        (True, "the TCP connection to the server example.org:80"),
-        (False, "the answer of ws://example.org/chat?… to the WebSocket request"),
+        (
+            True,
+            {},
+            "the TCP connection to the server example.org:80",
+            " If only a proxy gets there, name it in https_proxy or in proxy=",
+        ),
+        (
+            True,
+            {"https_proxy": "http://ada:secret@proxy.corp:3128", "no_proxy": "example.org"},
+            "the TCP connection to the server example.org:80",
+            (
+                " The entry 'example.org' of environment variable no_proxy kept it from proxy "
+                "http://ada:***@proxy.corp:3128 (from environment variable https_proxy)"
+            ),
+        ),
+        (False, {}, "the answer of ws://example.org/chat?… to the WebSocket request", ""),
     ],
 )
 async def test_connect_timeout(
-    stall: bool, waiting_for: str, network: Network, autojump_clock: MockClock
+    stall: bool,
+    environ: dict[str, str],
+    waiting_for: str,
+    why: str,
+    network: Network,
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The message says what was being waited for."""
+    """The message says what was being waited for, and why no proxy was asked that might have served."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     network.stall = stall
     network.peer.stream.on_write = lambda: None
     with pytest.raises(ConnectionTimeout) as caught:
@@ -123,11 +145,44 @@ async def test_connect_timeout(
             pass
     assert str(caught.value) == (
         f"no connection to ws://example.org/chat?… within 7 s; was waiting for {waiting_for}; "
-        "does that one answer at all, or is connect_timeout too short?"
+        f"does that one answer at all, or is connect_timeout too short?{why}"
     )
     assert trio.current_time() == 7
     assert our_tasks() == []
     assert network.peer.stream.closed is not stall
+
+
+class Silent(trio.abc.HostnameResolver):
+    """A name server that never answers."""
+
+    async def getaddrinfo(self, *_: Any) -> Any:
+        """Wait for ever."""
+        await trio.sleep_forever()
+
+    async def getnameinfo(self, *_: Any) -> Any:
+        """Nobody asks."""
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("proxy", "whose", "why"),
+    [
+        (None, "example.org", " If only a proxy gets there, name it in proxy="),
+        ("http://proxy.corp:3128", "proxy.corp", ""),
+    ],
+)
+async def test_timeout_of_a_name(
+    proxy: str | None, whose: str, why: str, autojump_clock: MockClock
+) -> None:
+    """The message asks for who would know the name: this machine's name server, or a proxy."""
+    trio.socket.set_custom_hostname_resolver(Silent())
+    with pytest.raises(ConnectionTimeout) as caught:
+        async with open_websocket_url(URL, proxy=proxy, connect_timeout=7):
+            pass
+    assert str(caught.value) == (
+        f"no connection to {URL} within 7 s; was waiting for the address of {whose}; does this "
+        f"machine's name server answer, or is connect_timeout too short?{why}"
+    )
 
 
 async def test_a_refusal_closes_the_stream(peer: Peer, nursery: trio.Nursery) -> None:

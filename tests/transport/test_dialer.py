@@ -30,7 +30,7 @@ from trio_wsproxy import (
     open_tcp_stream,
 )
 from trio_wsproxy._report._stages import StageLog
-from trio_wsproxy._routing import resolve_target
+from trio_wsproxy._routing import _system, resolve_target
 from trio_wsproxy._transport import DialOptions, _dialer, dial
 from trio_wsproxy._transport._tcp import connect_tcp
 from trio_wsproxy._urls import make_target
@@ -511,6 +511,33 @@ async def test_server_is_down(certificates: Certificates, dead_port: int) -> Non
         assert "ExceptionGroup" not in shown(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variables", "rule"),
+    [
+        ({"no_proxy": "127.0.0.0/8"}, "The entry '127.0.0.0/8' of environment variable no_proxy"),
+        ({}, "The loopback rule (which '<-loopback>' in no_proxy switches off)"),
+    ],
+)
+async def test_server_is_down_that_no_proxy_was_asked_for(
+    variables: dict[str, str],
+    rule: str,
+    dead_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a rule has kept it from a proxy, the message names both."""
+    environ = {"https_proxy": "http://ada:s3cret@proxy.corp:3128", **variables}
+    monkeypatch.setattr(_system, "environment", lambda: dict(environ))
+    route = resolve_target(make_target("tcp", "127.0.0.1", dead_port))
+    async with nothing_left():
+        with pytest.raises(ServerUnreachable) as caught:
+            await dial(route, DialOptions(), StageLog())
+    assert str(caught.value) == (
+        f"the server 127.0.0.1:{dead_port} cannot be reached: Connection refused; is it running, and "
+        f"are its host and port right? {rule} kept it from proxy http://ada:***@proxy.corp:3128 (from "
+        "environment variable https_proxy)"
+    )
+
+
 @needs_ipv6
 async def test_proxy_is_down(certificates: Certificates, dead_port: int) -> None:
     """So does a proxy, whatever the number of its addresses."""
@@ -542,7 +569,11 @@ async def test_ipv6_in_messages(certificates: Certificates, dead_port: int) -> N
             [],
             ServerUnreachable,
             None,
-            ["the server gone.test:80 ", "'gone.test' has no address", "may take a proxy"],
+            [
+                "the server gone.test:80 ",
+                "'gone.test' has no address",
+                "If only a proxy gets there, n",
+            ],
         ),
         (
             ["socks5://127.0.0.1:1"],

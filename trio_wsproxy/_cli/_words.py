@@ -27,6 +27,7 @@ OPTIONS: Vocabulary = {
     Topic.BY_PROXY: "with --proxy",
     Topic.WAY: "the way",
     Topic.DIRECT: "--no-proxy",
+    Topic.ASKED_DIRECT: "--no-proxy",
     Topic.EXTRA_HEADERS: "--header",
     Topic.BY_EXTRA_HEADERS: "--header",
     Topic.SUBPROTOCOLS: "--subprotocol",

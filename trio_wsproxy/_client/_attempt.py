@@ -333,8 +333,17 @@ def timed_out(url: str, timeout: float, report: reporting) -> HandshakeError:
             "or is {connect_timeout} too short?",
             connect_timeout=Topic.CONNECT_TIMEOUT,
         )
+    if running is not None and running.name == "resolve":
+        question = words(
+            "does this machine's name server answer, or is {connect_timeout} too short?",
+            connect_timeout=Topic.CONNECT_TIMEOUT,
+        )
     if running is not None and running.question is not None:
         question = running.question
+    elif running is not None and running.name in ("resolve", "tcp") and report.route is not None:
+        from trio_wsproxy._routing._why_direct import and_why_direct  # for errors alone
+
+        question = and_why_direct(question, report.route)
     what = words(
         "no connection to {url} within {timeout:g} s; was waiting for {waiting_for}",
         url=url,

@@ -34,6 +34,7 @@ class Topic(Enum):
     BY_PROXY = "… behind a verb: by which means"
     WAY = "the proxies that were given"
     DIRECT = "what to give for a direct connection"
+    ASKED_DIRECT = "what was given for a direct connection"
     EXTRA_HEADERS = "the option for headers of the request"
     BY_EXTRA_HEADERS = "… behind a verb"
     SUBPROTOCOLS = "the option for subprotocols"
@@ -83,6 +84,7 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.BY_PROXY: "in proxy=",
         Topic.WAY: "proxy=",
         Topic.DIRECT: "None",
+        Topic.ASKED_DIRECT: "proxy=None",
         Topic.EXTRA_HEADERS: "extra_headers",
         Topic.BY_EXTRA_HEADERS: "extra_headers=",
         Topic.SUBPROTOCOLS: "subprotocols",

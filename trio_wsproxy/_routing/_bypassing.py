@@ -16,7 +16,7 @@ from ._variables import variable_named
 if TYPE_CHECKING:
     from ._desktop import DesktopSettings
 
-_LOOPBACK = "loopback rule"
+LOOPBACK = "loopback rule"
 
 
 def bypassed_by(
@@ -45,12 +45,12 @@ def bypassed_by(
             return source
         proxies_loopback = proxies_loopback or bypass.proxies_loopback
     if not is_loopback(target.host):
-        trail.append(Look(_LOOPBACK, None, f"{target.host} is no loopback host"))
+        trail.append(Look(LOOPBACK, None, f"{target.host} is no loopback host"))
     elif proxies_loopback:
-        trail.append(Look(_LOOPBACK, None, "switched off by the entry '<-loopback>'"))
+        trail.append(Look(LOOPBACK, None, "switched off by the entry '<-loopback>'"))
     else:
-        trail.append(Look(_LOOPBACK, None, f"{target.host} is a loopback host: direct"))
-        return _LOOPBACK
+        trail.append(Look(LOOPBACK, None, f"{target.host} is a loopback host: direct"))
+        return LOOPBACK
     return None
 
 

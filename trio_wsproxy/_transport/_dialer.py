@@ -331,6 +331,7 @@ class _Dial:
                         raise self.exhausted(exc) from exc
                     why = words("{outcomes}", outcomes=tried.outcomes)
                     remedy = words("is it running, and are its host and port right?")
+                    remedy = self._and_why_direct(remedy, advise=False)
                     raise stop.unreachable(Kind.NO_CONNECTION, "tcp", why, remedy, tried) from exc
         except BaseException:
             if stream is not None:  # the caller's trace has raised
@@ -388,6 +389,9 @@ class _Dial:
                 here=here,
                 there={"socks4": "socks4a", "socks5": "socks5h"}[here],
             )
-        if not self.hops:
-            return words("is it right? It may take a proxy to reach it.")
-        return words("is it right?")
+        return self._and_why_direct(words("is it right?"))
+
+    def _and_why_direct(self, question: Words, *, advise: bool = True) -> Words:
+        from trio_wsproxy._routing._why_direct import and_why_direct  # for errors alone
+
+        return and_why_direct(question, self._route, advise=advise)
