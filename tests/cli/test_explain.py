@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import shlex
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
+from _pages import blocks
+from _typed import session
 
 from trio_wsproxy import _cli
 from trio_wsproxy._cli import _explain
@@ -20,7 +20,6 @@ from trio_wsproxy._cli._parser import make_parser
 
 SECRET = "sEcReT-77"
 PAGE = Path(__file__).parent.parent.parent / "docs" / "cli-explain.rst"
-BLOCK = re.compile(r"^\.\. code-block:: console\n\n((?:(?: {3}.*)?\n)+)", re.MULTILINE)
 
 Capture = pytest.CaptureFixture[str]
 
@@ -268,19 +267,13 @@ def test_help(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
 # --- the documentation -------------------------------------------------------------------
 
 
-def examples() -> list[tuple[str, str]]:
-    """Each command that the page shows, and the output below it."""
-    found = []
-    for block in BLOCK.findall(PAGE.read_text(encoding="utf-8") + "\n"):
-        command, _, output = textwrap.dedent(block).strip("\n").partition("\n")
-        found.append((command.removeprefix("$ "), output.strip("\n") + "\n"))
-    return found
+EXAMPLES = [session(block) for block in blocks(PAGE) if block.language == "console"]
 
 
-@pytest.mark.parametrize(("command", "output"), examples())
-def test_page(monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str, output: str) -> None:
+@pytest.mark.parametrize(("commands", "output"), EXAMPLES)
+def test_page(monkeypatch: pytest.MonkeyPatch, capsys: Capture, commands: str, output: str) -> None:
     """The page shows what the command prints."""
-    words = shlex.split(command)
+    words = [word for word in shlex.split(commands) if word != "export"]
     start = words.index("trio-wsproxy")
     environ = dict(word.split("=", 1) for word in words[:start])
     assert words[start + 1] == "explain"
@@ -291,7 +284,7 @@ def test_page(monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: str, ou
 
 def test_page_has_examples() -> None:
     """The test above has something to look at."""
-    assert len(examples()) >= 4
+    assert len(EXAMPLES) >= 7
 
 
 def test_pac(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import signal
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
-from _pages import checked_by
+from _example_org import example_org
+from _pages import ROOT, checked_by
 from _typed import environ, masked, replaced, session, typed
 from trio_websocket import ConnectionClosed, WebSocketRequest
 
@@ -26,7 +30,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's
 
 SESSIONS = {name: session(block) for name, block in checked_by(__file__).items()}
 SERVER = "127.0.0.1:33185"
-# The pages' script, and what of its names stands for what.
+# Nobody is asked who example.org is.
+NAMES = """\
+import socket
+ask = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *more, **by_name: ask(
+    "93.184.215.14" if host in ("example.org", b"example.org") else host, *more, **by_name
+)
+"""
+# The page's script, and what of its names stands for what.
 SCRIPT = """\
 function FindProxyForURL(url, host) {
   if (isInNet(dnsResolve("localhost"), "10.0.0.0", "255.0.0.0")) return "DIRECT";
@@ -52,6 +64,101 @@ def apart(text: str) -> tuple[str, str]:
     lines = text.splitlines(keepends=True)
     told = [line for line in lines if re.match(r"[*<>] ", line)]
     return masked("".join(told)), masked("".join(line for line in lines if line not in told))
+
+
+async def test_anywhere(tmp_path: Path) -> None:
+    """The example of all commands is answered by a server that only a SOCKS proxy knows."""
+    async with example_org(tmp_path, socks=True) as org:
+        known = {"127.0.0.1:1080": org.proxy.authority}
+        commands = SESSIONS["anywhere"].commands
+        printed = await typed(commands, tmp_path, known, {"SSL_CERT_FILE": str(org.trusted)})
+    assert printed == "hello\n"
+    assert org.server.requests[0].path == "/chat"
+
+
+async def test_waits(tmp_path: Path) -> None:
+    """A file is sent, a subscription lasts until the server ends it, and a reader may have enough."""
+    sends, subscribes, listens = SESSIONS["waits"].commands.splitlines()
+    got: list[str | bytes] = []
+
+    async def handle(request: WebSocketRequest) -> None:
+        """Take what comes; where somebody subscribes, say three things and close, else go on and on."""
+        ws = await request.accept()
+        try:
+            while request.path == "/inbox":
+                got.append(await ws.get_message())
+            if "subscribe" not in got:
+                got.append(await ws.get_message())
+                for number in range(3):
+                    await ws.send_message(f"[{number}]")
+                return
+            for number in itertools.count():
+                await ws.send_message(f"[{number}]")
+        except ConnectionClosed:
+            pass
+
+    (tmp_path / "messages").write_text("one\ntwo\n", encoding="utf-8")
+    async with example_org(tmp_path, handler=handle) as org:
+        assert await typed(sends, tmp_path, variables=org.variables) == ""
+        printed = await typed(subscribes, tmp_path, variables=org.variables)
+        objects, _, end = printed.rpartition("\n* ")
+        assert objects.replace(" ", "") == "\n".join(f"[\n{number}\n]" for number in range(3))
+        assert "closed" in end
+        printed = await typed(listens, tmp_path, variables=org.variables)
+        assert printed == "[0]\n[1]\n[2]\n"
+    assert got == ["one", "two", "subscribe"]
+
+
+async def test_completion(tmp_path: Path) -> None:
+    """The scripts are where the shells look for them."""
+    pytest.importorskip("shtab")
+    commands = SESSIONS["completion"].commands
+    paths = [Path(path) for path in re.findall(r"~/(\S+)", commands)]
+    assert len(paths) == 3
+    for path in paths:
+        (tmp_path / path).parent.mkdir(parents=True)
+    assert await typed(commands, tmp_path) == ""
+    for path in paths:
+        assert "--proxy" in (tmp_path / path).read_text(encoding="utf-8")
+
+
+async def test_demo(tmp_path: Path) -> None:
+    """The tables of the page and of README have the rows of a run, in all but their times."""
+    masks = {r"(?<=[ ])\d+(\.\d)?(?=[ ,\n]|$)(?! legs)": "TIME"}
+    commands, output = SESSIONS["demo"]
+    printed = await typed(commands, tmp_path)
+    assert masked(printed, masks) == masked(output, masks), printed
+    rows = [masked(row, masks) for row in printed.splitlines()]
+    shown = SESSIONS["demo in README"].output.splitlines()
+    assert len(shown) == 4
+    assert {masked(row, masks) for row in shown} <= set(rows)
+
+
+async def test_explain(tmp_path: Path) -> None:
+    """What a script says is explained, with a name that it has asked for."""
+    pytest.importorskip("quickjs")
+    script = checked_by(__file__)["script"].text.strip().encode()
+    commands, output = SESSIONS["explain"]
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names" / "sitecustomize.py").write_text(NAMES, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path / "names"), str(ROOT)])
+    async with serving(script) as authority:
+        printed = await typed(commands, tmp_path, {"wpad.corp": authority}, {"PYTHONPATH": path})
+    printed = printed.replace(authority, "wpad.corp")
+    assert masked(printed) == masked(output), printed
+
+
+@asynccontextmanager
+async def serving(script: bytes) -> AsyncIterator[str]:
+    """Run a web server that gives a PAC script to whoever asks."""
+
+    async def handle(stream: trio.abc.Stream) -> None:
+        await stream.receive_some()
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(script)
+        await stream.send_all(head + script)
+
+    async with open_tcp_server(handle) as server:
+        yield server.authority
 
 
 async def test_talk(tmp_path: Path) -> None:
@@ -116,16 +223,10 @@ async def test_pac(tmp_path: Path) -> None:
         names = {"echo.example": (echo.host, echo.port)}
         good = await stack.enter_async_context(open_http_proxy(resolve=names))
         script = replaced(SCRIPT, {"10.0.0.5:3128": bad.authority, "10.0.0.6:3128": good.authority})
-
-        async def web_server(stream: trio.abc.Stream) -> None:
-            await stream.receive_some()
-            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(script)
-            await stream.send_all(head + script.encode())
-
-        web = await stack.enter_async_context(open_tcp_server(web_server))
-        printed = await typed(commands, tmp_path, {"wpad.corp": web.authority})
+        web = await stack.enter_async_context(serving(script.encode()))
+        printed = await typed(commands, tmp_path, {"wpad.corp": web})
     stands_for = {bad.authority: "10.0.0.5:3128", good.authority: "10.0.0.6:3128"}
-    printed = replaced(printed, {**stands_for, web.authority: "wpad.corp"})
+    printed = replaced(printed, {**stands_for, web: "wpad.corp"})
     masks = {
         r"(\n  pac +)\S+": r"\1SCRIPT",  # a long one is shortened
         r"(127\.0\.0\.1|10\.0\.0\.\d) (connected|Connection refused)": r"ADDRESS \2",

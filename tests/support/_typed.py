@@ -75,8 +75,8 @@ def replaced(text: str, replacements: Mapping[str, str]) -> str:
     return text
 
 
-def environ(home: Path, **more: str) -> dict[str, str]:
-    """The environment of somebody who has set nothing but this; ``python`` and our command are found."""
+def environ(home: Path) -> dict[str, str]:
+    """The environment of somebody who has set nothing; ``python`` and our command are found."""
     own = {name: value for name, value in os.environ.items() if not NOT_OURS.fullmatch(name)}
     programs = home / "bin"
     programs.mkdir(exist_ok=True)
@@ -91,12 +91,14 @@ def environ(home: Path, **more: str) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
         "COLUMNS": "80",
-        **more,
     }
 
 
 async def typed(
-    commands: str, home: Path, replacements: Mapping[str, str] | None = None, **more: str
+    commands: str,
+    home: Path,
+    replacements: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> str:
     """What a shell in this directory prints where this is typed into it."""
     commands = replaced(commands, replacements or {})
@@ -106,6 +108,6 @@ async def typed(
         capture_stdout=True,
         stderr=subprocess.STDOUT,
         check=False,
-        env=environ(home, **more),
+        env={**environ(home), **(variables or {})},
     )
     return done.stdout.decode()
