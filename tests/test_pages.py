@@ -29,7 +29,6 @@ UNCHECKED = {
     "company: $ pip install 'pyspnego[kerberos]'          # on Windows pys",
     'company: $ python -c "import getpass, urllib.parse as p; print(p.quot',
     "company: function FindProxyForURL(url, host) {",
-    "company: trio-wsproxy explain wss://example.org/chat    which proxy, ",
     "connection: INFO trio_wsproxy [ws-1] opened: ws://127.0.0.1:40107/ by cl",
     "observing: wss://feed.example:35555/: no connection after 28.4 ms",
     "proxies: $ keyring set proxy.corp:3128 ada",
@@ -114,6 +113,16 @@ def checks(block: Block) -> list[str]:
 def test_is_checked(block: Block) -> None:
     """It has a check, and so is not listed as one without."""
     assert bool(checks(block)) is (block.name not in UNCHECKED), block.name
+
+
+@pytest.mark.parametrize(
+    "block",
+    [block for block in BLOCKS if block.language == "python"],
+    ids=lambda block: f"{block.page}-{block.line}",
+)
+def test_python_fits(block: Block) -> None:
+    """Nobody has to scroll to read a snippet to the ends of its lines: 94 characters fit into furo's column."""
+    assert max(map(len, block.text.splitlines())) <= 94
 
 
 def test_unchecked_are_there() -> None:
