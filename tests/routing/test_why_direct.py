@@ -83,7 +83,7 @@ def test_by_the_environment(
     environ: dict[str, str], url: str, said: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rule is named, with the proxy that it keeps a target from, and no password."""
-    monkeypatch.setattr(_system, "environment", lambda: dict(environ))
+    monkeypatch.setattr(_system, "environment", lambda _: dict(environ))
     told = why_direct(resolve_proxy(url))
     assert (None if told is None else str(told)) == said
     assert "s3cret" not in repr(told)
@@ -122,7 +122,7 @@ def test_by_an_argument(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A direct connection that was asked for is told as that; one of several ways is not explained."""
-    monkeypatch.setattr(_system, "environment", lambda: dict(environ))
+    monkeypatch.setattr(_system, "environment", lambda _: dict(environ))
     told = why_direct(resolve_proxy(URL, proxy=proxy))
     assert (None if told is None else str(told)) == said
     if told is not None and typed is not None:
@@ -160,7 +160,7 @@ def test_by_the_desktop(
     settings = DesktopSettings(
         "a fake", "operating system settings", proxies=proxies, bypass=bypass
     )
-    monkeypatch.setattr(_system, "environment", dict)
+    monkeypatch.setattr(_system, "environment", lambda _: {})
     monkeypatch.setattr(_by_desktop, "desktop_settings", lambda _: settings)
     route = resolve_proxy(URL)
     assert route.hops == ()
@@ -176,7 +176,7 @@ def test_by_the_desktop(
 
 def test_by_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that says DIRECT is named."""
-    monkeypatch.setattr(_system, "environment", dict)
+    monkeypatch.setattr(_system, "environment", lambda _: {})
     route = Route((), parse_target(URL), "PAC script http://wpad.corp/proxy.pac")
     assert (
         str(why_direct(route)) == "PAC script http://wpad.corp/proxy.pac sent it past all proxies"
@@ -185,7 +185,7 @@ def test_by_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_after_other_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where proxies were tried before, the message tells of those."""
-    monkeypatch.setattr(_system, "environment", dict)
+    monkeypatch.setattr(_system, "environment", lambda _: {})
     tried = (Look("proxy", None, "refused"),)
     assert why_direct(Route((), parse_target(URL), "direct", tried=tried)) is None
 
@@ -204,6 +204,6 @@ def test_behind_a_question(
     environ: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes behind what is asked; advice is left out where it is not wanted."""
-    monkeypatch.setattr(_system, "environment", lambda: dict(environ))
+    monkeypatch.setattr(_system, "environment", lambda _: dict(environ))
     told = and_why_direct(words("is it up?"), resolve_proxy(URL), advise=False)
     assert str(told) == said

@@ -526,7 +526,7 @@ async def test_server_is_down_that_no_proxy_was_asked_for(
 ) -> None:
     """Where a rule has kept it from a proxy, the message names both."""
     environ = {"https_proxy": "http://ada:s3cret@proxy.corp:3128", **variables}
-    monkeypatch.setattr(_system, "environment", lambda: dict(environ))
+    monkeypatch.setattr(_system, "environment", lambda _: dict(environ))
     route = resolve_target(make_target("tcp", "127.0.0.1", dead_port))
     async with nothing_left():
         with pytest.raises(ServerUnreachable) as caught:

@@ -19,7 +19,7 @@ from ._bypass import BypassList, is_loopback, parse_bypass
 from ._bypassing import LOOPBACK
 from ._resolve import Question, steps_to
 from ._route import DESKTOP_SOURCES, SYSTEM, Route, Trail, variable_of
-from ._variables import of_proxies, variable_named
+from ._variables import NAMES, of_proxies, variable_named
 
 # What to try where no setting names a proxy: a variable, by what is spoken with the target, or the option.
 _VARIABLES = {"http": "http_proxy"}
@@ -46,7 +46,7 @@ def why_direct(route: Route, *, advise: bool = True) -> Words | None:
     if route.hops or route.alternatives or route.tried:
         return None
     target = route.target
-    variables = of_proxies(_system.environment())
+    variables = of_proxies(_system.environment(NAMES))
     kept = _kept(route, variables)
     if kept is not None:
         return words("{rule} kept it from {proxy}", rule=kept[0], proxy=kept[1])
