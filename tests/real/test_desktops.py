@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,8 +20,10 @@ from _desktop_cases import (
     Case,
     Other,
 )
+from _pages import checked_by
 from _proxies import missing, program
 from _sessions import Session, bus, libproxy_program, told
+from _typed import masked, session
 
 from trio_wsproxy import Route, resolve_proxy, resolve_proxy_async
 from trio_wsproxy._routing._desktop import _reading
@@ -81,6 +84,22 @@ def test_gnome(name: str, gnome_session: Session, monkeypatch: pytest.MonkeyPatc
     """What dconf has is read by gsettings, and comes to the proxy of the table."""
     gnome_session.use_gnome(GNOME[name].settings)
     check_ours(gnome_session, GNOME[name], monkeypatch)
+
+
+def test_page(
+    gnome_session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What docs/routing.rst types is understood, and what it shows is printed."""
+    commands, output = session(checked_by(__file__)["GNOME"])
+    *settings, ask = map(shlex.split, commands.splitlines())
+    gnome_session.use_gnome({})
+    for words in settings:
+        gnome_session.run(*words)
+    gnome_session.enter(monkeypatch)
+    _reading.forget()
+    assert ask[:2] == ["python", "-c"]
+    exec(ask[2], {})
+    assert masked(capsys.readouterr().out) == masked(output)
 
 
 @pytest.mark.parametrize("name", GNOME)
