@@ -27,6 +27,7 @@ SLOW = [
     HERE / "typing",  # mypy and pyright
     HERE / "test_docs.py",
     HERE / "test_examples.py",
+    HERE / "test_tutorial.py",
     HERE / "test_httpcore.py",  # a real server, a hundred requests, 64 MiB
 ]
 

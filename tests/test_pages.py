@@ -25,7 +25,6 @@ COMMENTS = {
 }
 # What nobody checks yet. It only shrinks.
 UNCHECKED = {
-    "README: python -m pip install --quiet --upgrade pip",
     'architecture: "wss://example.org/chat"',
     "company: $ pip install 'pyspnego[kerberos]'          # on Windows pys",
     'company: $ python -c "import getpass, urllib.parse as p; print(p.quot',
@@ -45,9 +44,6 @@ UNCHECKED = {
     "proxies: …; it offers NTLM, but not Basic, which was sent first: NTLM",
     "reference: HandshakeError                       no connection",
     "trio-websocket: -from trio_websocket import open_websocket_url, ConnectionCl",
-    "tutorial: $ export https_proxy=proxy.corp:3128 no_proxy='10.0.0.0/8, .",
-    "tutorial: $ https_proxy=http://proxy.corp:3128 python hello.py wss://e",
-    "tutorial: $ python follow.py ws://example.org http://127.0.0.1:9",
 }
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from _pages import checked_by
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,13 +55,33 @@ def test_extras() -> None:
     )
 
 
-def test_how_to_run_and_test() -> None:
+def commands(title: str) -> list[str]:
+    """The lines of the first block of a section."""
+    section = README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    block = re.search(r"^```\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    assert block
+    return block[1].splitlines()
+
+
+@pytest.mark.parametrize("title", ["Run it", "Test it"])
+def test_how_to_run_and_test(title: str) -> None:
     """The first blocks of these two sections are commands, for people and for programs that read them."""
-    for title in ("Run it", "Test it"):
-        section = README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-        block = re.search(r"^```\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-        assert block
-        assert block[1].startswith("python -m pip install")
+    upgrade, install, run = commands(title)
+    assert checked_by(__file__)[title].text.splitlines() == [upgrade, install, run]
+    assert upgrade == "python -m pip install --quiet --upgrade pip"
+    found = re.fullmatch(
+        r"python -m pip install --quiet -e '\.\[(\w+)\]'(?: --group (\w+))?", install
+    )
+    assert found
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert found[1] in project["project"]["optional-dependencies"]
+    if title == "Run it":
+        assert run == "python -m trio_wsproxy demo"  # tests/cli/test_pages.py runs it
+        return
+    # .ci/run does what stands there, as a CI's log shows; -n is of pytest-xdist.
+    assert run == "python -m pytest -n auto"
+    assert any(item.startswith("pytest-xdist") for item in project["dependency-groups"][found[2]])
+    assert '$0 == "## Test it"' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_index() -> None:
