@@ -13,6 +13,7 @@ from _wire import Peer, hop, rest_of
 from wsproto.utilities import generate_accept_token
 
 from trio_wsproxy import HandshakeError, ProxyError
+from trio_wsproxy._auth import MAX_ROUNDS
 from trio_wsproxy._transport._http_connect import DialAgain, open_connect_tunnel
 from trio_wsproxy._transport._socks import open_socks_tunnel
 from trio_wsproxy._websocket import OpeningRequest, shake_hands
@@ -84,7 +85,7 @@ def read_connect(data: bytes) -> None:
     """An input is whether there are credentials, the size of chunks, and the answers."""
     if len(data) < 2:
         return
-    answers = [chunks(one, data[1]) for one in data[2:].split(NEXT)[:5]]
+    answers = [chunks(one, data[1]) for one in data[2:].split(NEXT)[: MAX_ROUNDS + 1]]
     userinfo = f"ada:{SECRET}@" if data[0] & 1 else ""
     peer = Peer(*answers)
     proxy = hop(f"http://{userinfo}proxy.test:3128")
@@ -93,7 +94,7 @@ def read_connect(data: bytes) -> None:
         (ProxyError, DialAgain),
         data.replace(NEXT, b""),
     )
-    holds(len(peer.heard) <= 4, "a proxy is asked more than four times")
+    holds(len(peer.heard) <= MAX_ROUNDS, "a proxy is asked again and again")
 
 
 def read_socks(data: bytes) -> None:

@@ -124,6 +124,22 @@ async def test_no_way() -> None:
     )
 
 
+async def test_each_dial_asks() -> None:
+    """Loaded once, a script is asked for each dial, also for several at a time: it may draw lots."""
+    body = "return 'PROXY p' + Math.random().toString().slice(2) + ':80'"
+    fake = Fake(f"function FindProxyForURL() {{ {body} }}")
+    world, answers = World(fake.load, fake.look_up, fake.own), set()
+
+    async def find() -> None:
+        answers.add((await ask(PAC("http://h/"), read_target("wss://h"), "a test", world)).text)
+
+    await find()
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(find)
+    assert (len(answers), fake.loads) == (4, 1)
+
+
 async def test_few_are_kept() -> None:
     """Not more than some scripts are kept; another one is loaded again."""
     fake = Fake("function FindProxyForURL() { return 'DIRECT'; }")

@@ -177,10 +177,44 @@ async def test_stale() -> None:
     assert parse_parameters(sent(peer.heard[2]) or "")["nonce"] == "n2"
 
 
+async def test_digest_behind_a_negotiate_that_was_refused() -> None:
+    """There are rounds enough for all that is legitimate: Negotiate in three, then nonces of a farm."""
+    offer = WRONG.replace(DIGEST, b"Proxy-Authenticate: Legs\r\n" + DIGEST)
+    going_on = WRONG.replace(DIGEST, b"Proxy-Authenticate: Legs dG9rZW4=\r\n")
+    stale = [WRONG.replace(b'"n"', b'"n%d", stale=true' % number) for number in range(3)]
+    peer = Peer(offer, going_on, going_on, offer, *stale, GRANTED)
+    await tunnel(peer, memory(Legs(), DigestAuth("ada", "s")))
+    said = [(sent(request) or "").partition(" ")[0] for request in peer.heard]
+    assert said == ["", "Legs", "Legs", "Legs", *["Digest"] * 4]
+
+
+class Legs:
+    """A scheme of three messages on one connection, as Negotiate is where the mechanism changes."""
+
+    name = "Legs"
+    needs_same_connection = True
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def begin(self, _request: ProxyAuthRequest) -> Legs:
+        return self
+
+    def first(self) -> None:
+        pass
+
+    def answer(self, _challenge: ProxyChallenge) -> str | None:
+        self.left -= 1
+        return "Legs dG9rZW4=" if self.left >= 0 else None
+
+    def accepted(self, _headers: Any) -> None:
+        pass
+
+
 async def test_rounds_are_limited() -> None:
-    """At most four requests go out, on however many connections."""
+    """Not more requests go out than some, on however many connections."""
     stale = WRONG.replace(b'"n"', b'"n", stale=true')
-    peer = Peer(*[stale] * 10)
+    peer = Peer(*[stale] * (MAX_ROUNDS + 6))
     with pytest.raises(ProxyAuthenticationError):
         await tunnel(peer, memory(DigestAuth("ada", "s")))
     assert len(peer.heard) == MAX_ROUNDS

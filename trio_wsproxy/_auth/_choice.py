@@ -10,7 +10,7 @@ as long as another one is there: so both are values here, and errors where nothi
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from ._basic import BasicAuth
 from ._challenges import ProxyChallenge
 from ._digest import ALGORITHMS, DigestAuth
 from ._names import NAMES, TITLES, SchemeName
-from ._scheme import ProxyAuth
+from ._scheme import ProxyAuth, ProxyAuthRequest, url_of
 from ._spnego import NegotiateAuth, NTLMAuth, has_pyspnego
 
 _MAX_NTLM = 2**15 - 1  # UTF-16 units: the length of a field is 16 bits of bytes (MS-NLMP 2.2.1.3)
@@ -194,6 +194,21 @@ def strength(challenge: ProxyChallenge) -> float:
         order = list(ALGORITHMS)
         return found + (order.index(algorithm) / 10 if algorithm in order else 0)
     return found
+
+
+def without_tls(schemes: Sequence[ProxyAuth], request: ProxyAuthRequest) -> ProxyConfigError:
+    """Make the error for schemes that are for TLS alone, and a proxy that has none."""
+    url = url_of(request)
+    what = words(
+        "proxy {url} is spoken to without TLS, and {names} with require_tls=True is not sent that way",
+        url=url,
+        names=" and ".join(dict.fromkeys(auth.name for auth in schemes)),
+    )
+    remedy = words(
+        "use https:// for its scheme if it speaks TLS, or a scheme that shows no password, such as "
+        "DigestAuth"
+    )
+    return misconfigured(what, remedy, Place(url))
 
 
 def check_carried(username: str | None, password: str | None) -> None:

@@ -16,19 +16,20 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from trio_wsproxy._exceptions import Headers, ProxyConfigError, failure_of, misconfigured
-from trio_wsproxy._failures import Place, Words, words
+from trio_wsproxy._failures import Words, words
 from trio_wsproxy._http import header_pairs
 from trio_wsproxy._redaction import shown_page
 
 from ._basic import TokenConversation
 from ._challenges import ProxyChallenge, as_sent
-from ._choice import Chosen, failed_here, lacks_library, strength
+from ._choice import Chosen, failed_here, lacks_library, strength, without_tls
 from ._memory import Known, known
 from ._scheme import (
     ProxyAuth,
     ProxyAuthConversation,
     ProxyAuthRequest,
     secrets_of,
+    url_of,
     user_of,
 )
 from ._spnego import SpnegoConversation
@@ -36,7 +37,9 @@ from ._voice import Voice, is_of_system
 
 logger = logging.getLogger("trio_wsproxy")
 
-MAX_ROUNDS = 4  # requests for one tunnel; NTLM behind a refused Basic takes three
+# Requests for one tunnel: one unasked, three of a Negotiate that changes to NTLM, one on a connection that
+# was not kept, and Digest, whose nonce each machine behind a balancer calls stale (curl goes on for ever).
+MAX_ROUNDS = 10
 
 _HEADER = b"Proxy-Authorization"
 
@@ -79,7 +82,7 @@ class Authentication:
         forbidden = [auth for auth in schemes if self._in_the_clear and _requires_tls(auth)]
         usable = [auth for auth in schemes if auth not in forbidden] if forbidden else [*schemes]
         if schemes and not usable:
-            raise _without_tls(schemes, request)
+            raise without_tls(schemes, request)
         self._whole = chosen.whole
         self.ordered, self._noted = chosen.ordered, chosen.noted
         self._request = request
@@ -183,7 +186,7 @@ class Authentication:
         self._voices.remove(voice)
         if not self._noted:
             _note_once(
-                f"proxy {_url(self._request)} wants {voice.name}, which is passed over: {lacking}"
+                f"proxy {url_of(self._request)} wants {voice.name}, which is passed over: {lacking}"
             )
         return False
 
@@ -364,26 +367,6 @@ class Authentication:
 
 def _requires_tls(auth: ProxyAuth) -> bool:
     return getattr(auth, "require_tls", False)
-
-
-def _without_tls(schemes: Sequence[ProxyAuth], request: ProxyAuthRequest) -> ProxyConfigError:
-    url = _url(request)
-    what = words(
-        "proxy {url} is spoken to without TLS, and {names} with require_tls=True is not sent that way",
-        url=url,
-        names=" and ".join(dict.fromkeys(auth.name for auth in schemes)),
-    )
-    remedy = words(
-        "use https:// for its scheme if it speaks TLS, or a scheme that shows no password, such as "
-        "DigestAuth"
-    )
-    return misconfigured(what, remedy, Place(url))
-
-
-def _url(request: ProxyAuthRequest) -> str:
-    host = request.proxy_host
-    shown = f"[{host}]" if ":" in host else host
-    return f"{request.proxy_scheme}://{shown}:{request.proxy_port}"
 
 
 @lru_cache(32)  # a program that connects again and again says it once

@@ -197,3 +197,10 @@ def user_of(schemes: Sequence[ProxyAuth]) -> str | None:
     """Give the user name of schemes; ``None`` where it is whoever has logged in."""
     names = (getattr(auth, "username", None) for auth in schemes)
     return next((name for name in names if name is not None), None)
+
+
+def url_of(request: ProxyAuthRequest) -> str:
+    """Give the URL of the proxy, without credentials."""
+    host = request.proxy_host
+    shown = f"[{host}]" if ":" in host else host
+    return f"{request.proxy_scheme}://{shown}:{request.proxy_port}"

@@ -20,6 +20,11 @@ a name that is not known ends the run, trio looks it up, and the script is run a
 with what is known by then, as Chromium does it, until it asks for nothing new. All runs of one question
 see the same time of day. A script that asks for more than :data:`MAX_NAMES` names is given up.
 
+*Asked each time.* Answers are not remembered, nor do two equal questions at the same time share one: it may
+go by the clock, or draw lots to spread load, and a few milliseconds are what a dial through a proxy
+takes anyway. Chromium and Firefox ask each time, too; Internet Explorer, which kept answers by host, defeated
+spreading and fail-over with that.
+
 *What it is told.* Scheme, host and port; path and query only of ``ws://``, where anybody on the way can
 read them. ``tcp`` and ``tls`` targets, which scripts do not know, are called ``https``: that is what
 proxies are asked to tunnel.
