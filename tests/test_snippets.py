@@ -56,9 +56,6 @@ def snippets() -> list[Any]:
 @pytest.fixture
 async def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hosts]:
     """What the examples name."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
     async with named_hosts(tmp_path, monkeypatch) as running:
         yield running
 

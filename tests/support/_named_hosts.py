@@ -82,12 +82,11 @@ class Hosts:
         self.resolver = Resolver()
         self.known: dict[str, tuple[str, int]] = {}  # by the proxies
 
-    def context(self, name: str, *others: str) -> ssl.SSLContext:
-        """A server's, with a certificate for these names."""
+    def context(self, name: str) -> ssl.SSLContext:
+        """A server's, with a certificate for its name."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         signed = self._authority.issue_cert(
             name,
-            *others,
             common_name=name,
             organization_name="Corp Ltd",
             organization_unit_name="IT",
@@ -106,6 +105,9 @@ class Hosts:
 @asynccontextmanager
 async def named_hosts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hosts]:
     """Run them, and let this process find and trust them, from a folder with their files."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     hosts = Hosts(folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "company-ca.pem"))
@@ -125,7 +127,7 @@ async def named_hosts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         hosts.add(hosts.gateway, "gateway.example:1080")
         hosts.proxy = await enter(open_http_proxy(resolve=hosts.known))
         hosts.add(hosts.proxy, "proxy.corp:3128", "first:80")
-        context = hosts.context("proxy.corp", "10.20.30.40")
+        context = hosts.context("proxy.corp")
         hosts.secure_proxy = await enter(open_http_proxy(ssl_context=context, resolve=hosts.known))
         hosts.add(hosts.secure_proxy, "proxy.corp:443", "10.20.30.40:443")
         yield hosts
