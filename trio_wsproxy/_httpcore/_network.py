@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 import trio
 
+from trio_wsproxy._auth import ProxyAuthArgument
 from trio_wsproxy._client import DialingOptions
 
 # Not from the room itself, which all programs load.
@@ -23,8 +24,11 @@ from trio_wsproxy._client._tunnel import (
     open_tunnel,
     open_unix_tunnel,
 )
-from trio_wsproxy._redaction import shown_text
-from trio_wsproxy._transport import socket_of
+from trio_wsproxy._http import ProxyHeadersArgument
+from trio_wsproxy._redaction import hiding, shown_text
+from trio_wsproxy._report import Trace
+from trio_wsproxy._routing import ProxyArgument
+from trio_wsproxy._transport import MakeProxyHeaders, socket_of
 from trio_wsproxy._urls import Target, TargetScheme, make_target
 
 from ._carrier import Carrier
@@ -132,7 +136,25 @@ class NetworkBackend:
     _errors: ClassVar[Errors]
     _stream: ClassVar[type[NetworkStream]]
 
-    def __init__(self, options: DialingOptions) -> None:
+    def __init__(
+        self,
+        proxy: ProxyArgument = True,
+        *,
+        proxy_ssl_context: ssl.SSLContext | None = None,
+        proxy_auth: ProxyAuthArgument = None,
+        proxy_headers: ProxyHeadersArgument | MakeProxyHeaders | None = None,
+        happy_eyeballs_delay: float | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
+        options = DialingOptions(
+            proxy=proxy,
+            proxy_ssl_context=proxy_ssl_context,
+            proxy_auth=proxy_auth,
+            proxy_headers=proxy_headers,
+            happy_eyeballs_delay=happy_eyeballs_delay,
+            trace=trace,
+        )
         self._options: Mapping[str, Any] = checked_for_tunnels(options)
         self._origin: tuple[TargetScheme, str, int] | None = None
 
