@@ -180,3 +180,5 @@ def test_hints() -> None:
         assert name in known | {"{names[-1]}"}, where
     for path in (ROOT / "trio_wsproxy").rglob("*.py"):
         assert "trio-wsproxy[" not in path.read_text(encoding="utf-8"), path
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.rst")):
+        assert "trio-wsproxy[" not in page.read_text(encoding="utf-8"), page

@@ -41,9 +41,10 @@ def test_files(link: str) -> None:
 
 @pytest.mark.parametrize("link", sorted({link for link in LINKS if link.startswith(SITE)}))
 def test_pages(link: str) -> None:
-    """A page of the documentation that README links to is one of its sources."""
-    page = link.removeprefix(SITE).removeprefix("/en/latest/").removesuffix(".html") or "index"
-    assert (ROOT / "docs" / f"{page}.rst").is_file()
+    """A page of the documentation that README links to is one of its sources, and has the place."""
+    name, _, place = link.removeprefix(SITE).removeprefix("/en/latest/").partition("#")
+    page = (ROOT / "docs" / f"{name.removesuffix('.html') or 'index'}.rst").read_text("utf-8")
+    assert not place or f"\n.. _{place}:\n" in page
 
 
 def test_extras() -> None:

@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import trio
+from _pages import checked_by
 
 ROOT = Path(__file__).parent.parent.parent
 TESTS = """
@@ -60,7 +61,9 @@ def test_settings_are_there_again():
 async def pytest_run(folder: Path, tests: str) -> str:
     """What pytest prints of a module with these tests, in a process and a folder of its own."""
     (folder / "test_it.py").write_text(tests, encoding="utf-8")
-    (folder / "pytest.ini").write_text("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
+    ini = checked_by(__file__)["ini"].text
+    assert ini == "[pytest]\ntrio_mode = true\n"
+    (folder / "pytest.ini").write_text(ini + "filterwarnings = error\n")
     done = await trio.run_process(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         capture_stdout=True,
