@@ -26,6 +26,7 @@ def show(console: Console) -> None:
     """Use everything that may write to something that is not a terminal."""
     for style in STYLES:
         console.print("[bold]literal[/bold] :smile: 12 'x'", style=style)
+    console.print("ok    direct", style="good", first=2)
     console.print()
     console.table(
         ["stage", "", "what"],

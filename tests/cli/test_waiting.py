@@ -15,7 +15,7 @@ from _tmux import COMMAND, EDITED, open_conversation, open_terminal
 from trio_wsproxy.testing import Fail, open_echo_server, open_http_proxy, open_tcp_server
 
 PROGRAM = COMMAND[:-1]
-GREEN, RED, YELLOW = "\x1b[32m", "\x1b[1m\x1b[31m", "\x1b[33m"
+GREEN, RED, YELLOW = "\x1b[1m\x1b[32m", "\x1b[1m\x1b[31m", "\x1b[33m"
 ALL_WIDTHS = [40, 80, 140]
 
 
@@ -98,7 +98,8 @@ async def test_colours_mean_something() -> None:
             shown = await terminal.tmux("capture-pane", "-p", "-e", "-S", "-")
             assert re.search(r"\x1b\[[0-9;]*31m(\x1b\[[0-9;]*m)*FAILED: |31mFAILED: ", shown)
             assert re.search(r"31m(\x1b\[[0-9;]*m)*! connect 1", shown)
-            assert GREEN not in shown
+            assert "\x1b[32m" not in shown
+            assert re.search(r"31m(\x1b\[[0-9;]*m)*ProxyRejected:(\x1b\[[0-9;]*m)+ proxy ", shown)
 
 
 @pytest.mark.parametrize("width", ALL_WIDTHS)

@@ -270,8 +270,11 @@ def _show(findings: Findings, url: str, console: Console) -> None:
     console.table(("", ""), list(_rows(findings)))
     if error is not None:
         console.print()
-        for text in textwrap.wrap(escaped(error), console.width, break_on_hyphens=False):
-            console.print(text, style="bad")
+        begin, *rest = textwrap.wrap(escaped(error), console.width, break_on_hyphens=False)
+        # What kind it is stands out; a sentence that says what to do is to be read.
+        console.print(begin, style="bad", first=begin.find(": ") + 1 or None)
+        for text in rest:
+            console.print(text)
 
 
 def _told(findings: Findings) -> str | None:

@@ -23,7 +23,7 @@ from typing import Any, TextIO
 
 STYLES = {
     "": "",
-    "good": "green",
+    "good": "bold green",
     "bad": "bold red",
     "warn": "yellow",
     "dim": "dim",
@@ -111,15 +111,16 @@ class Console:
         """
         return _drawn(text, self._out)
 
-    def print(self, text: str = "", *, style: str = "") -> None:
+    def print(self, text: str = "", *, style: str = "", first: int | None = None) -> None:
         """Write a line of output.
 
         Args:
           text: The line, or several; it is literal, and not wrapped.
           style: ``"good"``, ``"bad"``, ``"warn"``, ``"dim"`` or ``"strong"``; none by default.
+          first: How many characters at the beginning have that style; all by default.
 
         """
-        _write(self._out, self._rich_out, text, style)
+        _write(self._out, self._rich_out, text, style, first=first)
 
     def write(self, data: bytes) -> None:
         """Write bytes as they are."""
@@ -272,7 +273,13 @@ def _rows(line: str, columns: int) -> int:
 
 
 def _write(
-    stream: TextIO, rich_console: Any, text: str, style: str, before: str = "", after: str = ""
+    stream: TextIO,
+    rich_console: Any,
+    text: str,
+    style: str,
+    before: str = "",
+    after: str = "",
+    first: int | None = None,
 ) -> None:
     """Write a line at once, for a terminal must not echo what is typed in the middle of it."""
     encoding = stream.encoding or "utf-8"  # a StringIO has none
@@ -280,8 +287,9 @@ def _write(
     if rich_console is not None and STYLES[style]:
         from rich.text import Text
 
+        styled = Text(text[:first], style=STYLES[style], end="")
         with rich_console.capture() as capture:
-            rich_console.print(Text(text, style=STYLES[style], end=""), soft_wrap=True, end="")
-        text = capture.get()
+            rich_console.print(styled, soft_wrap=True, end="")
+        text = capture.get() + text[len(styled) :]
     stream.write(before + text + after)
     stream.flush()

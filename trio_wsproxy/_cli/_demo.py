@@ -144,7 +144,7 @@ async def demo(console: Console) -> bool:
             failed += not good
             if console.rewrites:
                 console.rewrite("")
-            console.print(text, style="" if good else "bad")
+            console.print(text, style="good" if good else "bad", first=text.find(" "))
     console.print()
     verdict = (
         f"All {len(legs)} legs are good: the echo came back, and each proxy's record has its part."
