@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import trio
-from _pages import programs
+from _pages import checked_by, programs
 
 import trio_wsproxy
+from trio_wsproxy import _urls
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = [
@@ -81,6 +82,19 @@ def test_places(place: str) -> None:
     """A room or file that the pages for contributors name is there."""
     above = ROOT / "trio_wsproxy" if place.startswith("_") else ROOT
     assert any(found.is_dir() or found.suffix for found in above.glob(f"{place}*")), place
+
+
+def test_one_connection() -> None:
+    """The picture of its life names rooms, and what passes from one to the next."""
+    picture = checked_by(__file__)["one connection"].text
+    rooms = re.findall(r"│  (_\w+)", picture)
+    values = re.findall(r"^([A-Za-z.]+)", picture, re.MULTILINE)
+    assert rooms == ["_urls", "_routing", "_transport", "_websocket"]
+    assert values == ["Target", "Route", "trio.abc.Stream", "WebSocketConnection"]
+    assert all((ROOT / "trio_wsproxy" / room).is_dir() for room in rooms)
+    assert all(
+        value in {*trio_wsproxy.__all__, *_urls.__all__, "trio.abc.Stream"} for value in values
+    )
 
 
 def test_something_was_found() -> None:

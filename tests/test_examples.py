@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import trio
+from _pages import checked_by
 from trio_websocket import WebSocketRequest
 
 from trio_wsproxy.testing import (
@@ -93,18 +94,22 @@ async def test_follow_tells_that_it_broke() -> None:
 
 async def test_greeting() -> None:
     """greeting.py prints the first line of a server that speaks first."""
+    command, shown = checked_by(__file__)["greeting"].text.splitlines()
+    assert command.startswith("$ python greeting.py ")
+    host, port, there = command.split()[3:]
 
     async def greet(stream: trio.abc.Stream) -> None:
-        await stream.send_all(b"220 mail.test ES")
+        await stream.send_all(f"220 {host} ES".encode())
         await stream.send_all(b"MTP\r\n250 ")
 
     async with (
         open_tcp_server(greet) as server,
-        open_socks_proxy(resolve={"mail.test": server.host}) as proxy,
+        open_socks_proxy(resolve={host: (server.host, server.port)}) as proxy,
     ):
-        done = await run("examples/greeting.py", "mail.test", str(server.port), proxy.url)
-        assert (done.stdout, done.stderr, done.returncode) == (b"220 mail.test ESMTP\n", b"", 0)
-        assert proxy.requests[0].host == "mail.test"
+        assert proxy.url.replace(str(proxy.port), "1080") == there
+        done = await run("examples/greeting.py", host, port, proxy.url)
+        assert (done.stdout.decode(), done.stderr, done.returncode) == (f"{shown}\n", b"", 0)
+        assert proxy.requests[0].authority == f"{host}:{port}"
 
 
 async def test_readme(tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import builtins
+import itertools
+import re
 import sys
+import textwrap
 from typing import Any
 
 import pytest
 import trio
 import trio_websocket
+from _pages import checked_by
 from trio_websocket import CloseReason
 
 import trio_wsproxy
@@ -48,6 +53,44 @@ def test_tree(kind: type[Exception], bases: tuple[type[Exception], ...]) -> None
     """An except clause for any of its bases catches an error."""
     assert all(issubclass(kind, base) for base in bases)
     assert not issubclass(kind, AssertionError)
+
+
+def drawn(text: str) -> dict[str, list[str]]:
+    """The classes of a drawn tree, each with those that it is said to be below."""
+    found: dict[str, list[str]] = {}
+    above: list[str] = []
+    for line in filter(str.strip, text.splitlines()):
+        shape = re.fullmatch(r"([│├└─ ]*)(\w[\w., ]*?)(?: {2,}(.*))?", line)
+        assert shape
+        depth = len(shape[1]) // 3
+        names = [name.rpartition(".")[2] for name in shape[2].split(", ")]
+        others = re.match(r"also an? (\w+):|also (trio\.\w+):", shape[3] or "")
+        del above[depth:]
+        for name in names:
+            found[name] = [*above, *([others[1] or others[2]] if others else [])]
+        above.append(names[-1])
+    return found
+
+
+@pytest.mark.parametrize("where", ["docs/reference.rst", "_exceptions/__init__.py"])
+def test_drawn_tree(where: str) -> None:
+    """The tree that is drawn is the one that there is, with all that is in it."""
+    text = checked_by(__file__)["tree"].text
+    if where.endswith(".py"):
+        text = (_exceptions.__doc__ or "").partition("::\n")[2].partition("\nNothing")[0]
+    tree = drawn(textwrap.dedent(text))
+    classes = {name: getattr(trio_wsproxy, name) for name in tree}
+    for name, bases in tree.items():
+        for base in bases:
+            there = classes.get(base) or getattr(
+                trio if "." in base else builtins, base.rpartition(".")[2]
+            )
+            assert issubclass(classes[name], there), (name, base)
+    errors = [thing for thing in vars(_exceptions).values() if isinstance(thing, type)]
+    public = {error for error in errors if issubclass(error, Exception)}
+    assert set(classes.values()) == {e for e in public if e.__name__ in trio_wsproxy.__all__}
+    for kind, other in itertools.permutations(classes.values(), 2):
+        assert issubclass(kind, other) is (other.__name__ in tree[kind.__name__])
 
 
 @pytest.mark.parametrize(

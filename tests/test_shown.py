@@ -6,8 +6,12 @@ without times, and without what Python knows of a certificate that was refused f
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import re
+import shlex
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,7 +20,7 @@ from _named_hosts import Hosts, named_hosts
 from _pages import checked_by
 
 from trio_wsproxy import HandshakeError, Proxy, open_websocket_url, resolve_proxy
-from trio_wsproxy.testing import Certificates, Stall, open_http_proxy
+from trio_wsproxy.testing import Certificates, Fail, Stall, open_http_proxy
 
 BLOCKS = checked_by(__file__)
 URL = "wss://example.org/"
@@ -70,6 +74,31 @@ async def failed_report(_: Hosts, patch: pytest.MonkeyPatch) -> str:
     """The report of a dial that ended at the server's certificate."""
     distrust(patch)
     return str((await connect(proxy="http://proxy.corp:3128")).dial_report)
+
+
+async def not_spoken(_: Hosts, patch: pytest.MonkeyPatch) -> str:
+    """Why none of what a proxy offers could be spoken: a library, a name, an algorithm that is missing."""
+    patch.setitem(sys.modules, "spnego", None)
+    digest = 'Digest realm="r", nonce="n", algorithm=SHA-3'
+    tails = []
+    for offer in ("NTLM", "Negotiate", digest):
+        async with open_http_proxy(
+            script=[Fail(407, headers=[("Proxy-Authenticate", offer)])]
+        ) as proxy:
+            patch.setenv("https_proxy", proxy.url_for(credentials=("ada", "secret")))
+            tails.append(message(await connect()).partition("example.org:443; ")[2])
+    return "\n\n".join(f"…; {tail}" for tail in tails)
+
+
+async def quoting(_: Hosts, patch: pytest.MonkeyPatch) -> str:
+    """The command that quotes a password."""
+    command = BLOCKS["quoting"].text
+    quoted = io.StringIO()
+    patch.setattr("getpass.getpass", lambda: "p@ss:w/rd")
+    with contextlib.redirect_stdout(quoted):
+        exec(shlex.split(command)[3], {})
+    assert quoted.getvalue() == "p%40ss%3Aw%2Frd\n"
+    return command
 
 
 async def tls_in_tls(_: Hosts, __: pytest.MonkeyPatch) -> str:
@@ -181,7 +210,7 @@ SCENES: dict[str, Callable[[Hosts, pytest.MonkeyPatch], Awaitable[str]]] = {
     function.__name__.replace("_", " "): function
     for function in (
         *(logs, failed_report, tls_in_tls, distrusted_proxy, other_name, second_hop, netrc),
-        *(keyring, nothing_in_keyring, one_line),
+        *(keyring, nothing_in_keyring, one_line, not_spoken, quoting),
     )
 }
 

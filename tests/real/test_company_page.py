@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 import trio
 from _challenging import PASSWORD, Challenging
+from _pages import checked_by
 from _proxies import reserved_port
 from test_company import COMMAND, need_kerberos, run
 
@@ -80,11 +81,8 @@ def masked(text: str) -> str:
 
 def script(proxy: str, old: str) -> bytes:
     """The PAC script that the page shows, with these two proxies, as a web server sends it."""
-    text = re.search(
-        r"^ {3}(function FindProxyForURL.*\n(?: {3}.*\n)*? {3}\})", PAGE.read_text(), re.MULTILINE
-    )
-    assert text
-    body = text[1].replace("proxy.corp:3128", proxy).replace("old.corp:3128", old).encode()
+    text = checked_by(__file__)["script"].text
+    body = text.replace("proxy.corp:3128", proxy).replace("old.corp:3128", old).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 

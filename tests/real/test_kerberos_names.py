@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from _binding import BindingProxy, certificate, expected, server_context, serving, unverified
 from _challenging import PASSWORD, REALM, USER, kdc
+from _pages import checked_by
 from _proxies import missing, own_directory
 from _wire import all_texts
 
@@ -129,6 +131,12 @@ async def test_by_an_address() -> None:
     async with serving(kerberos_proxy()) as proxy:
         with pytest.raises(ProxyAuthenticationError) as caught:
             await through(proxy, NegotiateAuth(), "127.0.0.1")
+        shown = checked_by(__file__)["by an address"].text
+        said = re.sub(r"https://127\.0\.0\.1:\d+", "http://10.20.30.40:3128", str(caught.value))
+        said = re.sub(r"CONNECT [\d.:]+", "CONNECT example.org:443", said)
+        said = said.replace("127.0.0.1", "10.20.30.40")
+        said = said.replace("407 No ", "407 Proxy Authentication Required ")
+        assert f"{type(caught.value).__name__}: {said}" == " ".join(shown.split())
         assert (
             "Negotiate failed on this machine: Kerberos knows no HTTP/127.0.0.1 (Server not found in "
             "Kerberos database); write the name that Kerberos knows it by into the proxy URL, or into "

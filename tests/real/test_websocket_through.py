@@ -6,12 +6,16 @@ silently dials directly fails. ``test_proxies_with_curl.py`` proves the proxies 
 
 from __future__ import annotations
 
+import os
+import shlex
 import ssl
+import subprocess
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 import trio
+from _pages import checked_by
 from _proxies import (
     PROXIES,
     SQUID_NAME,
@@ -20,6 +24,7 @@ from _proxies import (
     legs,
     names,
     need_ipv6,
+    program,
     reserved_port,
     targets,
 )
@@ -279,3 +284,14 @@ async def test_pulled_plug(real: RealProxies, name: str) -> None:
         with pytest.raises(ConnectionLost):
             await ws.send("y")
         assert not isinstance(caught.value, ConnectionClosedLocally)
+
+
+def test_ssh_command() -> None:
+    """The command that a page shows is one to OpenSSH: it forwards what SOCKS clients ask for, and runs nothing."""
+    words = shlex.split(checked_by(__file__)["ssh"].text.removeprefix("$ "))
+    assert words[0] == "ssh"
+    command = [program("ssh"), "-G", "-F", os.devnull, *words[1:]]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    settings = done.stdout.splitlines()
+    assert {"hostname bastion.corp", "sessiontype none"} <= set(settings)
+    assert "dynamicforward [127.0.0.1]:1080" in settings
