@@ -3,6 +3,10 @@
 The program is run in a terminal of its own, against a proxy of ``trio_wsproxy.testing`` that wants
 credentials; rich draws what it printed. ``tests/test_screens.py`` compares the picture's text with
 a new run, without ports and times, so the picture cannot be out of date.
+
+The pictures of the command line's pages show what stands below them there, which is compared with real
+programs: ``python docs/screens.py NAME TITLE`` draws ``_static/NAME.svg`` of what it reads, with the
+escape codes of a terminal, as ``script`` keeps them.
 """
 
 from __future__ import annotations
@@ -24,13 +28,14 @@ from trio_wsproxy.testing import Fail, open_http_proxy
 PICTURE = Path(__file__).parent / "_static" / "terminal.svg"
 URL = "wss://example.org/chat"
 WIDTH = 80
+TITLE = "A check in a terminal; it says what failed and what to try"
 # A proxy on loopback has an address of as many characters as the one that stands for it.
 STANDS_FOR = {r"127\.0\.0\.1:\d{5}": "proxy.corp:3128", r"127\.0\.0\.1": "192.0.2.7"}
 OFFERS = [("Proxy-Authenticate", "Negotiate"), ("Proxy-Authenticate", "NTLM")]
 # As rich's own, without fonts from elsewhere: a README's pictures may load nothing.
 FORMAT = """\
 <svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
-<title>A check in a terminal; it says what failed and what to try</title>
+<title>TITLE</title>
 <style>
 .{unique_id}-matrix {{ font-family: 'DejaVu Sans Mono', Menlo, Consolas, monospace; \
 font-size: {char_height}px; line-height: {line_height}px; }}
@@ -80,8 +85,7 @@ async def screen() -> str:
         environ.pop("NO_COLOR", None)
         command = [sys.executable, "-m", "trio_wsproxy", "check", URL]
         shown = await trio.to_thread.run_sync(in_terminal, command, environ)
-    # A line that is rewritten while it waits is shown as it was left.
-    shown = re.sub(r"\x1b\[\d*[A-HJKST]|\x1b\[\?\d+[hl]", "", re.sub(r"[^\n]*\r", "", shown))
+    shown = as_left(shown)
     for pattern, name in STANDS_FOR.items():
         shown = re.sub(pattern, name, shown)
     typed = f"$ export https_proxy=http://proxy.corp:3128\n$ trio-wsproxy check {URL}\n"
@@ -94,11 +98,17 @@ def plain(text: str) -> str:
     return re.sub(r"[\d.]+ m?s\b|█+|\s+", " ", re.sub(r"\s*█+", "", text)).strip()
 
 
-def draw(shown: str) -> str:
+def as_left(shown: str) -> str:
+    """What a terminal shows in the end: a line that is rewritten is shown as it was left."""
+    return re.sub(r"\x1b\[\d*[A-HJKST]|\x1b\[\?\d+[hl]", "", re.sub(r"[^\n]*\r", "", shown))
+
+
+def draw(shown: str, title: str = TITLE) -> str:
     """The picture of a screen."""
     console = Console(record=True, file=StringIO(), width=WIDTH, force_terminal=True)
     console.print(Text.from_ansi(shown), soft_wrap=True)
-    svg = console.export_svg(theme=MONOKAI, code_format=FORMAT, unique_id="t")
+    code = FORMAT.replace("TITLE", title)
+    svg = console.export_svg(theme=MONOKAI, code_format=code, unique_id="t")
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
@@ -115,4 +125,9 @@ def text_of(svg: str) -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(draw(trio.run(screen)), encoding="utf-8")
+    if sys.argv[1:]:
+        name, title = sys.argv[1:]
+        drawn = draw(as_left(sys.stdin.read().replace("\r\n", "\n")), title)
+        PICTURE.with_name(f"{name}.svg").write_text(drawn, encoding="utf-8")
+    else:
+        PICTURE.write_text(draw(trio.run(screen)), encoding="utf-8")

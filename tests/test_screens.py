@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from _pages import blocks
+from _typed import masked
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +34,29 @@ async def test_picture() -> None:
     drawn = module.PICTURE.read_text(encoding="utf-8")
     assert module.plain(module.text_of(drawn)) == module.plain(shown)
     assert "put DOMAIN%5Cuser:password@ into the proxy URL" in module.plain(shown)
+
+
+PAGES = sorted((ROOT / "docs").glob("cli*.rst"))
+PICTURES = [
+    pytest.param(page, found[1], text.count("\n", 0, found.start()), id=found[1])
+    for page in PAGES
+    for text in [page.read_text(encoding="utf-8")]
+    for found in re.finditer(r"^\.\. image:: _static/([\w-]+)\.svg$", text, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize(("page", "name", "line"), PICTURES)
+def test_pictures_of_the_command_line(page: Path, name: str, line: int) -> None:
+    """Their words are those of the block below, which is compared with what is printed."""
+    pytest.importorskip("rich")
+    below = next(block for block in blocks(page) if block.line > line)
+    picture = (ROOT / "docs" / "_static" / f"{name}.svg").read_text(encoding="utf-8")
+    assert masked(screens().text_of(picture)) == masked(below.text)
+
+
+def test_there_are_pictures() -> None:
+    """The test above has something to look at."""
+    assert len(PICTURES) == 4
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
