@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,28 +52,59 @@ def build(source: Path, output: Path, *options: str, **environment: str) -> list
     return sorted(output.iterdir())
 
 
+def once(name: str, make: Callable[[Path], object], factory: pytest.TempPathFactory) -> Path:
+    """Make a folder once, for all workers of pytest-xdist; whoever comes later waits for the first.
+
+    Where that one fails, it tells why, and the others find a folder in which what they want is missing.
+    """
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # that of all workers
+    folder, done = base / name, base / f"{name}.done"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        while not done.exists():
+            time.sleep(0.05)
+        return folder
+    try:
+        make(folder)
+    finally:
+        done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source distribution, unpacked."""
-    folder = tmp_path_factory.mktemp("sdist")
-    shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(*MADE))
-    (made,) = build(folder / "source", folder / "dist", "--sdist")
-    shutil.unpack_archive(made, folder / "unpacked")
-    (unpacked,) = (folder / "unpacked").iterdir()
+
+    def make(folder: Path) -> None:
+        shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(*MADE))
+        (made,) = build(folder / "source", folder / "dist", "--sdist")
+        shutil.unpack_archive(made, folder / "unpacked")
+
+    (unpacked,) = (once("sdist", make, tmp_path_factory) / "unpacked").iterdir()
     return unpacked
 
 
 @pytest.fixture(scope="session")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, made from the source distribution."""
-    (made,) = build(sdist, tmp_path_factory.mktemp("wheel"), "--wheel")
+
+    def make(folder: Path) -> None:
+        build(sdist, folder / "dist", "--wheel")
+
+    (made,) = (once("wheel", make, tmp_path_factory) / "dist").iterdir()
     return made
 
 
 @pytest.fixture(scope="session")
 def pure_wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that is made where there is no compiler."""
-    folder = tmp_path_factory.mktemp("pure")
-    shutil.copytree(sdist, folder / "source", ignore=shutil.ignore_patterns(*MADE))
-    (made,) = build(folder / "source", folder / "dist", "--wheel", CC="false", CXX="false")
+
+    def make(folder: Path) -> None:
+        shutil.copytree(sdist, folder / "source", ignore=shutil.ignore_patterns(*MADE))
+        build(folder / "source", folder / "dist", "--wheel", CC="false", CXX="false")
+
+    (made,) = (once("pure", make, tmp_path_factory) / "dist").iterdir()
     return made
