@@ -2,8 +2,8 @@
 
 Ctrl-C while modules are imported, and when all is done, ends the process at once and without a word: there
 is nothing yet, or nothing any more, that could be lost. In between it is what it is everywhere in Python.
-A request to terminate (SIGTERM) is then taken as Ctrl-C is, so that connections are closed and the terminal is
-given back as it was, with the exit code that a shell expects of it.
+A request to terminate (SIGTERM), or the end of the terminal (SIGHUP), is then taken as Ctrl-C is, so that connections
+are closed and the terminal is given back as it was, with the exit code that a shell expects of it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # typing takes longer than all the rest
     from types import FrameType
 
 INTERRUPTED = 128 + signal.SIGINT  # what a shell reports for a program that Ctrl-C has ended
-TERMINATED = 128 + signal.SIGTERM
+TERMINATING = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
-_terminated = False
+_terminated_by = 0
 
 
 def main() -> int:
@@ -33,11 +33,16 @@ def main() -> int:
     code = run(ready=_be_interruptible if ours else None)
     if ours:
         signal.signal(signal.SIGINT, _leave)
-    return TERMINATED if _terminated else code
+    return 128 + _terminated_by if _terminated_by else code
 
 
 def _be_interruptible() -> None:
-    signal.signal(signal.SIGTERM, _terminate)
+    for name in TERMINATING:
+        number = getattr(signal, name, None)
+        if (
+            number is not None and signal.getsignal(number) is signal.SIG_DFL
+        ):  # nohup has one ignored
+            signal.signal(number, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -45,9 +50,9 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
     os._exit(INTERRUPTED)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    global _terminated  # noqa: PLW0603  # a signal has no other way to say that it came
-    _terminated = True
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    global _terminated_by  # noqa: PLW0603  # a signal has no other way to say that it came
+    _terminated_by = number
     signal.raise_signal(signal.SIGINT)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import random
 import re
 import ssl
 import sys
@@ -77,6 +78,43 @@ async def test_short_names() -> None:
     assert request.header("Authorization") == f"Basic {token}"
     assert token not in told
     assert [x.authority for x in proxy.requests] == [echo.authority]
+
+
+async def test_headers_as_curl_has_them() -> None:
+    """``Name;`` is sent without a value; ``Name:`` would take one of ours away, and is not sent."""
+    async with open_echo_server() as echo:
+        options = ["-H", "X-One;", "-H", "X-Two:", "-H", "X-Three: a;", "-H", "Host:"]
+        code, _, told = await run("connect", *options, echo.url)
+    assert (code, told) == (0, "")
+    (request,) = echo.requests
+    sent = {name.decode().lower() for name, _ in request.headers}
+    assert {"x-one", "x-three"} <= sent
+    assert "x-two" not in sent
+    assert request.header("X-One") == ""
+    assert request.header("X-Three") == "a;"
+    assert request.header("Host") == echo.authority
+
+
+@pytest.mark.parametrize("option", ["--max-time", "--connect-timeout"])
+async def test_no_limit(option: str) -> None:
+    """A time of 0 is no limit, as curl has it."""
+    async with open_echo_server() as echo:
+        assert await run("connect", option, "0", echo.url, stdin=b"hi") == (0, b"hi\n", "")
+
+
+async def test_insecure_without_tls() -> None:
+    """``-k`` is nothing where there is no certificate, so nobody is warned."""
+    async with open_echo_server() as echo:
+        assert await run("connect", "-k", echo.url, stdin=b"hi") == (0, b"hi\n", "")
+
+
+async def test_much_in_and_out() -> None:
+    """A megabyte of any bytes comes back through pipes as it went in."""
+    data = random.Random(15).randbytes(2**20)
+    async with open_echo_server() as echo:
+        code, out, told = await run("connect", "--binary", "--wait", "5", echo.url, stdin=data)
+    assert (code, told) == (0, "")
+    assert out == data
 
 
 @pytest.mark.parametrize("option", ["-1", "--messages"])
@@ -321,6 +359,21 @@ async def test_a_close_of_the_application(code: int, exit_code: int, said: str) 
         (["--max-redirects", "1.5"], "not a number of redirects"),
         (["--max-time", "soon"], "not a number of seconds"),
         (["--max-time", "nan"], "must be 0 or more"),
+        (["--max-time=-1"], "must be 0 or more"),
+        (["--max-time", "1_0"], "not a number of seconds"),
+        (["--connect-timeout", "\N{ARABIC-INDIC DIGIT ONE}"], "not a number of seconds"),
+        (["--connect-timeout", "nan"], "must be 0 or more"),
+        *(
+            ([option, ""], "a path is missing")
+            for option in ("--unix", "--cacert", "--cert", "--key", "--proxy-cert")
+        ),
+        (["-H", "@"], "a path is missing behind the @"),
+        (["-H", ";"], "a header is written 'Name: value'"),
+        (["-H", "X-One: a\r\nX-Two: b"], "HTTP does not allow the name or value of header 'X-One'"),
+        (["--binary", "--json"], "--json is for text"),
+        (["--binary", "--timestamps"], "--timestamps is for text"),
+        (["--unix", "x", "--proxy", "http://h"], "so --proxy is of no use with it"),
+        (["--unix", "x", "--pac", "http://h"], "so --pac is of no use with it"),
         (["--ping-interval", "x"], "not a number of seconds"),
         (["--origin", "a\r\nX: y"], "rigin"),
         (["-H", "s3cret"], "a header is written 'Name: value'"),

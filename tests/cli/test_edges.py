@@ -134,7 +134,12 @@ def test_an_unknown_option(command: str) -> None:
         (["example.org:8443/chat?s3cret"], "wss://example.org:8443 was probably meant"),
         (["localhost:8000"], "ws://localhost:8000"),
         (["ftp://example.org"], "the scheme 'ftp' is not supported"),
-        ([""], "URL"),
+        ([""], "it is empty; a URL here starts with ws:// or wss://"),
+        (["//example.org/chat"], "wss://example.org was probably meant"),
+        (["ws:/example.org"], "'://' goes between the scheme and the host; ws://example.org was"),
+        (["https//example.org"], "; wss://example.org was probably meant"),
+        (["w://example.org"], "the scheme 'w' is not supported; use ws:// or wss://"),
+        (["ws://h/" + "x" * 100_000], "it is too long"),
     ],
 )
 def test_arguments_that_make_no_sense(command: str, arguments: list[str], said: str) -> None:
@@ -144,6 +149,20 @@ def test_arguments_that_make_no_sense(command: str, arguments: list[str], said: 
     assert (done.returncode, done.stdout) == (2, b"")
     assert said in told
     assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["connect", "check"])
+@pytest.mark.parametrize(("scheme", "meant"), [("http", "ws"), ("https", "wss"), ("HTTP", "ws")])
+def test_a_url_out_of_a_browser(command: str, scheme: str, meant: str) -> None:
+    """It is told which scheme goes there; `explain` knows what proxies make of http too."""
+    done = run(command, f"{scheme}://example.org/chat?s3cret")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().splitlines() == [
+        (
+            f"WebSocket URL '{scheme}://example.org/chat?…': the scheme {scheme!r} is not supported; "
+            f"use ws:// or wss://; {meant}:// was probably meant"
+        )
+    ]
 
 
 def test_the_order_of_commands() -> None:

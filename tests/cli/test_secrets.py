@@ -19,7 +19,6 @@ from trio_wsproxy import (
     _cli,
     resolve_proxy,
 )
-from trio_wsproxy._cli._credentials import take_secrets
 from trio_wsproxy._cli._parser import make_parser
 from trio_wsproxy._cli._secrets import MAX_FILE, headers
 from trio_wsproxy._cli._settings import connection_arguments
@@ -56,7 +55,6 @@ class Asked:
 def taken(*argv: str) -> dict[str, Any]:
     """What the options come to."""
     arguments = make_parser("x").parse_args(["connect", *argv, "ws://echo.test"])
-    take_secrets(arguments)
     assert "s3cret" not in repr(arguments)
     return connection_arguments(arguments)
 
@@ -224,6 +222,24 @@ def test_proxy_auth_with_a_user() -> None:
         NTLMAuth("ada", "s3cret"),
         NegotiateAuth("ada", "s3cret"),
     )
+
+
+def test_bytes_that_are_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user or a password that is not UTF-8 is sent byte for byte, and no codec complains."""
+    monkeypatch.setenv("TRIO_WSPROXY_PROXY_PASSWORD", "\udcfe")
+    got = taken("--proxy-user", "\udcff", "--proxy", "http://p.test")
+    assert got["proxy"] == "http://%FF:%FE@p.test"
+
+
+def test_arguments_stay_as_they_are() -> None:
+    """What was typed is not written over, so it can be read twice."""
+    argv = ["connect", "--proxy-user", "ada:s3cret", "--proxy", "http://p.test", "ws://echo.test"]
+    arguments = make_parser("x").parse_args(argv)
+    before = vars(arguments).copy()
+    first, second = connection_arguments(arguments), connection_arguments(arguments)
+    assert vars(arguments) == before
+    assert first == second
+    assert first["proxy"] == "http://ada:s3cret@p.test"
 
 
 def test_single_sign_on_as_curl_has_it() -> None:

@@ -251,6 +251,54 @@ async def test_closed_by_the_server(
         await terminal.eventually(lambda rows: rows[-1] == shown)
 
 
+async def test_what_was_typed_when_the_server_closes() -> None:
+    """A line that was edited, and could not be sent any more, is shown."""
+    async with open_conversation() as (terminal, server):
+        await terminal.type("half a line")
+        await terminal.eventually(lambda rows: rows[-1] == "> half a line")
+        assert server.connection is not None
+        await server.connection.aclose(1000, "bye")
+        assert await terminal.exit_code() == 0
+        await terminal.shows(
+            "* not sent: half a line", "* the peer closed the connection (1000 NORMAL_CLOSURE: bye)"
+        )
+
+
+async def test_the_end_within_a_line() -> None:
+    """Ctrl-D twice sends what was typed so far, as with cat, and its answer is waited for."""
+    async with open_echo_server() as echo:
+        command = [*COMMAND, "--no-proxy", "-1", "--wait", "inf", echo.url]
+        async with open_terminal(*command, edited=False) as terminal:
+            await terminal.eventually(lambda rows: rows[-1].rstrip() == ">")
+            await terminal.type("half a line", "C-d", "C-d")
+            assert await terminal.exit_code() == 0
+            await terminal.shows("> half a line", "< half a line", "* closed by this side")
+
+
+async def test_ctrl_d_within_an_edited_line() -> None:
+    """It deletes the character under the cursor, as readline has it, and ends nothing."""
+    async with open_conversation() as (terminal, server):
+        await terminal.type("half", "C-d", "C-a", "C-d")
+        await terminal.eventually(lambda rows: rows[-1] == "> alf")
+        await terminal.type("", "Enter", "C-d")
+        assert await terminal.exit_code() == 0
+        assert server.messages == ["alf"]
+
+
+@pytest.mark.parametrize(
+    ("options", "term", "told"),
+    [((), "screen", True), (("-q",), "screen", False), ((), "dumb", False)],
+)
+async def test_lines_that_cannot_be_edited(options: tuple[str, ...], term: str, told: bool) -> None:
+    """It is said what is missing, once, where that would help, and not with ``-q``."""
+    async with open_conversation(*options, edited=False, TERM=term) as (terminal, _):
+        await terminal.type("hello", "Enter")
+        await terminal.shows("> hello", ">")
+        text = " ".join((await terminal.text()).split())
+        hint = "* lines cannot be edited here; pip install prompt_toolkit"
+        assert text.count(hint) == told
+
+
 async def test_piped_input() -> None:
     """Without a keyboard there is no prompt and no mark; a terminal is still not commanded."""
     async with open_echo_server() as echo:

@@ -9,7 +9,7 @@ import pytest
 
 import trio_wsproxy
 from trio_wsproxy import CloseReason, ConnectionLost, Proxy, resolve_proxy
-from trio_wsproxy._cli._settings import proxy_argument
+from trio_wsproxy._cli._credentials import proxy_argument
 from trio_wsproxy._cli._words import OPTIONS, message, route_as_typed
 from trio_wsproxy._failures import PARAMETERS, Kind, Topic, words
 from trio_wsproxy._transport._hop import stops

@@ -565,7 +565,14 @@ def test_trail() -> None:
                 "the entry '.example.org' covers www.example.org:443: direct"
             ),
         ),
-        ({}, "ws://localhost", "loopback rule: localhost is a loopback host: direct"),
+        (
+            {},
+            "ws://localhost",
+            (
+                "loopback rule: localhost is a loopback host: direct, whatever proxy is set elsewhere; "
+                "the entry '<-loopback>' in no_proxy switches this rule off"
+            ),
+        ),
         (
             {"no_proxy": "<-loopback>"},
             "ws://localhost",

@@ -81,7 +81,7 @@ def test_target_credentials(url: str, username: str | None, password: str | None
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("", "scheme is missing"),
+        ("", "it is empty; a URL here starts with ws:// or wss://"),
         ("example.org/chat", "scheme is missing"),
         ("//example.org/chat", "ws:// or wss://; wss://example.org was probably meant"),
         ("example.org:8443/chat?s3cret", "; wss://example.org:8443 was probably meant"),
@@ -89,7 +89,24 @@ def test_target_credentials(url: str, username: str | None, password: str | None
         ("127.0.0.1", "; ws://127.0.0.1 was probably meant"),
         ("[::1]:80/", "; ws://[::1]:80 was probably meant"),
         ("ws:example.org", "scheme is missing"),
-        ("https://example.org/", "'https' is not supported; use ws:// or wss://"),
+        (
+            "ws:/example.org/chat",
+            "'://' goes between the scheme and the host; ws://example.org was",
+        ),
+        ("WSS//example.org?s3cret", "; wss://example.org was probably meant"),
+        ("wss:\\\\example.org", "; wss://example.org was probably meant"),
+        ("ws;//localhost:8080", "; ws://localhost:8080 was probably meant"),
+        ("ws:://example.org", "; ws://example.org was probably meant"),
+        ("http:/example.org", "; ws://example.org was probably meant"),
+        ("https//example.org", "; wss://example.org was probably meant"),
+        ("ws:/us er", "'://' goes between the scheme and the host"),
+        ("://example.org", "; wss://example.org was probably meant"),
+        ("http://example.org/", "use ws:// or wss://; ws:// was probably meant"),
+        (
+            "https://example.org/",
+            "'https' is not supported; use ws:// or wss://; wss:// was probably",
+        ),
+        ("wsss://example.org/", "; wss:// was probably meant"),
         ("tcp://example.org:1", "'tcp' is not supported"),
         ("ws://", "host is missing"),
         ("ws:///path", "host is missing"),
@@ -130,7 +147,7 @@ def test_target_credentials(url: str, username: str | None, password: str | None
         ("ws://good\\evil/", "backslash"),
         ("ws://u:p\\w@h/", "%5C"),
         ("ws://h\\/@evil/", "backslash"),
-        ("ws:\\\\h/", "scheme is missing"),
+        ("ws:\\\\h/", "'://' goes between the scheme and the host; ws://h was"),
         ("ws:/\\h/", "scheme is missing"),
         ("ws://good#@evil", "no fragment"),
         ("ws://good /@evil/", "not a valid name"),
@@ -185,6 +202,14 @@ def test_target_refused(url: str, problem: str) -> None:
     assert type(info.value) is ValueError
     assert problem in str(info.value)
     assert info.value.__context__ is None
+
+
+def test_a_target_that_nobody_reads_to_its_end() -> None:
+    """A message shows the beginning of what is much too long, and not 100,000 characters."""
+    with pytest.raises(ValueError, match="it is too long; a URL has at most 65,536") as info:
+        parse_target("ws://h/" + "x" * 100_000)
+    assert "'ws://h/xxx" in str(info.value)
+    assert len(str(info.value)) < 1_000
 
 
 def test_target_from_object() -> None:

@@ -11,7 +11,7 @@ code  meaning
 1     it did not work: no connection, an abnormal end, or output cannot be written
 2     it could not be tried: wrong arguments, a malformed setting, a missing extra
 130   Ctrl-C
-143   a request to terminate (SIGTERM)
+143   a request to terminate (SIGTERM); 129, the terminal was closed (SIGHUP)
 ====  ===========================================================================
 """
 

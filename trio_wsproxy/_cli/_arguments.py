@@ -47,6 +47,18 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.format_usage()}{self.prog}: {message}; see {self.prog} --help\n")
 
 
+def path(text: str) -> str:
+    """Read a path: an empty one is a variable of a script that is not set, and means nothing.
+
+    Raises:
+      argparse.ArgumentTypeError: It is empty.
+
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("a path is missing")
+    return text
+
+
 def add_url(parser: argparse.ArgumentParser) -> None:
     """Add the one argument that every command needs."""
     parser.add_argument("url", metavar="URL", help="ws:// or wss://")
@@ -62,6 +74,7 @@ def add_proxy_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
         "-x",
         "--proxy",
         action="append",
+        type=secret,
         metavar="URL",
         help="go through this proxy; several make a chain, nearest first",
     )
@@ -83,6 +96,7 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     add_credentials(group)
     group.add_argument(
         "--unix",
+        type=path,
         metavar="PATH",
         help="connect to this Unix socket; the URL says what is asked for there",
     )
@@ -99,8 +113,8 @@ def _add_request_options(group: argparse._ArgumentGroup) -> None:
         type=headers,
         default=[],
         metavar="'NAME: VALUE'",
-        help="send this header with the WebSocket request, or with @FILE those in a file, a line "
-        "each, where nobody else can read them; may be repeated",
+        help="send this header with the WebSocket request, 'NAME;' without a value, or with @FILE "
+        "those in a file, a line each, where nobody else can read them; may be repeated",
     )
     group.add_argument(
         "--origin", metavar="ORIGIN", help="send this Origin, as a page from there would"
@@ -131,17 +145,17 @@ def _add_request_options(group: argparse._ArgumentGroup) -> None:
 def _add_time_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--connect-timeout",
-        type=functools.partial(seconds_or_more, least=0),
+        type=limit,
         default=CONNECT_TIMEOUT,
         metavar="SECONDS",
-        help="give up when the connection is not open by then (default: %(default)s)",
+        help="give up when the connection is not open by then; 0 is no limit (default: %(default)s)",
     )
     group.add_argument(
         "--max-time",
-        type=functools.partial(seconds_or_more, least=0),
+        type=limit,
         default=math.inf,
         metavar="SECONDS",
-        help="end after so long, whatever goes on, with exit code 1",
+        help="end after so long, whatever goes on, with exit code 1; 0 is no limit (default)",
     )
 
 
@@ -149,16 +163,20 @@ def _add_tls_options(group: argparse._ArgumentGroup) -> None:
     for prefix, peer in (("", "a wss:// server"), ("proxy-", "https:// proxies")):
         group.add_argument(
             f"--{prefix}cacert",
+            type=path,
             metavar="FILE",
             help=f"trust only these certificates (PEM) for {peer}",
         )
         group.add_argument(
             f"--{prefix}cert",
+            type=path,
             metavar="FILE",
             help=f"show this client certificate (PEM) to {peer}; with its key, if --{prefix}key is "
             "not given",
         )
-        group.add_argument(f"--{prefix}key", metavar="FILE", help="its private key (PEM)")
+        group.add_argument(
+            f"--{prefix}key", type=path, metavar="FILE", help="its private key (PEM)"
+        )
         names = (f"--{prefix}insecure",) if prefix else ("-k", "--insecure")
         group.add_argument(
             *names,
@@ -182,6 +200,11 @@ def number(text: str, *, of: str, least: int = 0) -> int:
     return int(text)
 
 
+def limit(text: str) -> float:
+    """Read how many seconds something may take; 0 is no limit, as curl has it."""
+    return seconds_or_more(text, least=0) or math.inf
+
+
 def seconds_or_more(text: str, least: float) -> float:
     """Read a number of seconds.
 
@@ -190,7 +213,8 @@ def seconds_or_more(text: str, least: float) -> float:
 
     """
     try:
-        value = float(text)
+        # Digits of other scripts, and 1_000, are Python's numbers and nobody else's.
+        value = float(text if text.isascii() and "_" not in text else "")
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
     if not value >= least:  # "nan" is not, either

@@ -32,7 +32,6 @@ from trio_wsproxy._transport import presented_certificates
 from trio_wsproxy._urls import Proxy, Target, bare_host, parse_target
 
 from ._console import Console
-from ._credentials import take_secrets
 from ._json import written
 from ._objects import of_error, of_route
 from ._opening import with_connection
@@ -115,7 +114,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     findings = Findings()
     progress = Progress(console, verbose=arguments.verbose)
     try:
-        take_secrets(arguments)
         options = connection_arguments(arguments)
         warn(arguments, console)
         with log_shown(HeadHandler(console.note), verbose=arguments.verbose):

@@ -5,7 +5,8 @@ Ctrl-C arrives in the main task and must be able to interrupt a write that the r
 is slow to take. What ends the conversation is the end of the input or of the connection, or
 Ctrl-C, whichever comes first; leaving the client's ``async with`` does the closing handshake.
 
-The input's end has two meanings. A user who types Ctrl-D has seen all answers. At the end of a
+The input's end has two meanings. A user who types Ctrl-D has seen all answers, but to what stood in the
+line: as with ``cat``, the kernel hands that over with a first Ctrl-D, and a second is the end. At the end of a
 pipe the answers may still be on their way, and servers answer nothing any more once they have our
 close frame, so we send a ping first, whose pong says that everything has arrived, and close when
 no message has come for ``--wait`` seconds.
@@ -28,7 +29,6 @@ from trio_wsproxy import (
 )
 
 from ._console import Console
-from ._credentials import take_secrets
 from ._opening import with_connection
 from ._progress import Progress
 from ._screen import Screen
@@ -45,9 +45,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     screen = Screen(console, arguments)
     progress = Progress(console, verbose=arguments.verbose, quiet=arguments.quiet, note=screen.told)
     try:
-        take_secrets(arguments)
-        if arguments.binary and screen.interactive:
-            raise Refused("--binary is for pipes and files: a terminal shows no bytes")
+        _check_binary(arguments, screen)
         options = connection_arguments(arguments)
         warn(arguments, console)
         with screen.showing_log():
@@ -60,6 +58,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         progress.stop()
         screen.end(message(exc), bad=True)
         return 1
+
+
+def _check_binary(arguments: argparse.Namespace, screen: Screen) -> None:
+    if not arguments.binary:
+        return
+    if screen.interactive:
+        raise Refused("--binary is for pipes and files: a terminal shows no bytes")
+    for name in ("json", "timestamps"):
+        if getattr(arguments, name):
+            raise Refused(f"--{name} is for text: with --binary what comes is written as it is")
 
 
 async def _connect(
@@ -116,6 +124,7 @@ class Conversation:
         self._screen = screen
         self._binary: bool = arguments.binary
         self._left: float = math.inf if arguments.messages is None else arguments.messages
+        self._wait_for_answers: float = arguments.wait
         self._wait: float = 0 if screen.typed else arguments.wait
         self._lines = 0
         self._input_ended = False
@@ -162,13 +171,19 @@ class Conversation:
                 elif self._binary:
                     await each_chunk(sys.stdin.fileno(), self._ws.send)
                 else:
-                    await each_line(sys.stdin.fileno(), self._send)
+                    await each_line(sys.stdin.fileno(), self._send, self._send_rest)
             if self._wait:
                 await self._ws.ping()
         except ConnectionClosed:
             return  # receive() says so too, after the last message
         self._input_ended = True
         self._showing.deadline = trio.current_time() + self._wait
+
+    async def _send_rest(self, line: bytes) -> None:
+        """Send what was typed when Ctrl-D was pressed twice: its answer has not been seen."""
+        self._screen.end_line()
+        self._wait = self._wait_for_answers
+        await self._send(line)
 
     async def _send(self, line: bytes) -> None:
         self._lines += 1

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from trio_wsproxy import BasicAuth, DigestAuth, NegotiateAuth, NTLMAuth, ProxyAuth
 from trio_wsproxy._auth import lacks_library, parse_names
 from trio_wsproxy._exceptions import ProxyConfigError
+from trio_wsproxy._failures import Topic
 from trio_wsproxy._redaction import secret, shown_url
-from trio_wsproxy._routing import environment, forget_variable
+from trio_wsproxy._routing import PAC, ProxyArgument, environment, forget_variable
 
 from ._secrets import PASSWORD, USER, Refused, ask_password
 
@@ -27,34 +29,70 @@ _SCHEMES: dict[str, Callable[[str, str], ProxyAuth]] = {
 }
 
 
-def take_secrets(arguments: argparse.Namespace) -> None:
-    """Fill in what is not in the arguments; may ask the user, so it is to be called before trio runs.
+class Told(NamedTuple):
+    """What the options and the environment say about proxies.
 
-    Afterwards ``arguments.proxy`` has credentials where they belong into a URL, and
-    ``arguments.proxy_auth`` has the schemes for proxies without, and those of the environment.
-
-    Raises:
-      Refused: There is no such scheme.
+    Attributes:
+      proxy: The parameter ``proxy``: URLs have the credentials that belong there.
+      auth: The parameter ``proxy_auth``: for proxies whose URL has none, and those of the environment.
 
     """
+
+    proxy: ProxyArgument
+    auth: Any = None
+
+
+def told_to_proxies(arguments: argparse.Namespace) -> Told:
+    """Find what proxies are told; may ask the user, so it is to be called before trio runs.
+
+    A scheme that was typed goes before one that is exported: that variable is taken out of this process's
+    environment, for the client lets it go before its parameter.
+
+    Raises:
+      Refused: There is no such scheme, or a proxy is empty.
+
+    """
+    proxy = proxy_argument(arguments)
     if arguments.no_proxy or arguments.unix:
-        arguments.proxy_auth = None
-        return
-    wanted = arguments.proxy_auth = _wanted(arguments.proxy_auth)
-    if wanted is not None:  # what was typed goes before what is exported
+        return Told(proxy)
+    wanted = _wanted(arguments.proxy_auth)
+    if wanted is not None:
         forget_variable(AUTH)
     given = arguments.proxy_user or environment().get(USER) or ""
     user, _, password = given.partition(":")
+    auth: Any = wanted
     if arguments.proxy:
         look_up = wanted in _PLACES
-        arguments.proxy = [
-            _complete(url, user, password, look_up=look_up) for url in arguments.proxy
-        ]
+        urls = [_complete(url, user, password, look_up=look_up) for url in arguments.proxy]
+        proxy = _alone_or_chain(urls)
     elif user and not isinstance(wanted, str):
         password = password or _password(user, "the proxy")
-        arguments.proxy_auth = _schemes(user, password, wanted)
+        auth = _schemes(user, password, wanted)
     if given == ":" and wanted is None:
-        arguments.proxy_auth = _SINGLE_SIGN_ON
+        auth = _SINGLE_SIGN_ON
+    return Told(proxy, auth)
+
+
+def proxy_argument(arguments: argparse.Namespace) -> ProxyArgument:
+    """Say what the options about the way are as the parameter ``proxy``, without credentials.
+
+    Raises:
+      Refused: One is empty.
+
+    """
+    if arguments.no_proxy:
+        return None
+    if arguments.pac is not None:
+        return PAC(arguments.pac, place=Topic.PAC_ARGUMENT)
+    proxies: list[str] = arguments.proxy or []
+    if not all(url.strip() for url in proxies):
+        raise Refused("--proxy is empty; for a direct connection give --no-proxy")
+    return _alone_or_chain(proxies) if proxies else True
+
+
+def _alone_or_chain(proxies: list[str]) -> ProxyArgument:
+    """Give one proxy as itself: of a list an error would tell the number of the only hop."""
+    return proxies[0] if len(proxies) == 1 else proxies
 
 
 def _complete(url: str, user: str, password: str, *, look_up: bool) -> str:
@@ -62,7 +100,7 @@ def _complete(url: str, user: str, password: str, *, look_up: bool) -> str:
     scheme, separator, rest = url.rpartition("://")
     userinfo, at, host = rest.rpartition("@")
     if not at and user:
-        userinfo, colon = quote(user, safe=""), ""
+        userinfo, colon = _quoted(user), ""
     else:
         colon = ":" if ":" in userinfo else ""
         user, password = userinfo, ""
@@ -71,8 +109,13 @@ def _complete(url: str, user: str, password: str, *, look_up: bool) -> str:
         return secret(url if at or not userinfo else f"{scheme}{separator}{userinfo}@{host}")
     if not look_up:
         password = password or _password(user, shown_url(f"{scheme}{separator}{host}"))
-    password = f":{quote(password, safe='')}" if password else ""
+    password = f":{_quoted(password)}" if password else ""
     return secret(f"{scheme}{separator}{userinfo}{password}@{host}")
+
+
+def _quoted(text: str) -> str:
+    """Percent-encode what was typed, bytes that are not UTF-8 as they are."""
+    return quote(text, safe="", errors="surrogateescape")
 
 
 def _password(user: str, proxy: str) -> str:

@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 MAX_LINES = 1000  # that are kept for the next time
 
 
+def may_edit(console: Console) -> bool:
+    """Whether lines could be edited here, if prompt_toolkit is installed."""
+    return console.moves and sys.stdin.isatty()
+
+
 def open_editor(console: Console, *, history: bool) -> Editor | None:
     """Make an editor where the terminal and the installed packages allow it.
 
@@ -46,7 +51,7 @@ def open_editor(console: Console, *, history: bool) -> Editor | None:
       history: Whether lines are kept for the next time.
 
     """
-    if not (console.moves and sys.stdin.isatty()):
+    if not may_edit(console):
         return None
     try:
         import prompt_toolkit  # noqa: F401  # whether it is there
@@ -75,6 +80,7 @@ class Editor:
 
     Attributes:
       console (Console): Writes above the line that is being typed.
+      unsent (str): What stood in the line when the conversation was over.
 
     """
 
@@ -83,6 +89,7 @@ class Editor:
 
         self._proxy = StdoutProxy(sleep_between_writes=0.01, raw=True)
         self.console = Console(self._proxy, self._proxy, edited=True)  # type: ignore[arg-type]  # it has what is used
+        self.unsent = ""
         self._history = history
         self._session: PromptSession[str] | None = None
         self._over = False
@@ -108,7 +115,7 @@ class Editor:
             self._over = True
             session = self._session
             if session is not None and session.app.loop is not None:
-                session.app.loop.call_soon_threadsafe(_end, session)
+                session.app.loop.call_soon_threadsafe(self._end, session)
 
     def _edit(self, handle: Callable[[bytes], Awaitable[object]]) -> None:
         """Be the thread."""
@@ -130,7 +137,14 @@ class Editor:
     def _end_if_over(self) -> None:
         """End a prompt that was begun while it was told to end."""
         if self._over and self._session is not None:
-            _end(self._session)
+            self._end(self._session)
+
+    def _end(self, session: PromptSession[str]) -> None:
+        """End a prompt that runs."""
+        app = session.app
+        if app.is_running and app.future is not None and not app.future.done():
+            self.unsent = session.default_buffer.text
+            _exit(app, EOFError)
 
     def _make_session(self) -> PromptSession[str]:
         from prompt_toolkit import PromptSession
@@ -170,13 +184,6 @@ def _keys() -> KeyBindings:
         _exit(event.app, EOFError)
 
     return keys
-
-
-def _end(session: PromptSession[Any]) -> None:
-    """End a prompt that runs."""
-    app = session.app
-    if app.is_running and app.future is not None and not app.future.done():
-        _exit(app, EOFError)
 
 
 def _exit(app: Application[Any], exception: type[BaseException]) -> None:

@@ -21,10 +21,10 @@ from trio_wsproxy._redaction import escaped, secret
 from trio_wsproxy._routing import Look, Route, environment
 
 from ._console import Console
+from ._credentials import proxy_argument
 from ._json import written
 from ._objects import of_route
 from ._rivals import Comparison, compare
-from ._settings import proxy_argument
 from ._words import refuse, route_as_typed
 
 

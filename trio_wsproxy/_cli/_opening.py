@@ -49,8 +49,9 @@ async def with_connection(
         async with open_websocket_url(arguments.url, **options) as ws:
             await use(ws)
         return
-    if arguments.proxy:
-        raise Refused("--unix connects directly, so --proxy is of no use with it")
+    for name in ("proxy", "pac"):
+        if getattr(arguments, name):
+            raise Refused(f"--unix connects directly, so --{name} is of no use with it")
     target = parse_target(arguments.url)
     end: BaseException | None = None
     async with trio.open_nursery() as nursery:

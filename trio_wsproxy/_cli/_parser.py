@@ -124,7 +124,9 @@ def make_parser(name: str = SCRIPT) -> argparse.ArgumentParser:
         epilog=_START,
         formatter_class=Formatter,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and exit")
+    parser.add_argument(
+        "-V", "--version", action=_Version, nargs=0, help="show the version, and exit"
+    )
     _completion.add_option(parser, make_parser)
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     _add_connect(commands)
@@ -148,7 +150,10 @@ def _add_connect(commands: Commands) -> None:
     _add_limits(group)
     loud = parser.add_mutually_exclusive_group()
     loud.add_argument(
-        "-q", "--quiet", action="store_true", help="show messages and errors, nothing else"
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="show messages, warnings and errors, nothing else",
     )
     loud.add_argument(
         "-v",

@@ -17,13 +17,14 @@ from trio_wsproxy._redaction import escaped, shown_subprotocols
 from trio_wsproxy._websocket._events import Described
 
 from ._console import Console
-from ._editing import Editor, open_editor
+from ._editing import Editor, may_edit, open_editor
 from ._json import pretty
 from ._progress import head_lines, log_shown
 from ._words import OPTIONS
 
 # Frames whose messages are on the screen anyway.
 SHOWN_ANYWAY = ("text", "binary", "continuation")
+UNEDITED = "lines cannot be edited here; pip install prompt_toolkit"
 
 
 class Screen:
@@ -62,6 +63,8 @@ class Screen:
         """
         self.editor = open_editor(self._console, history=history) if self.interactive else None
         if self.editor is None:
+            if self.interactive and may_edit(self._console) and not self._quiet:
+                self.note(UNEDITED)
             yield
             return
         console, self._console = self._console, self.editor.console
@@ -70,12 +73,19 @@ class Screen:
         finally:
             self.editor.close()
             self._console, self._edited = console, True
+            if self.editor.unsent:
+                self.note(f"not sent: {self.editor.unsent}")
 
     def prompt(self) -> None:
         """Let the user type a line, if there is one."""
         if self.interactive:
             self._console.prompt()
             self._prompting = True
+
+    def end_line(self) -> None:
+        """Begin another line: what was typed has no end."""
+        if self.interactive:
+            self._console.print()
 
     def message(self, message: str | bytes) -> None:
         """Show a message."""

@@ -41,28 +41,37 @@ def add_credentials(parser: argparse._ArgumentGroup) -> None:
 
 
 def headers(text: str) -> list[tuple[str, str]]:
-    """Read a header, or with ``@FILE`` all that are in a file, a line each.
+    """Read a header, or with ``@FILE`` all that are in a file, a line each; one that is not sent is none.
 
     Raises:
       argparse.ArgumentTypeError: One is malformed, or the file cannot be read.
 
     """
     if not text.startswith("@"):
-        return [_header(text, "a header is written 'Name: value', or @FILE")]
+        return _header(text, "a header is written 'Name: value', or @FILE")
     path = text[1:]
+    if not path:
+        raise argparse.ArgumentTypeError("a path is missing behind the @")
     return [
-        _header(line, f"{path!r}, line {number}: a header is written 'Name: value'")
+        header
         for number, line in enumerate(_lines(path), start=1)
         if line.strip()
+        for header in _header(line, f"{path!r}, line {number}: a header is written 'Name: value'")
     ]
 
 
-def _header(text: str, problem: str) -> tuple[str, str]:
+def _header(text: str, problem: str) -> list[tuple[str, str]]:
+    """Read a header as curl does: ``Name;`` has no value, and ``Name:`` is one that is not sent."""
     name, colon, value = text.partition(":")
-    if not (name.strip() and colon):
+    name, value = name.strip(), value.strip()
+    if not colon and name.endswith(";"):
+        name, colon, empty = name[:-1].rstrip(), ":", True
+    else:
+        empty = False
+    if not (name and colon):
         # Without the text: it may be a secret that was meant to have a name.
         raise argparse.ArgumentTypeError(problem)
-    return name.strip(), secret(value.strip())
+    return [(name, secret(value))] if value or empty else []
 
 
 def _lines(path: str) -> list[str]:

@@ -7,11 +7,10 @@ import base64
 import ssl
 from typing import Any
 
-from trio_wsproxy._failures import Topic
 from trio_wsproxy._redaction import secret
-from trio_wsproxy._routing import PAC, ProxyArgument
 
 from ._console import Console
+from ._credentials import told_to_proxies
 from ._secrets import Refused, ask_password
 
 UNCHECKED = (
@@ -20,39 +19,23 @@ UNCHECKED = (
 )
 
 
-def proxy_argument(arguments: argparse.Namespace) -> ProxyArgument:
-    """Say what the options about the way are as the parameter ``proxy``.
-
-    Raises:
-      Refused: One is empty.
-
-    """
-    if arguments.no_proxy:
-        return None
-    if arguments.pac is not None:
-        return PAC(arguments.pac, place=Topic.PAC_ARGUMENT)
-    proxies: list[str] = arguments.proxy or []
-    if not all(url.strip() for url in proxies):
-        raise Refused("--proxy is empty; for a direct connection give --no-proxy")
-    if len(proxies) == 1:  # no list, or an error would tell the number of the only hop
-        return proxies[0]
-    return proxies or True
-
-
 def connection_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     """Say what the options of a connection are as parameters of ``open_websocket_url``.
 
+    May ask the user for a password, so it is to be called before trio runs.
+
     Raises:
-      Refused: A file cannot be used.
+      Refused: A file or an option cannot be used.
 
     """
+    told = told_to_proxies(arguments)
     return {
         "ssl_context": _context(arguments, ""),
         "subprotocols": arguments.subprotocol,
         "extra_headers": _headers(arguments),
-        "proxy": proxy_argument(arguments),
+        "proxy": told.proxy,
         "proxy_ssl_context": _context(arguments, "proxy_"),
-        "proxy_auth": arguments.proxy_auth,
+        "proxy_auth": told.auth,
         "compression": "deflate" if arguments.compression else None,
         "max_redirects": arguments.max_redirects,
         "connect_timeout": arguments.connect_timeout,
@@ -61,7 +44,7 @@ def connection_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def warn(arguments: argparse.Namespace, console: Console) -> None:
     """Say what is not safe of what was asked for."""
-    if arguments.insecure:
+    if _unchecked(arguments, ""):
         console.warn(UNCHECKED.format(peer="the server", option="--insecure"))
     if arguments.proxy_insecure:
         console.warn(UNCHECKED.format(peer="proxies", option="--proxy-insecure"))
@@ -90,9 +73,7 @@ def _context(arguments: argparse.Namespace, prefix: str) -> ssl.SSLContext | Non
         return getattr(arguments, f"{prefix}{name}")
 
     files = any(map(option, ("cacert", "cert", "key")))
-    # As with curl, a check that there is not needs no option against it.
-    unchecked = option("insecure") and (prefix or arguments.url.lower().startswith("wss:"))
-    if not (files or unchecked):
+    if not (files or _unchecked(arguments, prefix)):
         return None
     shown = f"--{prefix}".replace("_", "-")
     context = _trusting(option("cacert"), f"{shown}cacert")
@@ -105,6 +86,12 @@ def _context(arguments: argparse.Namespace, prefix: str) -> ssl.SSLContext | Non
         _load(context, option("cert"), option("key"), f"{shown}cert")
     context.set_alpn_protocols(["http/1.1"])  # as the client's own context does
     return context
+
+
+def _unchecked(arguments: argparse.Namespace, prefix: str) -> bool:
+    """Whether a certificate is not checked. As with curl, where there is none that option is nothing."""
+    asked: bool = getattr(arguments, f"{prefix}insecure")
+    return asked and (bool(prefix) or arguments.url.lower().startswith("wss:"))
 
 
 def _trusting(path: str | None, option: str) -> ssl.SSLContext:

@@ -41,17 +41,28 @@ class LineSplitter:
             yield last
 
 
-async def each_line(fd: int, handle: Callable[[bytes], Awaitable[object]]) -> None:
+async def each_line(
+    fd: int,
+    handle: Callable[[bytes], Awaitable[object]],
+    handle_rest: Callable[[bytes], Awaitable[object]] | None = None,
+) -> None:
     """Call ``handle`` with each line of a file descriptor, until its end.
 
     A callback, and not an async generator: that would not be closed when its user is cancelled.
+
+    Args:
+      fd: The file descriptor.
+      handle: Is awaited with each line that has an end.
+      handle_rest: Is awaited with what stands behind the last of them, if there is something; by
+        default, ``handle`` is.
+
     """
     splitter = LineSplitter()
     while data := await _read(fd):
         for line in splitter.feed(data):
             await handle(line)
     for line in splitter.end():
-        await handle(line)
+        await (handle_rest or handle)(line)
 
 
 async def each_chunk(fd: int, handle: Callable[[bytes], Awaitable[object]]) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ._desktop import DesktopSettings
 
 LOOPBACK = "loopback rule"
+_WHATEVER_IS_SET = (
+    ", whatever proxy is set elsewhere; the entry '<-loopback>' in no_proxy switches this rule off"
+)
 
 
 def bypassed_by(
@@ -49,7 +52,8 @@ def bypassed_by(
     elif proxies_loopback:
         trail.append(Look(LOOPBACK, None, "switched off by the entry '<-loopback>'"))
     else:
-        trail.append(Look(LOOPBACK, None, f"{target.host} is a loopback host: direct"))
+        outcome = f"{target.host} is a loopback host: direct{_WHATEVER_IS_SET}"
+        trail.append(Look(LOOPBACK, None, outcome))
         return LOOPBACK
     return None
 

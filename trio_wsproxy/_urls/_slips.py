@@ -39,6 +39,7 @@ _USUAL_SCHEMES = (
     *("pac", "pac+http", "pac+https", "pac+file"),
 )
 _NEARLY = 0.7  # of difflib's measure: "htp", "sock5", "hhttp" are near enough
+_LONGEST_SHOWN = 500  # characters of a target; it is the beginning that tells which one it is
 _LONGEST_SCHEME = 10
 # A user name and a password that is no port, so that this is no host:port before user:password.
 _CREDENTIALS = lazy_pattern(r"[^:/?#@\\]+:(?![0-9]{1,5}\Z)[^:/?#@\\]+")
@@ -149,10 +150,12 @@ def shown_target(text: str) -> str:
 
     Returns:
       The text, masked as every URL is, and cut behind what may be a user name: at a ``:`` with no
-      port behind it, at a blank or another separator.
+      port behind it, at a blank or another separator; and where nobody reads on.
 
     """
     shown = shown_url(text)
+    if len(shown) > _LONGEST_SHOWN:
+        shown = f"{shown[:_LONGEST_SHOWN]}…"
     match = SCHEME.match(shown)
     start = match.end() if match else 0
     authority, _ = cut(shown[start:], BEHIND_AUTHORITY)
@@ -169,13 +172,18 @@ def shown_scheme(text: str) -> str:
     return text if is_word or name in _USUAL_SCHEMES or nearest_scheme(name) else ""
 
 
-def nearest_scheme(text: str) -> str:
-    """Give the scheme of a proxy that was probably meant by one that is none."""
+def nearest_scheme(
+    text: str,
+    supported: tuple[str, ...] = (
+        *("http", "https", "socks5h", "socks5"),
+        *("socks4a", "socks4", "socks"),
+    ),
+) -> str:
+    """Give the scheme that was probably meant by one that is none; of a proxy by default."""
     if len(text) > _LONGEST_SCHEME:
         return ""
     import difflib  # for errors alone
 
-    supported = ("http", "https", "socks5h", "socks5", "socks4a", "socks4", "socks")
     return next(iter(difflib.get_close_matches(text, supported, 1, _NEARLY)), "")
 
 

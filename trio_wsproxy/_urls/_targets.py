@@ -36,7 +36,7 @@ from ._parts import (
     cut,
     parse_userinfo,
 )
-from ._slips import shown_target
+from ._slips import nearest_scheme, shown_target
 
 TargetScheme = Literal["ws", "wss", "http", "https", "tcp", "tls"]
 ReadT = TypeVar("ReadT")
@@ -52,6 +52,9 @@ _TARGET_PORTS: dict[TargetScheme, int | None] = {
     "tls": None,
 }
 # RFC 3986: unreserved and reserved characters, and "%" for what is encoded already.
+# Schemes that may be written for those of a WebSocket URL, or be near them.
+_MEANT: dict[str, str] = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+_BROKEN_SCHEME = r"(wss?|https?)(?::/|[.;]?//|;://|:://|:\\{1,2}|//:)([^/\\:].*)"
 _KEPT_IN_RESOURCE = "!$%&'()*+,/:;=?@[]~"
 _ENCODED = re.compile(rf"[A-Za-z0-9_.\-{re.escape(_KEPT_IN_RESOURCE)}]*")
 
@@ -284,18 +287,34 @@ def _split_target_scheme(text: str, schemes: tuple[TargetScheme, ...]) -> tuple[
     match = SCHEME.match(text)
     names = " or ".join(f"{scheme}://" for scheme in schemes)
     if match is None:
-        meant = _meant(text) if "wss" in schemes else ""
-        raise Malformed(f"the scheme is missing; a URL here starts with {names}{meant}")
+        problem = _without_scheme(text, names, ask="wss" in schemes)
+        raise Malformed(problem)
     name = match[1].lower()
     scheme = next((scheme for scheme in schemes if scheme == name), None)
     if scheme is None:
-        raise Malformed(f"the scheme {match[1]!r} is not supported; use {names}")
+        near = nearest_scheme(name, tuple(_MEANT)) if "wss" in schemes else ""
+        meant = f"; {_MEANT[near]}:// was probably meant" if near else ""
+        raise Malformed(f"the scheme {match[1]!r} is not supported; use {names}{meant}")
     return scheme, text[match.end() :]
 
 
-def _meant(text: str) -> str:
+def _without_scheme(text: str, names: str, *, ask: bool) -> str:
+    """Say what is wrong with what has no scheme, and if asked what was probably meant."""
+    if not text:
+        return f"it is empty; a URL here starts with {names}"
+    if not ask:
+        return f"the scheme is missing; a URL here starts with {names}"
+    slip = re.fullmatch(_BROKEN_SCHEME, text, re.IGNORECASE | re.DOTALL)
+    if slip is not None:
+        meant = _meant(slip[2], _MEANT[slip[1].lower()])
+        return f"'://' goes between the scheme and the host{meant}"
+    meant = _meant(text.removeprefix(":").removeprefix("//"))
+    return f"the scheme is missing; a URL here starts with {names}{meant}"
+
+
+def _meant(text: str, scheme: str = "") -> str:
     """Say which URL was probably meant by a host alone; what stands behind it may be a secret."""
-    authority, _ = cut(text.removeprefix("//"), BEHIND_AUTHORITY)
+    authority, _ = cut(text, BEHIND_AUTHORITY)
     if not authority or not all(c.isalnum() or c in "-._:[]" for c in authority):
         return ""
     try:
@@ -303,7 +322,7 @@ def _meant(text: str) -> str:
     except Malformed:
         return ""
     near = host in ("localhost", "::1", "[::1]") or host.startswith("127.")
-    return f"; {'ws' if near else 'wss'}://{authority} was probably meant"
+    return f"; {scheme or ('ws' if near else 'wss')}://{authority} was probably meant"
 
 
 def _normalise_resource(text: str) -> str:
