@@ -49,7 +49,7 @@ RAW = "https://raw.githubusercontent.com/trio-wsproxy/trio-wsproxy/main"
 def described() -> str:
     """README as the package index shows it."""
     text = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
-    text = re.sub(r"(!\[[^]]*\]\()(?!\w+:)", rf"\1{RAW}/", text)
+    text = re.sub(r"((?:!\[[^]]*\]\()|(?:href|src|srcset)=\")(?!\w+:)", rf"\1{RAW}/", text)
     return re.sub(r"(\]\()(?!\w+:)", rf"\1{REPOSITORY}/blob/main/", text)
 
 

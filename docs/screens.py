@@ -1,8 +1,9 @@
-"""The picture of a terminal that README and the home page show: ``python docs/screens.py`` draws it.
+"""The pictures of a terminal that README and the home page show: ``python docs/screens.py`` draws them.
 
 The program is run in a terminal of its own, against a proxy of ``trio_wsproxy.testing`` that wants
-credentials; rich draws what it printed. ``tests/test_screens.py`` compares the picture's text with
-a new run, without ports and times, so the picture cannot be out of date.
+credentials; rich draws what it printed. There are two pictures of the same, for wide windows and for
+telephones, where 80 columns cannot be read. ``tests/test_screens.py`` compares their text with a new
+run, without ports and times, so no picture can be out of date.
 
 The pictures of the command line's pages show what stands below them there, which is compared with real
 programs: ``python docs/screens.py NAME TITLE`` draws ``_static/NAME.svg`` of what it reads, with the
@@ -20,15 +21,25 @@ from pathlib import Path
 
 import trio
 from rich.console import Console
-from rich.terminal_theme import MONOKAI
+from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from trio_wsproxy.testing import Fail, open_http_proxy
 
-PICTURE = Path(__file__).parent / "_static" / "terminal.svg"
+FOLDER = Path(__file__).parent / "_static"
+PICTURES = {FOLDER / "terminal.svg": 80, FOLDER / "terminal-narrow.svg": 44}  # and their columns
 URL = "wss://example.org/chat"
 WIDTH = 80
 TITLE = "A check in a terminal; it says what failed and what to try"
+# Eight colours and the same, bright. Each has a contrast of 4.5 or more to the background (WCAG AA).
+COLOURS = [
+    *((110, 118, 129), (255, 123, 114), (86, 211, 100), (227, 179, 65)),
+    *((121, 192, 255), (210, 168, 255), (86, 212, 221), (230, 237, 243)),
+]
+BACKGROUND, TEXT = (27, 31, 36), (230, 237, 243)
+THEME = TerminalTheme(BACKGROUND, TEXT, COLOURS, COLOURS)
+BAR = "█"
 # A proxy on loopback has an address of as many characters as the one that stands for it.
 STANDS_FOR = {r"127\.0\.0\.1:\d{5}": "proxy.corp:3128", r"127\.0\.0\.1": "192.0.2.7"}
 OFFERS = [("Proxy-Authenticate", "Negotiate"), ("Proxy-Authenticate", "NTLM")]
@@ -45,6 +56,7 @@ font-size: {char_height}px; line-height: {line_height}px; }}
 <g transform="translate(24,22)"><circle r="7" fill="#ff5f57"/>\
 <circle cx="22" r="7" fill="#febc2e"/><circle cx="44" r="7" fill="#28c840"/></g>
 <g transform="translate({terminal_x}, {terminal_y})"><g class="{unique_id}-matrix">
+{backgrounds}
 {matrix}
 </g></g>
 </svg>
@@ -71,14 +83,14 @@ def in_terminal(command: list[str], environ: dict[str, str]) -> str:
     return written.decode().replace("\r\n", "\n")
 
 
-async def screen() -> str:
-    """Run the check, and return what the terminal shows, with the prompt before it."""
+async def screen(width: int) -> str:
+    """Run the check, and return what a terminal of that width shows, with the prompt before it."""
     async with open_http_proxy(script=[Fail(407, headers=OFFERS)]) as proxy:
         inherited = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         environ = {
             **inherited,
             "https_proxy": proxy.url,
-            "COLUMNS": str(WIDTH),
+            "COLUMNS": str(width),
             "TERM": "xterm-256color",
             "PYTHONUTF8": "1",
         }
@@ -103,13 +115,23 @@ def as_left(shown: str) -> str:
     return re.sub(r"\x1b\[\d*[A-HJKST]|\x1b\[\?\d+[hl]", "", re.sub(r"[^\n]*\r", "", shown))
 
 
-def draw(shown: str, title: str = TITLE) -> str:
+def draw(shown: str, title: str = TITLE, width: int = WIDTH) -> str:
     """The picture of a screen."""
-    console = Console(record=True, file=StringIO(), width=WIDTH, force_terminal=True)
-    console.print(Text.from_ansi(shown), soft_wrap=True)
+    console = Console(record=True, file=StringIO(), width=width, force_terminal=True)
+    console.print(_with_bars(Text.from_ansi(shown)), soft_wrap=True)
     code = FORMAT.replace("TITLE", title)
-    svg = console.export_svg(theme=MONOKAI, code_format=code, unique_id="t")
+    svg = console.export_svg(theme=THEME, code_format=code, unique_id="t")
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+
+
+def _with_bars(text: Text) -> Text:
+    """Draw bars as backgrounds: as letters, some fonts leave gaps between them."""
+    console = Console()
+    for found in re.finditer(f"{BAR}+", text.plain):
+        colour = text.get_style_at_offset(console, found.start()).color
+        text.stylize(Style(bgcolor=colour or "white", color=colour or "white"), *found.span())
+    text.plain = text.plain.replace(BAR, " ")
+    return text
 
 
 def text_of(svg: str) -> str:
@@ -128,6 +150,8 @@ if __name__ == "__main__":
     if sys.argv[1:]:
         name, title = sys.argv[1:]
         drawn = draw(as_left(sys.stdin.read().replace("\r\n", "\n")), title)
-        PICTURE.with_name(f"{name}.svg").write_text(drawn, encoding="utf-8")
+        (FOLDER / f"{name}.svg").write_text(drawn, encoding="utf-8")
     else:
-        PICTURE.write_text(draw(trio.run(screen)), encoding="utf-8")
+        for picture, columns in PICTURES.items():
+            drawn = draw(trio.run(screen, columns), width=columns)
+            picture.write_text(drawn, encoding="utf-8")

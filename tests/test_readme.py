@@ -16,7 +16,8 @@ else:
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LINKS = re.findall(r"\]\(([^)\s]+)\)", README)
+LINK = re.compile(r"""(?:\]\(|(?:href|src|srcset)=")([^)"\s]+)""")
+LINKS = LINK.findall(README)
 SITE = "https://trio-wsproxy.readthedocs.io"
 
 
@@ -27,10 +28,10 @@ def test_echo_is_the_benchmarks() -> None:
     measured = [
         f"{float(number):.0f} {unit}" for number, unit in re.findall(r"- \| ([\d.]+)\s(\S+)", row)
     ]
-    shown = re.search(r"^\| echo of 64 bytes .*$", README, re.MULTILINE)
+    shown = re.search(r"^\| echo of 64 bytes in (.*?) \(.*$", README, re.MULTILINE)
     assert shown
     cells = [cell.strip() for cell in shown[0].strip("|").split("|")][1:]
-    assert cells == [*measured[:3], "not measured"]
+    assert [shown[1], *cells] == [*measured[:3], "–"]
 
 
 @pytest.mark.parametrize("link", sorted({link for link in LINKS if "://" not in link}))
@@ -92,7 +93,12 @@ def test_index() -> None:
     names = {"re": re, "Path": Path, "__file__": str(ROOT / "setup.py")}
     exec(source.partition("\n\n\nsetup(")[0], names)  # without building anything
     text = names["described"]()  # type: ignore[operator]  # a dictionary's values are of any type
-    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    links = LINK.findall(text)
     assert len(links) == len(LINKS)
     assert all(link.startswith("https://") for link in links)
-    assert "raw.githubusercontent.com/trio-wsproxy/trio-wsproxy/main/docs/_static/" in text
+    pictures = [link for link in links if link.endswith(".svg")]
+    assert len(pictures) == 3
+    assert all(
+        link.startswith("https://raw.githubusercontent.com/trio-wsproxy/trio-wsproxy/main/docs/")
+        for link in pictures
+    )

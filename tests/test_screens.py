@@ -1,4 +1,4 @@
-"""The picture of a terminal in README and on the home page shows what the program prints."""
+"""The pictures of a terminal in README, on the home page and on others show what the program prints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def screens() -> ModuleType:
-    """The program that draws the picture; it is no module of the package."""
+    """The program that draws the pictures; it is no module of the package."""
     spec = importlib.util.spec_from_file_location("screens", ROOT / "docs" / "screens.py")
     assert spec
     assert spec.loader
@@ -25,13 +25,19 @@ def screens() -> ModuleType:
     return module
 
 
+ALIKE = ["terminal.svg", "terminal-narrow.svg"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-async def test_picture() -> None:
+@pytest.mark.parametrize("name", ALIKE)
+async def test_picture(name: str) -> None:
     """Its words are those of a new run; ``python docs/screens.py`` draws it anew."""
     pytest.importorskip("rich")
     module = screens()
-    shown = await module.screen()
-    drawn = module.PICTURE.read_text(encoding="utf-8")
+    assert [path.name for path in module.PICTURES] == ALIKE
+    path = module.FOLDER / name
+    shown = await module.screen(module.PICTURES[path])
+    drawn = path.read_text(encoding="utf-8")
     assert module.plain(module.text_of(drawn)) == module.plain(shown)
     assert "put DOMAIN%5Cuser:password@ into the proxy URL" in module.plain(shown)
 
@@ -60,8 +66,10 @@ def test_there_are_pictures() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-async def test_picture_loads_nothing() -> None:
+@pytest.mark.parametrize("name", ALIKE)
+async def test_picture_loads_nothing(name: str) -> None:
     """A README's pictures may load nothing from elsewhere, and have a name for those who cannot see."""
-    drawn = screens().PICTURE.read_text(encoding="utf-8")
+    pytest.importorskip("rich")
+    drawn = (screens().FOLDER / name).read_text(encoding="utf-8")
     assert "url(" not in drawn.replace("url(#", "")
     assert "<title>" in drawn

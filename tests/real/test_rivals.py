@@ -246,11 +246,13 @@ def table() -> dict[tuple[str, str], str]:
         for line in text.splitlines()
         if line.startswith("|")
     ]
-    clients = [re.sub(r"[`*]|\[([^]]*)\]\(.*?\)", r"\1", cell) for cell in lines[0][1:]]
+    lines = [[re.sub("&shy;|&#8203;", "", cell) for cell in line] for line in lines]
+    clients = [re.sub(r"[`*]|\[([^]]*)\]\(.*?\)", r"\1", cell) for cell in lines[0]]
     return {
         (row[0], client): cell
         for row in lines[2:]
-        for client, cell in zip(clients, row[1:], strict=True)
+        # The first column says what trio_wsproxy does, so there its name is the heading.
+        for client, cell in zip(clients, ["yes", *row[1:]], strict=True)
     }
 
 
