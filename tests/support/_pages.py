@@ -20,13 +20,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = (*sorted((ROOT / "docs").glob("*.rst")), ROOT / "README.md")
+BESIDE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = (*sorted((ROOT / "docs").glob("*.rst")), *(ROOT / name for name in BESIDE))
 
-LITERAL = "code-block|code|sourcecode|parsed-literal|literalinclude|doctest|prompt|highlight"
-DIRECTIVE = re.compile(rf"( *)\.\. ({LITERAL}):: ?(.*)")
+# What begins a block, in reStructuredText and in Markdown.
+LITERAL = "code-block|code|sourcecode|parsed-literal|literalinclude|doctest|prompt|raw|math"
+DIRECTIVE = re.compile(rf"( *)\.\. ({LITERAL}):: *(.*)")
 COLONS = re.compile(r"( *)(?!\.\. ).*::")
 PROMPT = re.compile(r"( *)>>> .*")
-FENCE = re.compile(r"```(\w*)")
+OPTION = re.compile(r" *:([\w-]+): *(.*)")
+FENCE = re.compile(r" *(`{3,}|~{3,}) *(.*)")
+INDENTED = re.compile(r"(?: {4}|\t)\S.*")
+ITEM = re.compile(r" *(?:[-*+]|\d+[.)]) ")
 COMMENT = re.compile(r" *(?:\.\. (?!.*::)|<!-- )(.*?)(?: -->)?")
 CHECKED = re.compile(r"Checked by (tests/[\w/]+\.py): (.+)\.")
 
@@ -38,7 +43,8 @@ class Block(NamedTuple):
       page: Its file, without folder and suffix.
       line: Where it begins, counted from 1.
       language: As ``code-block`` or the fence has it, or the name of the directive.
-      text: What is shown; the file that is included, as a path from the root.
+      text: What is shown.
+      source: The file that is included, as a path from the root, or nothing.
       comment: The one on the line before it, or nothing.
       output: Whether nothing stands between it and the block before: it is what that one prints.
 
@@ -49,6 +55,7 @@ class Block(NamedTuple):
     language: str
     text: str
     comment: str
+    source: str = ""
     output: bool = False
 
     @property
@@ -117,25 +124,62 @@ def _literal(page: str, lines: list[str], number: int) -> tuple[Block | None, in
     else:
         return None, number + 1
     end = start
-    deeper = len(found[1]) + (language != "doctest")
-    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) >= deeper):
-        if language == "doctest" and not lines[end].strip():
-            break
-        end += 1
-    text = textwrap.dedent("\n".join(lines[start:end])).strip("\n") + "\n"
-    if language == "literalinclude":
-        text = found[3].removeprefix("../")
-    return Block(page, number + 1, language, text, _comment(lines, number)), end
+    if language == "doctest":
+        while end < len(lines) and lines[end].strip():
+            end += 1
+    else:
+        while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > len(found[1])):
+            end += 1
+    shown = lines[start:end]
+    options: dict[str, str] = {}
+    while shown and (option := OPTION.fullmatch(shown[0])):
+        options[option[1]] = option[2]
+        del shown[0]
+    source = found[3].removeprefix("../") if language == "literalinclude" else ""
+    if source:
+        shown = _included(source, options)
+    text = textwrap.dedent("\n".join(shown)).strip("\n") + "\n"
+    return Block(page, number + 1, language, text, _comment(lines, number), source), end
+
+
+def _included(source: str, options: dict[str, str]) -> list[str]:
+    """The lines of a file that ``literalinclude`` shows."""
+    lines = (ROOT / source).read_text(encoding="utf-8").splitlines()
+    assert options.keys() <= {"language", "lines", "start-at"}, options
+    if "lines" in options:
+        first, dash, last = options["lines"].partition("-")
+        assert dash == "-", options
+        lines = lines[int(first) - 1 : int(last) if last else None]
+    if "start-at" in options:
+        start = next(number for number, line in enumerate(lines) if options["start-at"] in line)
+        lines = lines[start:]
+    return lines
 
 
 def _fence(page: str, lines: list[str], number: int) -> tuple[Block | None, int]:
     """The same of Markdown."""
-    found = FENCE.fullmatch(lines[number])
-    if not found:
+    if found := FENCE.fullmatch(lines[number]):
+        end = next(
+            (n for n in range(number + 1, len(lines)) if lines[n].strip() == found[1]), len(lines)
+        )
+        start, after, language = number + 1, end + 1, found[2]
+    elif INDENTED.fullmatch(lines[number]) and not _in_a_list(lines, number):
+        end = number
+        while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) >= 4):
+            end += 1
+        start, after, language = number, end, "::"
+    else:
         return None, number + 1
-    end = lines.index("```", number + 1)
-    text = "\n".join(lines[number + 1 : end]) + "\n"
-    return Block(page, number + 1, found[1], text, _comment(lines, number)), end + 1
+    text = textwrap.dedent("\n".join(lines[start:end])).strip("\n") + "\n"
+    return Block(page, number + 1, language, text, _comment(lines, number)), after
+
+
+def _in_a_list(lines: list[str], number: int) -> bool:
+    """Whether an indented line goes on with what is above it: a paragraph, or an item of a list."""
+    if number and lines[number - 1].strip():
+        return True
+    above = next((line for line in reversed(lines[:number]) if line and not line[0].isspace()), "")
+    return bool(ITEM.match(above))
 
 
 def _comment(lines: list[str], number: int) -> str:

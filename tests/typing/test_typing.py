@@ -37,7 +37,7 @@ def documented() -> dict[str, str]:
     return {
         f"{block.page.replace('-', '_')}_{block.line}": block.text
         for block in all_blocks()
-        if block.language == "python"
+        if block.language == "python" or block.source
     }
 
 
