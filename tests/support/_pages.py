@@ -13,6 +13,7 @@ block is left out.
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 from functools import cache
@@ -84,6 +85,20 @@ def blocks(page: Path) -> tuple[Block, ...]:
 def all_blocks() -> list[Block]:
     """Those of all pages."""
     return [block for page in PAGES for block in blocks(page)]
+
+
+def in_docstrings(text: str) -> list[tuple[str, str]]:
+    """What the docstrings of a module show: the name of what each is of, and the text of a block."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (ast.get_docstring(node) or "").splitlines()
+            number = 0
+            while number < len(lines):
+                block, number = _literal("", lines, number)
+                if block is not None:
+                    found.append((getattr(node, "name", ""), block.text))
+    return found
 
 
 def is_program(block: Block) -> bool:

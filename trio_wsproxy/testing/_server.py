@@ -189,7 +189,8 @@ async def open_tcp_server(
             await stream.send_all(b"220 hello\r\n")
 
         async with open_tcp_server(greet) as server:
-            stream = await trio.open_tcp_stream(server.host, server.port)
+            async with await trio.open_tcp_stream(server.host, server.port) as stream:
+                assert await stream.receive_some() == b"220 hello\r\n"
 
     Args:
       handler: Called with the stream of each connection, in a task of its own; its TLS
