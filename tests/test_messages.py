@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import sys
-import textwrap
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 import trio_websocket
+from _pages import all_blocks
 
 from trio_wsproxy import BasicAuth, DigestAuth, open_websocket_url, resolve_proxy
 from trio_wsproxy.testing import (
@@ -29,10 +28,6 @@ from trio_wsproxy.testing import (
     open_tcp_server,
 )
 
-DOCS = Path(__file__).parent.parent / "docs"
-BLOCK = re.compile(
-    r"^\.\. Shown by: ([\w ]+)\.\n\n\.\. code-block:: text\n\n((?:(?: {3}.*)?\n)+)", re.MULTILINE
-)
 OFFERS = [("Proxy-Authenticate", "Negotiate"), ("Proxy-Authenticate", "NTLM")]
 MASKS = {
     r"127\.0\.0\.1:\d+": "proxy.corp:3128",
@@ -191,9 +186,13 @@ SCENARIOS: dict[str, Callable[[], Awaitable[None]]] = {
     )
 }
 SHOWN = [
-    pytest.param(name, textwrap.dedent(text), id=f"{page.stem}-{name}")
-    for page in sorted(DOCS.glob("*.rst"))
-    for name, text in BLOCK.findall(page.read_text(encoding="utf-8") + "\n")
+    pytest.param(
+        block.comment.removeprefix("Shown by: ").rstrip("."),
+        block.text,
+        id=f"{block.page}-{block.line}",
+    )
+    for block in all_blocks()
+    if block.comment.startswith("Shown by: ")
 ]
 
 

@@ -17,18 +17,13 @@ from typing import NamedTuple
 import pytest
 import trio
 from _challenging import PASSWORD, Challenging
-from _pages import checked_by
+from _pages import all_blocks, checked_by
 from _proxies import reserved_port
 from test_company import COMMAND, need_kerberos, run
 
 from trio_wsproxy.testing import open_echo_server, open_tcp_server
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "company.rst"
-BLOCK = re.compile(
-    r"^\.\. The tests run this at squid's port (\S+?)(, with a ticket)?\.\n\n"
-    r"\.\. code-block:: text\n\n((?:(?: {3}.*)?\n)+)",
-    re.MULTILINE,
-)
+RUN = re.compile(r"The tests run this at squid's port (\S+?)(, with a ticket)?\.")
 ANY = "…"
 MASKS = {
     r"localhost|old\.corp|squid\.test": "proxy.corp",
@@ -60,8 +55,12 @@ class Block(NamedTuple):
 def blocks() -> list[Block]:
     """Those of the page, in order."""
     found = []
-    for port, ticket, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
-        lines = [line[3:] for line in text.strip("\n").splitlines()]
+    for block in all_blocks():
+        run_at = RUN.fullmatch(block.comment)
+        if run_at is None:
+            continue
+        port, ticket = run_at.groups()
+        lines = block.text.splitlines()
         typed = [line[2:] for line in lines if line.startswith("$ ")]
         pairs = [line.removeprefix("export ").partition("=") for line in typed[:-1]]
         program, *arguments = typed[-1].split()
