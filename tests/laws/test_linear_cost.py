@@ -37,6 +37,7 @@ from trio_wsproxy._cli._json import pretty
 from trio_wsproxy._cli._rivals import compare
 from trio_wsproxy._client._redirects import read_redirect
 from trio_wsproxy._client._retry_after import retry_after
+from trio_wsproxy._http import sign_of
 from trio_wsproxy._http._exchange import Exchange, FinalHead
 from trio_wsproxy._http._head import MAX_HEAD, Head, NotHTTP, status_code
 from trio_wsproxy._http._page import page_title
@@ -213,6 +214,9 @@ READERS = {
     "shown_bytes": Reader("/:@?", lambda text: shown_bytes(encoded(text), 60), ("", "//")),
     "shown_head": Reader(
         ":/@?# \t\r\n-,=", lambda text: shown_head(encoded(text)), (*HEADS, "GET /?")
+    ),
+    "sign": Reader(
+        "<> \r\n-:/@?", lambda text: sign_of(encoded(text)), ("", "SSH-", "HTTP/1.1 ", "<", "220 ")
     ),
     "escaped": Reader("\x1b\x85\ud800", escaped),
     "challenges": Reader('",= \t\\;', lambda text: parse_challenges([encoded(text)]), CHALLENGES),

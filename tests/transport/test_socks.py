@@ -293,14 +293,14 @@ async def test_cut_answers(talk: Conversation) -> None:
 
 FIVE, LOGIN, FOUR = "socks5h://p", "socks5h://u:s3cret@p", "socks4a://p"
 NOT_SOCKS = {
-    "5: HTTP": (FIVE, [b"HTTP/1.1 400 Bad Request\r\n\r\n"], "HTTP; use http:// for its scheme"),
-    "5: TLS": (FIVE, [b"\x15\x03\x01\x00\x02\x02\x16"], "a TLS alert: that port speaks TLS"),
+    "5: HTTP": (FIVE, [b"HTTP/1.1 400 Bad Request\r\n\r\n"], "; use http:// for its scheme"),
+    "5: TLS": (FIVE, [b"\x15\x03\x01\x00\x02\x02\x16"], "a TLS alert, which is not SOCKS5; use"),
     "5: SSH": (FIVE, [b"SSH-2.0-OpenSSH_9.2\r\n"], "which is not SOCKS5"),
     "5: version 4": (FIVE, [GRANTED4], "is not SOCKS5"),
     "5: reply of version 4": (FIVE, [CHOOSES_NONE, GRANTED4], "is not SOCKS5"),
     "5: reply of version 1": (FIVE, [CHOOSES_NONE, b"\x01\x01\x00"], "is not SOCKS5"),
     "5: unknown address type": (FIVE, [CHOOSES_NONE, b"\x05\x00\x00\x02\x00"], "is not SOCKS5"),
-    "4: HTTP": (FOUR, [b"HTTP/1.1 400 Bad Request\r\n\r\n"], "HTTP; use http:// for its scheme"),
+    "4: HTTP": (FOUR, [b"HTTP/1.1 400 Bad Request\r\n\r\n"], "; use http:// for its scheme"),
     "4: TLS": (FOUR, [b"\x15\x03\x01\x00\x02\x02\x16\x00"], "a TLS alert"),
     "4: version 5": (FOUR, [b"\x05\xff" + bytes(6)], "is not SOCKS4"),
     "4: unknown code": (FOUR, [b"\x00\x05" + bytes(6)], "is not SOCKS4"),

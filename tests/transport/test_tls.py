@@ -150,7 +150,7 @@ async def test_caller_s_context_is_not_changed(certificates: Certificates) -> No
             for _ in range(2):
                 proxy = Proxy(f"https://localhost:{server.port}", ssl_context=context)
                 kind: type[ProxyError] = ProxyProtocolError
-                text = "answered CONNECT with b'CONNECT"
+                text = "answered CONNECT with 'CONNECT"
                 if context is own:
                     kind, text = ProxyUnreachable, "took the protocol 'h2'"
                 with pytest.raises(kind, match=text):
@@ -426,7 +426,9 @@ async def test_no_tls_on_that_port(
                 "e.test", 1, proxy=f"https://{server.authority}", proxy_ssl_context=ours
             )
     assert text in str(at_server.value)
-    hint = "; use http:// for its scheme" if "not speak" in text else ""
+    hint = "; use http:// for its scheme"
+    if "not speak" not in text:
+        hint = "; if it speaks no TLS on that port, use http:// for its scheme, or socks5h:// for SOCKS"
     assert str(at_proxy.value).endswith(text + hint)
 
 

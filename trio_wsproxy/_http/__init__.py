@@ -4,7 +4,7 @@
 handshake; what went wrong is a :class:`Problem`, which its callers turn into their own errors.
 Heads of requests are written in ``_request``. Headers that users give become pairs of bytes in
 ``_headers``; what an unexpected answer proves about who sent it is read in ``_proof``, what it says in
-words in ``_said``, and the title of a page in ``_page``.
+words in ``_said``, and the title of a page in ``_page``. What is no HTTP at all is recognised in ``_sign``.
 """
 
 from ._exchange import MAX_BODY, Answer, Exchange, FinalHead, Problem, ProblemKind
@@ -18,12 +18,14 @@ from ._headers import (
     proxy_header_pairs,
 )
 from ._page import page_title
-from ._proof import redirected, refused_by_proxy, refused_by_server
+from ._proof import IS_PROXY, redirected, refused_by_proxy, refused_by_server
 from ._request import request_head
 from ._said import said_in, told_body
+from ._sign import Sign, Speaks, sign_of
 
 __all__ = [
     "FRAMING",
+    "IS_PROXY",
     "MAX_BODY",
     "MAX_HEAD",
     "Answer",
@@ -34,6 +36,8 @@ __all__ = [
     "Problem",
     "ProblemKind",
     "ProxyHeadersArgument",
+    "Sign",
+    "Speaks",
     "header_pairs",
     "page_title",
     "plain_fields",
@@ -44,5 +48,6 @@ __all__ = [
     "refused_by_server",
     "request_head",
     "said_in",
+    "sign_of",
     "told_body",
 ]

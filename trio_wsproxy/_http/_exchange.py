@@ -29,6 +29,7 @@ from trio_wsproxy._redaction import LoggedHead, SecretBytes, SentSecrets
 
 from ._head import Head, NotHTTP, read_fields, status_code
 from ._headers import HeaderPairs
+from ._sign import Speaks
 
 logger = logging.getLogger("trio_wsproxy")
 
@@ -57,7 +58,7 @@ class Problem(NamedTuple):
     Attributes:
       kind: What happened.
       text: What the bytes are, or what is wrong with the head, fit for a message; else nothing.
-      speaks: ``"TLS"`` or ``"SOCKS"`` where the bytes are that, else nothing.
+      speaks: What the bytes were recognised as, if they are no HTTP.
       received: What has come of the head: nothing, a part, or all of it.
       cause: How the stream broke, if it did.
 
@@ -65,7 +66,7 @@ class Problem(NamedTuple):
 
     kind: ProblemKind
     text: str = ""
-    speaks: str = ""
+    speaks: Speaks = ""
     received: bytes = b""
     cause: trio.BrokenResourceError | None = None
 

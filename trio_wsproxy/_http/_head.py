@@ -19,6 +19,7 @@ from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_bytes
 
 from ._headers import FRAMING, HeaderPairs
+from ._sign import Speaks, sign_of
 
 MAX_HEAD = 64 * 1024  # bytes; curl stops at 300 KiB, h11 at 16 KiB, IIS sends 16 KiB and more
 
@@ -43,11 +44,11 @@ class NotHTTP(Exception):  # it never leaves this package; callers name the peer
     """The bytes are not the head of an HTTP/1.x answer; ``str()`` says what they are.
 
     Attributes:
-      speaks (str): ``"TLS"`` or ``"SOCKS"`` where that is what they are, else nothing.
+      speaks (str): The protocol that they were recognised as (:data:`Speaks`), if any.
 
     """
 
-    def __init__(self, text: str, speaks: str = "") -> None:
+    def __init__(self, text: str, speaks: Speaks = "") -> None:
         super().__init__(text)
         self.speaks = speaks
 
@@ -91,13 +92,11 @@ class Head:
 
 def _guess(data: bytes) -> NotHTTP:
     """Name what the first bytes of something that is not HTTP look like."""
-    if data[:2] == b"\x15\x03":
-        return NotHTTP("a TLS alert: that port speaks TLS", "TLS")
-    if data[:1] == b"\x05" or (data[:1] == b"\x00" and data[1:2] in (b"Z", b"[", b"\\", b"]")):
-        return NotHTTP(f"a SOCKS reply ({data[:8]!r}): that port speaks SOCKS", "SOCKS")
-    if data[:4] == b"SSH-":
-        return NotHTTP(f"the greeting of an SSH server ({shown_bytes(data, 40)})")
-    return NotHTTP(f"{shown_bytes(data, 40)}, which is not HTTP")
+    speaks, what = sign_of(data)
+    if speaks in ("", "HTTP"):  # nearly HTTP, or behind something that does not belong there
+        return NotHTTP(f"{shown_bytes(data, 40)}, which is not HTTP")
+    tail = ", which is not HTTP" if speaks == "words" else f": that port speaks {speaks}"
+    return NotHTTP(what + tail, speaks)
 
 
 def status_code(head: bytes) -> int:

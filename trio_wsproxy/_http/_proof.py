@@ -35,6 +35,8 @@ _MISSES_UPGRADE = lazy_pattern(
     rb"|not using the websocket protocol|websocket connections? only|expected? (?:a )?websocket",
     re.IGNORECASE,
 )
+# What Tor says to HTTP at its port for SOCKS.
+_IS_SOCKS = lazy_pattern(rb"This is a SOCKS Proxy, Not An HTTP Proxy", re.IGNORECASE)
 _LOOKED_AT = 4096  # bytes of a body; such a sentence stands at its beginning
 _OUR_VERSION = b"13"  # RFC 6455 section 4.1
 _REDIRECTS = (301, 302, 303, 307, 308)  # those that are to have a Location (RFC 9110 section 15.4)
@@ -51,6 +53,10 @@ _SQUID = {
     b"ERR_CONNECT_FAIL": "it could not reach {authority}: is that server up, and its port right?",
     b"ERR_CANNOT_FORWARD": "it has no way to {authority}, for example because its own proxy is down",
 }
+
+
+#: What to do where a proxy's port was taken for a server's.
+IS_PROXY = words("it is a proxy: name it {by}, and the server in its place", by=Topic.BY_PROXY)
 
 
 def header(headers: Headers, name: bytes) -> bytes:
@@ -70,7 +76,7 @@ def refused_by_proxy(
       body: Its first bytes.
 
     """
-    remedy = _proxy_remedy(status, authority, headers)
+    remedy = _other_scheme(status, body) or _proxy_remedy(status, authority, headers)
     name = header(headers, b"x-squid-error").split(b" ")[0].decode("latin-1")
     title = page_title(body)
     said = [shown_page(name, MAX_TITLE)] if name else []
@@ -78,6 +84,15 @@ def refused_by_proxy(
     text = "" if title else said_in(headers, body)
     said += [repr(text)] if text else []
     return words("{remedy} ({said})", remedy=remedy, said=", ".join(said)) if said else remedy
+
+
+def _other_scheme(status: int, body: bytes) -> Words | None:
+    """Tell a proxy that speaks something else on that port, and says so in HTTP."""
+    if 400 <= status < 500 and _WANTS_TLS.search(body, 0, _LOOKED_AT):
+        return words("it wants TLS: use https:// for its scheme")
+    if status == 501 and _IS_SOCKS.search(body, 0, _LOOKED_AT):
+        return words("it speaks SOCKS on that port: use socks5h:// for its scheme")
+    return None
 
 
 def _proxy_remedy(status: int, authority: str, headers: Headers) -> Words:
@@ -126,8 +141,9 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> W
 
     """
     plain = url.startswith("ws://")
-    if plain and 400 <= status < 500 and _WANTS_TLS.search(body):
-        return words("it wants TLS: use wss://")
+    other = _other_protocol(status, body, plain=plain)
+    if other is not None:
+        return other
     if plain and 300 <= status < 400:
         port = _port_with_tls(url, header(headers, b"location"))
         if port is not None:
@@ -172,6 +188,15 @@ def refused_by_server(url: str, status: int, headers: Headers, body: bytes) -> W
             page=page,
             portal=portal,
         )
+    return None
+
+
+def _other_protocol(status: int, body: bytes, *, plain: bool) -> Words | None:
+    """Tell a server that speaks something else on that port, and says so in HTTP."""
+    if plain and 400 <= status < 500 and _WANTS_TLS.search(body):
+        return words("it wants TLS: use wss://")
+    if status == 501 and _IS_SOCKS.search(body, 0, _LOOKED_AT):
+        return IS_PROXY
     return None
 
 

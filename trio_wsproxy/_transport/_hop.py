@@ -31,11 +31,20 @@ from trio_wsproxy._failures import (
     Words,
     words,
 )
+from trio_wsproxy._http import IS_PROXY, Speaks
 from trio_wsproxy._records import Record
 from trio_wsproxy._urls import Proxy, Target, bare_host
 
 from ._tls import tls_failure
 from ._tls_failure import TLSFailure, alert_behind_handshake, failure_behind_handshake
+
+# The scheme of a proxy URL by what its port speaks.
+SCHEME_OF: dict[str, str] = {
+    "TLS": "https",
+    "SOCKS5": "socks5h",
+    "SOCKS4": "socks4a",
+    "HTTP": "http",
+}
 
 
 class Hop(Record):
@@ -111,7 +120,11 @@ class Hop(Record):
         """Make the error for a TLS handshake with it that failed."""
         remedy = tls.remedy
         if tls.kind is Kind.NO_TLS and remedy is None:
-            remedy = words("use http:// for its scheme")
+            remedy = self.other_scheme(tls.speaks)
+        elif tls.kind is Kind.CUT_OFF and remedy is None:
+            remedy = words(
+                "if it speaks no TLS on that port, use http:// for its scheme, or socks5h:// for SOCKS"
+            )
         elif tls.other_name:
             asked = tls.kind is Kind.TLS_FAILED  # the remedy is a question
             between = " " if asked else "; "
@@ -150,10 +163,32 @@ class Hop(Record):
 
     @property
     def right_protocol(self) -> Words:
-        """What to ask where a proxy hangs up instead of answering."""
-        if self.proxy.scheme == "http":
-            return words("does it speak HTTP (rather than SOCKS or TLS) on that port?")
-        return words("does it speak {scheme} on that port?", scheme=self.proxy.scheme)
+        """What to try where a proxy hangs up instead of answering."""
+        if self.proxy.scheme == "https":
+            return words("is it an HTTP proxy that speaks on that port, behind TLS?")
+        others = {"SOCKS": "socks5h", "TLS": "https"}
+        if self.proxy.is_socks:
+            version = "SOCKS5" if self.proxy.scheme.startswith("socks4") else "SOCKS4"
+            others = {version: SCHEME_OF[version], "HTTP": "http"}
+        (one, other), (scheme, another) = others, others.values()
+        return words(
+            "if it speaks {one} or {other} on that port, use {scheme}:// or {another}:// for its scheme",
+            one=one,
+            other=other,
+            scheme=scheme,
+            another=another,
+        )
+
+    def other_scheme(self, speaks: Speaks) -> Words:
+        """What to try where a proxy answers in another protocol."""
+        scheme = SCHEME_OF.get(speaks)
+        if scheme is not None and scheme != self.proxy.scheme:
+            return words("use {scheme}:// for its scheme", scheme=scheme)
+        if speaks == "HTTP/2":
+            return words("use a port where it speaks HTTP/1.1")
+        if speaks == "words":
+            return words("that is no proxy: are host and port of the proxy URL right?")
+        return words("are the proxy URL's scheme, host and port right?")
 
     def broken(
         self, stage: StageName, doing: str, exc: trio.BrokenResourceError
@@ -264,13 +299,7 @@ class Server(Record):
 
     def distrusted(self, tls: TLSFailure, evidence: Evidence | None) -> ServerUnreachable:
         """Make the error for a TLS handshake with it that failed."""
-        remedy = tls.remedy
-        if tls.kind is Kind.NO_TLS and remedy is None and self.target.scheme == "wss":
-            remedy = words("use ws://")
-        elif tls.kind is Kind.NO_TLS and remedy is None and self.target.scheme == "https":
-            remedy = words("use http://")
-        elif tls.kind is Kind.NO_TLS and remedy is None:
-            remedy = words("or does it want STARTTLS?")
+        remedy = tls.remedy or self._without_tls(tls)
         what = words(
             "{server}{through} could not be trusted or understood: {why}",
             server=words("the server {authority}", authority=self.authority),
@@ -279,6 +308,24 @@ class Server(Record):
         )
         failure = Failure(tls.kind, self.tls_stage, what, remedy, evidence=evidence)
         return failed(ServerUnreachable, failure)
+
+    def _without_tls(self, tls: TLSFailure) -> Words | None:
+        """What to try where it speaks no TLS, or hangs up on it."""
+        plain = {"wss": "ws", "https": "http"}.get(self.target.scheme)
+        if tls.kind is Kind.CUT_OFF:
+            question = words("does it speak TLS on that port?")
+            if plain is None:
+                return question
+            return words("{question} If not, use {plain}://", question=question, plain=plain)
+        if tls.kind is not Kind.NO_TLS:
+            return None
+        if tls.speaks in ("SOCKS5", "SOCKS4"):
+            return IS_PROXY
+        if plain is None:
+            return words("is that the right port? It may want STARTTLS first")
+        if tls.speaks == "HTTP":
+            return words("use {plain}://", plain=plain)
+        return words("is that the right port?")
 
 
 def _name_of(url: str, number: int, count: int, source: Value) -> Words:

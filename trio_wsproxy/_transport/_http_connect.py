@@ -57,13 +57,6 @@ MAX_DRAINED = 256 * 1024  # bytes of a page behind a 407; a new connection is ch
 USER_AGENT = f"trio_wsproxy/{VERSION}".encode("ascii")
 
 
-_OTHER_SCHEME = {
-    "TLS": words("use https:// for its scheme"),
-    "SOCKS": words("use socks5h:// for its scheme"),
-}
-_WRONG_SCHEME = words("are the proxy URL's scheme, host and port right?")
-
-
 class DialAgain(Exception):  # a signal to the dialer, it never leaves this package
     """The proxy has closed the connection; the next request needs a new one."""
 
@@ -228,7 +221,7 @@ class _Conversation:
             return _cut_off(self._hop, authority, middle=bool(problem.received))
         if problem.kind is ProblemKind.NOT_HTTP:
             what = words("answered CONNECT with {answer}", answer=problem.text)
-            remedy = _OTHER_SCHEME.get(problem.speaks, _WRONG_SCHEME)
+            remedy = self._hop.other_scheme(problem.speaks)
             return self._hop.broke_protocol("connect", what, remedy)
         what = words(
             "answered CONNECT {authority} with broken HTTP: {problem}",

@@ -28,8 +28,14 @@ from python_socks import ProxyError as SocksError
 from python_socks import ProxyType
 from python_socks.async_.trio.v2 import Proxy as SocksClient
 
-from trio_wsproxy._exceptions import ProxyAuthenticationError, ProxyRejected
+from trio_wsproxy._exceptions import (
+    ProxyAuthenticationError,
+    ProxyProtocolError,
+    ProxyRejected,
+)
 from trio_wsproxy._failures import Kind, Words, words
+from trio_wsproxy._http import Speaks, sign_of
+from trio_wsproxy._redaction import SentSecrets
 from trio_wsproxy._report import Running, SocksAnswer
 from trio_wsproxy._urls import Proxy
 
@@ -40,6 +46,7 @@ from ._refused_credentials import give_password, missing_password
 RECEIVE_SIZE = 4096  # bytes; an answer has some hundred at most
 USER_ID_AT = 8  # in a SOCKS4 request: behind version, command, port and address
 MAX_EVIDENCE = 32  # bytes of an answer that a report shows
+MAX_SHOWN = 16  # bytes of one in a message
 
 # RFC 1928 section 6; above 90: the SOCKS4 memo.
 REPLIES = {
@@ -115,9 +122,7 @@ async def open_socks_tunnel(
         # bound, which nobody needs, is not UTF-8.
         pass
     except SocksError:
-        # No refusal, for those are told by _Borrowed.
-        guess = _guess(bytes(borrowed.answer), "SOCKS4" if borrowed.socks4 else "SOCKS5")
-        raise hop.broke_protocol("socks", words("answered with {guess}", guess=guess)) from None
+        raise borrowed.broke_protocol() from None  # no refusal, for it tells those itself
     finally:
         if stage is not None and borrowed.answer:
             stage.evidence = SocksAnswer(bytes(borrowed.answer[:MAX_EVIDENCE]))
@@ -181,6 +186,8 @@ class _Borrowed:
                 return self._expected(start, self.answer[start : self._taken])
             # What is there is taken at once: python-socks asks for a reply in three pieces.
             data = await self._stream.receive_some(RECEIVE_SIZE)
+            if not data and self.speaks_otherwise:
+                raise self.broke_protocol()
             if not data:
                 middle = "in the middle of" if self.answer else "without"
                 what = words(
@@ -201,6 +208,36 @@ class _Borrowed:
         elif start == 0 and self._asked == "request" and data[0] == 5:
             data[2] = 0
         return bytes(data)
+
+    @property
+    def speaks_otherwise(self) -> bool:
+        """Whether its first answer is one of another protocol."""
+        return self._is_first and sign_of(bytes(self.answer)).speaks not in ("", self._version)
+
+    @property
+    def _is_first(self) -> bool:
+        return self.socks4 or self._asked == "greeting"
+
+    @property
+    def _version(self) -> Speaks:
+        return "SOCKS4" if self.socks4 else "SOCKS5"
+
+    def broke_protocol(self) -> ProxyProtocolError:
+        """Make the error for an answer that is not what was asked for; not kept, likewise."""
+        proxy = self._hop.proxy
+        sent = SentSecrets()
+        sent.add(proxy.password or proxy.username)  # which it may repeat
+        start = sent.hide(bytes(self.answer))
+        speaks, what = sign_of(start)
+        other = self.speaks_otherwise
+        said = words(
+            "answered with {what}, which is not {version}",
+            what=what if other else repr(start[:MAX_SHOWN]),
+            version=self._version,
+        )
+        return self._hop.broke_protocol(
+            "socks", said, self._hop.other_scheme(speaks) if self._is_first else None
+        )
 
     @property
     def rest(self) -> bytes:
@@ -228,14 +265,6 @@ class _Borrowed:
                 raise _rejected(hop, self._authority, code)
             if code != 2 or hop.proxy.username is None:
                 raise _wants_another_method(hop, code)
-
-
-def _guess(answer: bytes, version: str) -> str:
-    if len(answer) > 1 and answer[:5] == b"HTTP/"[: len(answer)]:
-        return "HTTP; use http:// for its scheme"
-    if answer[:1] == b"\x15":
-        return "a TLS alert: that port speaks TLS, which SOCKS does not"
-    return f"{answer[:16]!r}, which is not {version}"
 
 
 def _rejected(hop: Hop, authority: str, code: int) -> ProxyRejected:

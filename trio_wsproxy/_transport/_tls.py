@@ -19,6 +19,7 @@ from ._tcp_stream import TCPStream
 from ._tls_stream import TLSStream
 
 MAX_PAGE = 16 * 1024  # bytes of a page in place of TLS, to find its title in
+MAX_START = 64  # bytes of what is no text; what speaks is seen from ten
 PAGE_PATIENCE = 1  # seconds for them; the failure is known already
 MAX_CHAIN = 10  # certificates of a peer that are read; there are three as a rule
 
@@ -99,7 +100,7 @@ class Seen:
 
     Attributes:
       chain: The certificates of one that was refused for them, its own first; from Python 3.13 on.
-      received: The first bytes of one that does not speak TLS, if they are text.
+      received: The first bytes of one that does not speak TLS: of text, up to the end of a page's title.
 
     """
 
@@ -125,12 +126,10 @@ class _Witness(trio.abc.Stream):
         return data
 
     async def rest_of_page(self) -> bytes:
-        """Give what came if it is text, up to the end of its title."""
+        """Give what came; of text, up to the end of its title."""
         received = self._received
-        if not received[:1].strip().isascii() or not (
-            received[:1].isspace() or received[:1] > b" "
-        ):
-            return b""
+        if not (received[:1].isspace() or b" " < received[:1] < b"\x7f"):
+            return bytes(received[:MAX_START])
         with trio.move_on_after(PAGE_PATIENCE), suppress(trio.BrokenResourceError):
             while len(received) < MAX_PAGE and b"</title" not in received.lower():
                 data = await self._stream.receive_some()

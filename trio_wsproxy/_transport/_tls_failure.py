@@ -15,7 +15,7 @@ from typing import NamedTuple
 import trio
 
 from trio_wsproxy._failures import Kind, Topic, Words, words
-from trio_wsproxy._http import page_title
+from trio_wsproxy._http import Speaks, page_title, sign_of
 from trio_wsproxy._lazy import lazy_pattern
 from trio_wsproxy._redaction import shown_page
 from trio_wsproxy._report import Certificate
@@ -24,7 +24,6 @@ from ._tls import Seen, tls_failure
 from ._tls_stream import TLSStream
 from ._trust import why_nobody_is_trusted
 
-MIN_BANNER, MAX_BANNER = 4, 60  # characters of what a service says of itself
 MAX_NAMES = 5  # of those that a certificate is for; a message has room for as many
 
 
@@ -36,6 +35,7 @@ class TLSFailure(NamedTuple):
       what: In words, behind the name of the peer.
       remedy: What to try, where that does not depend on who the peer is.
       other_name: Whether it, or its certificate, does not know the name that it was asked for.
+      speaks: What it speaks in place of TLS, as far as that was seen.
 
     """
 
@@ -43,6 +43,7 @@ class TLSFailure(NamedTuple):
     what: Words
     remedy: Words | None = None
     other_name: bool = False
+    speaks: Speaks = ""
 
 
 def explain_tls_failure(
@@ -67,20 +68,18 @@ def explain_tls_failure(
     error = tls_failure(exc)
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate_failure(error, trust, seen.chain, context)
-    page = _page(seen.received, tunnelled=tunnelled)
-    if page is not None:
-        return page
+    other = _page(seen.received, tunnelled=tunnelled) or _other_protocol(seen.received)
+    if other is not None:
+        return other
     if isinstance(error, ssl.SSLEOFError):
         what = words("it closed the connection during the TLS handshake")
         return TLSFailure(Kind.CUT_OFF, what)
     reason = _reason(error) if error else ""
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        banner = _banner(seen.received)
-        if banner:
-            what = words("it does not speak TLS on that port; it says {banner!r}", banner=banner)
-            return TLSFailure(Kind.NO_TLS, what, words("is that the right port?"))
         what = words("it does not speak TLS on that port (OpenSSL: {reason})", reason=reason)
-        return TLSFailure(Kind.NO_TLS, what)
+        # Who says nothing that is known is a web server as a rule.
+        speaks = sign_of(seen.received).speaks if seen.received else "HTTP"
+        return TLSFailure(Kind.NO_TLS, what, speaks=speaks)
     if reason:
         what = words("the TLS handshake failed (OpenSSL: {reason})", reason=reason)
         remedy = client_certificate_hint(reason) or _REMEDIES.get(reason)
@@ -327,12 +326,16 @@ def _with_dates(what: Words, code: int, chain: Sequence[Certificate]) -> Words:
     return words("{what}; the clock of this machine says {here}", what=what, here=here)
 
 
-def _banner(received: bytes) -> str:
-    """Give what a service says of itself that is no web server: ``SSH-2.0-…``, ``220 … ESMTP``."""
-    first = received.strip()
-    if first.startswith(b"HTTP/") or not first.isascii() or len(first) < MIN_BANNER:
-        return ""
-    return shown_page(first.splitlines()[0].decode("ascii"), MAX_BANNER)
+# --- other protocols ---------------------------------------------------------------------
+
+
+def _other_protocol(received: bytes) -> TLSFailure | None:
+    """Tell of a proxy or a service without TLS by what it sent; of HTTP there is more to say."""
+    speaks, sent = sign_of(received)
+    if speaks in ("", "TLS", "HTTP"):
+        return None
+    what = words("it does not speak TLS on that port: it sent {sent}", sent=sent)
+    return TLSFailure(Kind.NO_TLS, what, speaks=speaks)
 
 
 # --- pages -------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from trio_wsproxy._exceptions import HandshakeError, Headers, ServerRejected, fa
 from trio_wsproxy._failures import Failure, Kind, Topic, Words, words
 from trio_wsproxy._http import (
     FRAMING,
+    IS_PROXY,
     Exchange,
     FinalHead,
     HeaderPairs,
@@ -257,6 +258,11 @@ async def _refusal(
     )
 
 
+# By what the server speaks in place of HTTP.
+_OTHER = {"TLS": words("use wss://"), "SOCKS5": IS_PROXY, "SOCKS4": IS_PROXY}
+_RIGHT_PORT = words("is that the right port?")
+
+
 def _failure(request: OpeningRequest, problem: Problem) -> HandshakeError:
     """Say what kept the server's answer away."""
     server = words("the server {url}", url=request.url)
@@ -266,8 +272,7 @@ def _failure(request: OpeningRequest, problem: Problem) -> HandshakeError:
             server=server,
             answer=problem.text,
         )
-        remedy = words("use wss://") if problem.speaks == "TLS" else None
-        return _failed(Kind.OTHER_PROTOCOL, what, remedy)
+        return _failed(Kind.OTHER_PROTOCOL, what, _OTHER.get(problem.speaks, _RIGHT_PORT))
     if problem.kind is ProblemKind.BROKEN_HEAD:
         return _not_a_handshake(request, problem.text)
     or_tls = ", or want TLS (wss://)" if request.url.startswith("ws://") else ""
