@@ -55,7 +55,7 @@ async def cheapest(url: str, **options: Any) -> int:
         ({}, None, 205),
         ({}, True, 245),
         ({"no_proxy": "127.0.0.1", "all_proxy": "{plain}"}, True, 240),
-        ({"no_proxy": "<-loopback>", "all_proxy": "{plain}"}, True, 440),
+        ({"no_proxy": "<-loopback>", "all_proxy": "{plain}"}, True, 405),
         ({"no_proxy": "<-loopback>", "all_proxy": "{checked}"}, True, 495),
         ({}, "{plain}", 375),
         ({}, "{checked}", 430),

@@ -534,3 +534,15 @@ def test_no_secret_is_told_about_a_proxy(
 def test_user_of_a_domain(written: str) -> None:
     """The backslash between a Windows domain and a user is taken as it is, as curl takes it."""
     assert Proxy(f"http://{written}@proxy.corp:3128").username == r"CORP\ada"
+
+
+def test_setting_is_read_once() -> None:
+    """What each dial finds in the environment is read once, but for passwords, which are not kept."""
+    read = [parse_shared_proxy("proxy.test:3128", source="a test")[0] for _ in range(2)]
+    assert read[0] is read[1]
+    assert parse_shared_proxy("proxy.test:3128", source="a test", default_scheme="socks5h")[
+        0
+    ].is_socks
+    kept = [parse_shared_proxy("ada:s3cret@proxy.test", source="a test")[0] for _ in range(2)]
+    assert kept[0] == kept[1]
+    assert kept[0] is not kept[1]

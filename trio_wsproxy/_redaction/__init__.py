@@ -25,7 +25,7 @@ peer, for what that one repeats.
 
 from ._heads import LoggedHead, shown_head, shown_head_lines, shown_problem, shown_subprotocols
 from ._quotes import shown_quotation
-from ._secret import SecretBytes, SecretStr, hiding, kind_of, secret
+from ._secret import SecretBytes, hiding, kind_of, secret
 from ._sent import SentSecrets
 from ._text import HIDDEN, escaped, escaped_json, has_controls, is_visible, shown_text
 from ._urls import (
@@ -44,7 +44,6 @@ __all__ = [
     "MAX_LOOKED_AT",
     "LoggedHead",
     "SecretBytes",
-    "SecretStr",
     "SentSecrets",
     "escaped",
     "escaped_json",

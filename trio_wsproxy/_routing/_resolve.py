@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from trio_wsproxy._exceptions import ProxyConfigError, misconfigured
@@ -379,4 +380,9 @@ def _unset(name: str, variables: Mapping[str, str]) -> Look:
             "not looked at: REQUEST_METHOD is set, so this is a CGI program, and there the "
             "client can set it; use http_proxy",
         )
+    return _not_set(name)
+
+
+@lru_cache(16)  # most variables are not, at each dial
+def _not_set(name: str) -> Look:
     return Look(place_of(name), None, "not set")

@@ -15,6 +15,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
@@ -236,10 +237,19 @@ def parse_shared_proxy(
 
     """
     value = secret(value)
+    if "@" in value or "%" in value:  # there are passwords, which nothing here is to keep
+        return _read_shared(value, source, default_scheme)
+    return _read_shared_once(value, source, default_scheme)
+
+
+def _read_shared(value: str, source: Value, default_scheme: ProxyScheme) -> tuple[Proxy, str]:
     fields = _read(value, Beside(), source=source, default_scheme=default_scheme, shared=True)
     proxy = Proxy.__new__(Proxy)
     proxy._fill(fields)  # noqa: SLF001 - its own file
     return proxy, str(fields["passed_over"])
+
+
+_read_shared_once = lru_cache(16)(_read_shared)  # each dial asks, and the setting is the same
 
 
 def with_auth(proxy: Proxy, auth: CheckedProxyAuth) -> Proxy:
