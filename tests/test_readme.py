@@ -48,6 +48,27 @@ def test_pages(link: str) -> None:
     assert not place or f"\n.. _{place}:\n" in page
 
 
+def test_versions() -> None:
+    """The rivals' versions are those that the tests ask for, and so is Python's."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = settings["project"]
+    wanted = " ".join([*map(str, settings["dependency-groups"]["test"]), *project["dependencies"]])
+    rivals = re.search(r"versions on PyPI \((.*?)\)", README, re.DOTALL)
+    assert rivals
+    versions = re.findall(r"([a-z-]+) (\d[\d.]*)", rivals[1])
+    assert [name for name, _ in versions] == ["websockets", "trio-websocket", "httpx-ws"]
+    for name, version in versions:
+        assert f"{name}>={version}" in wanted
+    assert f"Python {project['requires-python'].removeprefix('>=')} or newer." in README
+
+
+def test_five_lines() -> None:
+    """What is in one's own program is as long as is said."""
+    _, own = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert len([line for line in own.splitlines() if line]) == 5
+    assert "In your program it is five lines" in README
+
+
 def test_extras() -> None:
     """The table of extras has all of them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
