@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,6 +72,19 @@ def test_the_schema() -> None:
     assert check.keys() & explain.keys() >= COMMON
     for name in COMMON - {"command"}:
         assert check[name] == explain[name]
+
+
+def test_pages() -> None:
+    """The pages name the members that there are: cli.rst what is shared, the others what is their own."""
+    names = ("cli", "cli-check", "cli-explain")
+    pages = {name: (ROOT / f"docs/{name}.rst").read_text("utf-8") for name in names}
+    check, explain = (SCHEMA["$defs"][name]["properties"].keys() for name in ("check", "explain"))
+    shared = re.findall(r"^   \* - ``(\w+)``$", pages["cli"], re.MULTILINE)
+    assert shared == [name for name in check if name in COMMON]
+    table = pages["cli-check"].partition("\nFor programs\n")[2]
+    assert set(re.findall(r"^``(\w+)`` ", table, re.MULTILINE)) == check - COMMON
+    listed = pages["cli-explain"].partition("\nFor programs\n")[2].partition("code-block")[0]
+    assert all(f"``{name}``" in listed for name in explain - COMMON)
 
 
 async def test_good(tmp_path: Path) -> None:
