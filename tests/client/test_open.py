@@ -41,7 +41,7 @@ URL = "ws://example.org/chat"
     [
         ("http://example.org", "ws://"),
         ("example.org", "scheme"),
-        ("", "scheme"),
+        ("", "it is empty"),
         ("ws://", "host"),
         ("ws://example.org/#fragment", "fragment"),
         ("ws://example.org/\n", "control characters"),

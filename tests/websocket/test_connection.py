@@ -777,7 +777,9 @@ async def test_the_peer_hangs_up_behind_its_close_frame(nursery: trio.Nursery) -
     ("code", "name"),
     [(1012, "SERVICE_RESTART"), (1013, "TRY_AGAIN_LATER"), (1014, "BAD_GATEWAY")],
 )
-async def test_codes_of_gateways(nursery: trio.Nursery, code: int, name: str) -> None:
+async def test_codes_of_gateways(
+    nursery: trio.Nursery, autojump_clock: MockClock, code: int, name: str
+) -> None:
     """Codes that stand in IANA's registry alone are told with name and reason, and answered."""
     ws, peer = connect(nursery, compression=Deflate())
     await wait_all_tasks_blocked()
