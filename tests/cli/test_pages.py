@@ -38,7 +38,7 @@ socket.getaddrinfo = lambda host, *more, **by_name: ask(
     "93.184.215.14" if host in ("example.org", b"example.org") else host, *more, **by_name
 )
 """
-# The page's script, and what of its names stands for what.
+# That of cli-check.rst.
 SCRIPT = """\
 function FindProxyForURL(url, host) {
   if (isInNet(dnsResolve("localhost"), "10.0.0.0", "255.0.0.0")) return "DIRECT";
@@ -163,7 +163,7 @@ async def serving(script: bytes) -> AsyncIterator[str]:
 
 async def test_talk(tmp_path: Path) -> None:
     """What stands there is to be seen in a terminal, where a message comes while a line is typed."""
-    from _conversations import conversation
+    from _conversations import conversation  # which skips what imports it where there is no tmux
 
     async def handle(request: WebSocketRequest) -> None:
         """Say what is said; to the first message, say more than that."""

@@ -22,6 +22,7 @@ import trustme
 from _binding import BindingProxy, expected, serving
 from _challenging import PASSWORD, REALM, USER, Challenging
 from _proxies import SQUID_NAME, RealProxy, missing, reserved_port
+from _typed import NOT_OURS
 from _wire import ntlm_users
 from cryptography import x509
 
@@ -30,9 +31,6 @@ from trio_wsproxy.testing import open_echo_server
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = [sys.executable, str(Path(__file__).with_name("_unaware.py"))]
 COMMAND = [sys.executable, "-m", "trio_wsproxy"]
-NOT_OURS = re.compile(
-    r".*_proxy|(KRB5|SSL_|TRIO_WSPROXY|XDG_|KDE_|GNOME_|DESKTOP_).*|NETRC|NO_COLOR", re.IGNORECASE
-)
 
 
 def need_kerberos() -> None:

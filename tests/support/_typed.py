@@ -1,7 +1,7 @@
 """What the documentation shows of a shell: what is typed there is run, and what that prints is compared.
 
-What differs from run to run
-is masked on both sides, and how lines are broken is not compared: names and ports are of other lengths.
+What differs from run to run is masked on both sides, and how lines are broken is not compared: names and
+ports are of other lengths.
 """
 
 from __future__ import annotations
