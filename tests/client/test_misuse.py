@@ -267,6 +267,17 @@ async def test_context_for_servers() -> None:
         open_websocket_url("wss://h/", context)
 
 
+def test_context_for_the_other_tls() -> None:
+    """Who gives a context for TLS that there is none of, is told of the one for the other."""
+    context = ssl.create_default_context()
+    with pytest.raises(ValueError, match="but this is ws://example") as caught:
+        open_websocket_url("ws://example.org/", context, proxy="https://proxy.corp")
+    assert str(caught.value) == (
+        "ssl_context is for TLS with the server and needs a wss:// URL, but this is ws://example.org/; "
+        "for TLS with an https:// proxy there is proxy_ssl_context"
+    )
+
+
 # --- another library's loop -----------------------------------------------------------------
 
 

@@ -353,7 +353,7 @@ async def test_the_same_way_twice() -> None:
 async def test_context_that_nothing_uses(way: Any, says: str) -> None:
     """A context for https:// proxies is refused where no alternative has one, and nothing is dialed."""
     context = ssl.create_default_context()
-    with pytest.raises(ValueError, match=f"proxy_ssl_context needs an https:// proxy.*{says}"):
+    with pytest.raises(ValueError, match=f"proxy_ssl_context .* needs an https:// proxy.*{says}"):
         async with open_websocket_url("ws://echo.test", proxy=way, proxy_ssl_context=context):
             pass
 

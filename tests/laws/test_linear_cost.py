@@ -47,7 +47,7 @@ from trio_wsproxy._redaction import (
     hide_userinfo,
     holds_secret,
     shown_bytes,
-    shown_head,
+    shown_head_lines,
     shown_page,
     shown_problem,
     shown_setting,
@@ -212,8 +212,8 @@ READERS = {
     "holds_secret": Reader(",:@?#%[]/ ", holds_secret, ("", "a,", "h:1:", "http://")),
     "shown_problem": Reader("'\"\\:", shown_problem, ("", "illegal header line: bytearray(b'")),
     "shown_bytes": Reader("/:@?", lambda text: shown_bytes(encoded(text), 60), ("", "//")),
-    "shown_head": Reader(
-        ":/@?# \t\r\n-,=", lambda text: shown_head(encoded(text)), (*HEADS, "GET /?")
+    "shown_head_lines": Reader(
+        ":/@?# \t\r\n-,=", lambda text: shown_head_lines(encoded(text)), (*HEADS, "GET /?")
     ),
     "sign": Reader(
         "<> \r\n-:/@?", lambda text: sign_of(encoded(text)), ("", "SSH-", "HTTP/1.1 ", "<", "220 ")

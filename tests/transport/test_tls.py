@@ -238,9 +238,9 @@ FAILURES: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
         lambda _: Certificates().server_context(),
         (
             "its certificate was refused: unable to get local issuer certificate; if that is your "
-            "company's own authority (TLS inspection), trust what the system trusts with the "
-            "package truststore, or name the authority's file in SSL_CERT_FILE or a context's "
-            "load_verify_locations"
+            "company's own authority (TLS inspection), name the authority's file in SSL_CERT_FILE or in "
+            "ssl_context=ssl.create_default_context(cafile=…), or give ssl_context= a context of the "
+            "package truststore, which trusts what the system trusts"
         ),
     ),
     "expired": (
@@ -297,6 +297,7 @@ async def test_failure_at_the_proxy(
             )
         if text.endswith("use a name that the certificate is for"):
             text += "; Proxy(…, server_hostname=…) asks for one that is not in the URL"
+        text = text.replace("ssl_context=", "proxy_ssl_context=")
         assert without_issuer(caught.value) == (
             f"proxy {proxy.url} (from argument proxy=) cannot be used: {text}"
         )
@@ -481,7 +482,8 @@ async def open_strict_server(
             ssl.TLSVersion.TLSv1_2,
             (
                 "cannot be used: the TLS handshake failed (OpenSSL: SSLV3_ALERT_HANDSHAKE_FAILURE); if it "
-                "wants a client certificate, load one into the context (load_cert_chain)"
+                "wants a client certificate, load one into the context (load_cert_chain) of ssl_context=, for a "
+                "proxy of proxy_ssl_context="
             ),
         ),
         # With TLS 1.3 it shows only after the handshake.
@@ -489,7 +491,8 @@ async def open_strict_server(
             ssl.TLSVersion.TLSv1_3,
             (
                 "broke TLS off behind its handshake (OpenSSL: TLSV13_ALERT_CERTIFICATE_REQUIRED); it wants "
-                "a client certificate: load one into the context (load_cert_chain)"
+                "a client certificate: load one into the context (load_cert_chain) of ssl_context=, for a "
+                "proxy of proxy_ssl_context="
             ),
         ),
     ],

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from trio_wsproxy import (
     HandshakeError,
+    Proxy,
     ProxyUnreachable,
     ServerUnreachable,
     open_ssl_over_tcp_stream,
@@ -276,7 +277,8 @@ def wants_certificate(certificates: Certificates) -> ssl.SSLContext:
 
 WANTS = (
     "broke TLS off behind its handshake (OpenSSL: TLSV13_ALERT_CERTIFICATE_REQUIRED); it wants a "
-    "client certificate: load one into the context (load_cert_chain)"
+    "client certificate: load one into the context (load_cert_chain) of ssl_context=, for a proxy of "
+    "proxy_ssl_context="
 )
 
 
@@ -518,7 +520,22 @@ async def test_self_signed(where: str, tmp_path: Path, certificates: Certificate
     issuer = "; it was issued by 'CN=localhost'" if SHOWN else ""
     assert message.startswith(
         f"its certificate was refused: self-signed certificate{issuer}; if you know that it is that "
-        "one's own, trust what"
+        "one's own, name the authority's file in SSL_CERT_FILE or in "
+        f"{'proxy_' if where == 'proxy' else ''}ssl_context=ssl.create_default_context(cafile=…)"
+    )
+
+
+async def test_context_of_a_proxy_s_own(certificates: Certificates) -> None:
+    """Where a proxy has a context of its own, that is what has to trust."""
+    context = certificates.server_context("localhost")
+    ours = Certificates().client_context()
+    async with open_http_proxy(ssl_context=context) as proxy:
+        own = Proxy(f"https://localhost:{proxy.port}", ssl_context=ours)
+        with pytest.raises(ProxyUnreachable) as caught:
+            await open_tcp_stream("e.test", 1, proxy=own)
+    assert str(caught.value).endswith(
+        "(TLS inspection), let the context that this Proxy(…, ssl_context=…) has trust it: "
+        "context.load_verify_locations(…)"
     )
 
 

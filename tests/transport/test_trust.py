@@ -244,7 +244,7 @@ async def test_a_platform_without_certificates(
         f"; this machine knows no authority, for there is nothing in {nowhere.file} and "
         f"{nowhere.directory}; "
     ) in str(caught.value)
-    assert "; install the system's package ca-certificates, or trust what the" in str(caught.value)
+    assert "; install the system's package ca-certificates, or name the autho" in str(caught.value)
     (tmp_path / "none.pem").write_bytes(Certificates().ca_pem)
     assert (await made_context(())).cert_store_stats()["x509"] == 1
     assert await kept_context(()) is not None

@@ -23,6 +23,38 @@ from trio_wsproxy._urls import (
 
 
 @pytest.mark.parametrize(
+    ("userinfo", "told"),
+    [
+        ("ada:s3@cret", "'@' stands unescaped before the host; write '@' as %40 inside"),
+        ("ada:s3/cret", "'/' stands unescaped before the host; write '/' as %2F inside"),
+        ("ada:s3?cret", "'?' stands unescaped before the host; write '?' as %3F inside"),
+        ("ada:s3#cret", "'#' stands unescaped before the host; write '#' as %23 inside"),
+        (
+            "a@da:s3#cret",
+            "'@' and '#' stand unescaped before the host; write '@' as %40 and '#' as",
+        ),
+        (
+            "ada:s3%E9cret",
+            "so é is %C3%A9 and not %E9; write a '%' that stands for itself as %25 (in",
+        ),
+    ],
+)
+def test_character_that_is_not_encoded(userinfo: str, told: str) -> None:
+    """It is named with what to write for it; nothing else of the password is shown."""
+    with pytest.raises(ProxyConfigError) as caught:
+        Proxy(f"http://{userinfo}@proxy.corp")
+    assert told in str(caught.value)
+    assert "s3" not in str(caught.value)
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("character", "%:;,&=+$!*'()[]{}|^~\"<> é")
+def test_character_that_needs_no_encoding(character: str) -> None:
+    """Others are taken as they stand, as curl does; a '%' too, where no two digits follow."""
+    assert Proxy(f"http://ada:s3{character}zz@proxy.corp").password == f"s3{character}zz"
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("proxy", "http://proxy:80"),

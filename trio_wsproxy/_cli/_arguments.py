@@ -202,14 +202,14 @@ def number(text: str, *, of: str, least: int = 0) -> int:
 
 def limit(text: str) -> float:
     """Read how many seconds something may take; 0 is no limit, as curl has it."""
-    return seconds_or_more(text, least=0) or math.inf
+    return seconds(text) or math.inf
 
 
-def seconds_or_more(text: str, least: float) -> float:
+def seconds(text: str) -> float:
     """Read a number of seconds.
 
     Raises:
-      argparse.ArgumentTypeError: It is not a number, or too small.
+      argparse.ArgumentTypeError: It is not a number, or below 0.
 
     """
     try:
@@ -217,6 +217,6 @@ def seconds_or_more(text: str, least: float) -> float:
         value = float(text if text.isascii() and "_" not in text else "")
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
-    if not value >= least:  # "nan" is not, either
-        raise argparse.ArgumentTypeError(f"{text!r}: must be {least:g} or more")
+    if not value >= 0:  # "nan" is not, either
+        raise argparse.ArgumentTypeError(f"{text!r}: must be 0 or more")
     return value

@@ -22,7 +22,7 @@ from ._arguments import (
     add_proxy_options,
     add_url,
     number,
-    seconds_or_more,
+    seconds,
 )
 
 SCRIPT = "trio-wsproxy"  # as pyproject.toml names it
@@ -201,7 +201,7 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--wait",
-        type=functools.partial(seconds_or_more, least=0),
+        type=seconds,
         default=WAIT,
         metavar="SECONDS",
         help="at the end of a pipe or a file, close when no message has come for so long; "
@@ -209,7 +209,7 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--ping-interval",
-        type=functools.partial(seconds_or_more, least=0),
+        type=seconds,
         default=PING_INTERVAL,
         metavar="SECONDS",
         help="ping after so long a silence; 0 is never (default: %(default)g)",

@@ -328,10 +328,12 @@ def check_proxy_ssl_context(
     ways = (", ".join(hop.url for hop in route.hops) or "a direct connection" for route in routes)
     raise ValueError(
         words(
-            "{option} needs an https:// proxy, but {way} is {ways}",
+            "{option} is for TLS with a proxy and needs an https:// proxy, but {way} is {ways}; for TLS "
+            "with the server there is {other}",
             option=Topic.PROXY_SSL_CONTEXT,
             way=Topic.WAY,
             ways=", or ".join(ways),
+            other=Topic.SSL_CONTEXT,
         )
     )
 

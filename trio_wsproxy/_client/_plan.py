@@ -52,7 +52,13 @@ def make_plan(target: Target, ssl_context: ssl.SSLContext | None, options: Optio
     if ssl_context is not None and not target.secure:
         option = Topic.SSL_CONTEXT
         raise ValueError(
-            words("{option} needs a wss:// URL, but this is {url}", option=option, url=target.url)
+            words(
+                "{option} is for TLS with the server and needs a wss:// URL, but this is {url}; for TLS "
+                "with an https:// proxy there is {other}",
+                option=option,
+                url=target.url,
+                other=Topic.PROXY_SSL_CONTEXT,
+            )
         )
     values = checked(options)
     return Plan(

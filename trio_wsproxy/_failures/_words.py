@@ -47,6 +47,7 @@ class Topic(Enum):
     PROXY_SSL_CONTEXT = "the option for TLS with the proxy"
     TRUST_SERVER = "how to trust an authority that signs for servers"
     TRUST_PROXY = "… for proxies"
+    TRUST_OWN = "… for a proxy that has a context of its own"
     ASK_FOR_NAME = "how to ask a proxy for another name than that of its URL"
     CLIENT_CERTIFICATE = "how to give a certificate of one's own"
     GIVE_CREDENTIALS = "how to give credentials that a URL cannot carry"
@@ -71,8 +72,8 @@ class Topic(Enum):
 Vocabulary: TypeAlias = Mapping[Topic, str]
 
 _TRUST = (
-    "trust what the system trusts with the package truststore, or name the authority's file in "
-    "SSL_CERT_FILE or a context's load_verify_locations"
+    "name the authority's file in SSL_CERT_FILE or in {}=ssl.create_default_context(cafile=…), or "
+    "give {}= a context of the package truststore, which trusts what the system trusts"
 )
 
 #: What options are called in a program.
@@ -95,10 +96,17 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.MAX_MESSAGE_SIZE: "max_message_size",
         Topic.SSL_CONTEXT: "ssl_context",
         Topic.PROXY_SSL_CONTEXT: "proxy_ssl_context",
-        Topic.TRUST_SERVER: _TRUST,
-        Topic.TRUST_PROXY: _TRUST,
+        Topic.TRUST_SERVER: _TRUST.format("ssl_context", "ssl_context"),
+        Topic.TRUST_PROXY: _TRUST.format("proxy_ssl_context", "proxy_ssl_context"),
+        Topic.TRUST_OWN: (
+            "let the context that this Proxy(…, ssl_context=…) has trust it: "
+            "context.load_verify_locations(…)"
+        ),
         Topic.ASK_FOR_NAME: "Proxy(…, server_hostname=…) asks for one that is not in the URL",
-        Topic.CLIENT_CERTIFICATE: "load one into the context (load_cert_chain)",
+        Topic.CLIENT_CERTIFICATE: (
+            "load one into the context (load_cert_chain) of ssl_context=, for a proxy of "
+            "proxy_ssl_context="
+        ),
         Topic.GIVE_CREDENTIALS: "give them with proxy_auth=",
         Topic.OTHER_CREDENTIALS: "see proxy_auth=",
         Topic.PROXY_AUTH: "proxy_auth=",

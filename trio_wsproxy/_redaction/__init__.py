@@ -8,7 +8,7 @@ it goes into a message, log record, report or JSON passes one of these, by what 
 * :func:`shown_quotation`: what a peer explains in its own words, quoted.
 * :func:`shown_url`: a URL, or what somebody wrote in place of one.
 * :func:`shown_setting`: a list of names, where a URL may stand by mistake.
-* :func:`shown_head`, :func:`shown_head_lines`, :class:`LoggedHead`: a request's or answer's head.
+* :func:`shown_head_lines`, :class:`LoggedHead`: a request's or answer's head.
 * :func:`shown_subprotocols`: what was offered or chosen, for some carry tokens there.
 * :func:`shown_problem`: what h11 or wsproto dislikes, for they quote headers.
 * :func:`escaped`: what is meant to be read as it was written, such as a close reason; and all that
@@ -23,7 +23,7 @@ itself in ``repr()``, for what tells of our variables; :class:`SentSecrets` reme
 peer, for what that one repeats.
 """
 
-from ._heads import LoggedHead, shown_head, shown_head_lines, shown_problem, shown_subprotocols
+from ._heads import LoggedHead, shown_head_lines, shown_problem, shown_subprotocols
 from ._quotes import shown_quotation
 from ._secret import SecretBytes, hiding, kind_of, secret
 from ._sent import SentSecrets
@@ -56,7 +56,6 @@ __all__ = [
     "kind_of",
     "secret",
     "shown_bytes",
-    "shown_head",
     "shown_head_lines",
     "shown_page",
     "shown_problem",

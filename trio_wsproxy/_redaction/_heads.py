@@ -139,11 +139,6 @@ class LoggedHead:
         return " | ".join(self.lines())
 
 
-def shown_head(head: bytes, *, also: Iterable[bytes] = ()) -> str:
-    """Write a head for the log, in one line; see :func:`shown_head_lines`."""
-    return " | ".join(shown_head_lines(head, also=also))
-
-
 def shown_head_lines(head: bytes, *, also: Iterable[bytes] = ()) -> list[str]:
     """Write the lines of a request's or an answer's head without secrets.
 

@@ -64,7 +64,6 @@ class Hop(Record):
     __slots__ = ("count", "name", "number", "proxy", "source")
 
     tls_stage: Final = "proxy_tls"
-    trust: Final = Topic.TRUST_PROXY
 
     def __init__(self, proxy: Proxy, number: int, count: int, source: Value) -> None:
         self.proxy = proxy
@@ -75,6 +74,11 @@ class Hop(Record):
 
     def __str__(self) -> str:
         return str(self.name)
+
+    @property
+    def trust(self) -> Topic:
+        """How to trust the authority that signs for it."""
+        return Topic.TRUST_PROXY if self.proxy.ssl_context is None else Topic.TRUST_OWN
 
     @property
     def host(self) -> str:

@@ -17,10 +17,7 @@ BEHIND_AUTHORITY = re.compile(r"[/?#]")
 _MAX_RFC1929 = 255  # the length of a user name and of a password is one byte
 _DELIMITERS = frozenset("/?#@:\\")
 
-ENCODE_HINT = (
-    "write '@' as %40, ':' as %3A, '/' as %2F, '?' as %3F, '#' as %23 and '%' as %25 "
-    "inside a user name or a password"
-)
+_ENCODED = {"@": "%40", "/": "%2F", "?": "%3F", "#": "%23"}
 
 
 def check_controls(text: str) -> None:
@@ -63,6 +60,17 @@ def check_authority(authority: str) -> None:
         )
 
 
+def unescaped(userinfo: str) -> list[str]:
+    """List the characters in user information that end it, or begin it anew, as they are."""
+    return [character for character in _ENCODED if character in userinfo]
+
+
+def encode_hint(characters: list[str]) -> str:
+    """Say how such characters are written; what else stands there is not told."""
+    ways = " and ".join(f"{character!r} as {_ENCODED[character]}" for character in characters)
+    return f"write {ways} inside a user name or a password"
+
+
 def cut(text: str, characters: re.Pattern[str]) -> tuple[str, str]:
     """Cut before the first of these characters."""
     match = characters.search(text)
@@ -76,7 +84,7 @@ def parse_userinfo(text: str) -> tuple[str | None, str | None]:
     if username is None or password is None:
         raise Malformed(
             "the credentials are not UTF-8 when percent-decoded; UTF-8 is meant, so é is %C3%A9 and "
-            f"not %E9; {ENCODE_HINT}"
+            "not %E9; write a '%' that stands for itself as %25"
         )
     if not username and not password:
         return None, None

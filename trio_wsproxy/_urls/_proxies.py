@@ -37,14 +37,15 @@ from ._hosts import (
 )
 from ._parts import (
     BEHIND_AUTHORITY,
-    ENCODE_HINT,
     SCHEME,
     check_backslash,
     check_controls,
     check_credentials,
     check_length,
     cut,
+    encode_hint,
     parse_userinfo,
+    unescaped,
 )
 from ._slips import likely_slip, nearest_scheme, shown_proxy, shown_scheme
 
@@ -325,9 +326,10 @@ def _parse_proxy_url(
     # and so out of the host and out of every message.
     userinfo, _, rest = rest.rpartition("@")
     if _UNESCAPED.search(userinfo):
-        raise Malformed(
-            f"there is an unescaped '/', '?', '#' or '@' before the host; {ENCODE_HINT}"
-        )
+        found = unescaped(userinfo)
+        shown = " and ".join(map(repr, found))
+        stands = "stands" if len(found) == 1 else "stand"
+        raise Malformed(f"{shown} {stands} unescaped before the host; {encode_hint(found)}")
     username, password = parse_userinfo(userinfo)
     if userinfo == ":" and not scheme.startswith("socks4"):
         username = password = ""  # as curl has it; SOCKS4 sends the same in either case

@@ -27,14 +27,15 @@ from ._hosts import (
 )
 from ._parts import (
     BEHIND_AUTHORITY,
-    ENCODE_HINT,
     SCHEME,
     check_authority,
     check_basic,
     check_controls,
     check_length,
     cut,
+    encode_hint,
     parse_userinfo,
+    unescaped,
 )
 from ._slips import nearest_scheme, shown_target
 
@@ -243,8 +244,10 @@ def _read_websocket_url(text: str) -> Target:
     except Malformed as exc:
         problem = exc.problem
     # Not an error by itself, but where an error follows, this is its likely reason.
-    unescaped = "@" in resource and "@" not in authority
-    raise Malformed(f"{problem}; {ENCODE_HINT}" if unescaped else problem)
+    if "@" in resource and "@" not in authority:
+        found = unescaped(resource.rpartition("@")[0])
+        raise Malformed(f"{problem}; {encode_hint(found)}")
+    raise Malformed(problem)
 
 
 def _read_parts(scheme: TargetScheme, authority: str, resource: str) -> Target:
