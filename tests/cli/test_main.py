@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,21 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(_demo, "demo", demo)
     assert _cli.main(["demo"]) == 130
+
+
+def exit_codes(text: str | None) -> list[str]:
+    """Those of a table."""
+    lines = textwrap.dedent(text or "").splitlines()
+    rows = [line for line in lines if re.match(r"\d+ {3,}\w", line)]
+    return [code for row in rows for code in re.findall(r"^\d+|(?<=; )\d{3}(?=,)", row)]
+
+
+def test_exit_codes_are_told() -> None:
+    """The pages have the exit codes that the package says it has."""
+    docs = Path(__file__).parent.parent.parent / "docs"
+    pages = [(docs / f"{name}.rst").read_text("utf-8") for name in ("cli", "cli-connect")]
+    assert len(exit_codes(_cli.__doc__)) == 6
+    assert [exit_codes(page) for page in pages] == [exit_codes(_cli.__doc__)] * 2
 
 
 def test_documentation() -> None:
