@@ -13,9 +13,12 @@ import re
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 from _named_hosts import Hosts, named_hosts
 from _pages import checked_by
 
@@ -123,15 +126,18 @@ async def other_name(hosts: Hosts, _: pytest.MonkeyPatch) -> str:
     return message(error)
 
 
-async def second_hop(hosts: Hosts, _: pytest.MonkeyPatch) -> str:
-    """The second proxy of a chain that never answers."""
-    async with open_http_proxy(script=[Stall("reply")]) as silent:
-        async with open_http_proxy(
-            resolve={"gateway.example": (silent.host, silent.port)}
-        ) as first:
-            hosts.add(first, "proxy.corp:3128")
-            chain = ["http://proxy.corp:3128", "http://gateway.example:3128"]
-            return message(await connect("ws://example.org/", proxy=chain, connect_timeout=0.5))
+async def second_hop(_: Hosts, __: pytest.MonkeyPatch) -> str:
+    """The second proxy of a chain that never answers; the clock does not wait for it either."""
+
+    async def wait() -> str:
+        async with open_http_proxy(script=[Stall("reply")]) as silent:
+            behind = {"gateway.example": (silent.host, silent.port)}
+            async with open_http_proxy(resolve=behind) as first:
+                chain = [first.url, "http://gateway.example:3128"]
+                return message(await connect("ws://example.org/", proxy=chain))
+
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    return await trio.to_thread.run_sync(partial(trio.run, wait, clock=clock))
 
 
 async def netrc(hosts: Hosts, patch: pytest.MonkeyPatch) -> str:

@@ -13,6 +13,7 @@ import re
 import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -121,7 +122,8 @@ async def first_part(names: Names, hosts: Hosts) -> None:
     async def answer(stream: trio.abc.Stream) -> None:
         await stream.receive_some()
         await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhello")
-        assert await stream.receive_some() == b""
+        with suppress(trio.BrokenResourceError):  # as Windows has it
+            assert await stream.receive_some() == b""
         left.set()
 
     with warnings.catch_warnings():
