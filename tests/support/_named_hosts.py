@@ -7,6 +7,7 @@ the proxies here say, so nothing listens on a port of its own, and nobody else i
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -107,9 +108,9 @@ class Hosts:
 @asynccontextmanager
 async def named_hosts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hosts]:
     """Run them, and let this process find and trust them, from a folder with their files."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith("TRIO_WSPROXY_"):
+            monkeypatch.delenv(name)
     hosts = Hosts(folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "company-ca.pem"))
