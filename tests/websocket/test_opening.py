@@ -300,7 +300,7 @@ async def test_not_a_handshake(name: str) -> None:
     assert error.__cause__ is None or isinstance(error.__cause__, trio.BrokenResourceError)
 
 
-async def test_the_request_cannot_be_sent() -> None:
+async def test_the_request_cannot_be_sent(autojump_clock: trio.testing.MockClock) -> None:
     """A server that is gone before the request is a HandshakeError too."""
     wire = Wire()
     wire.write_error = trio.BrokenResourceError("gone")
