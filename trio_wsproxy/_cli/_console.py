@@ -33,7 +33,7 @@ STYLES = {
 DRAWN_IN_ASCII = str.maketrans("─→█…", "->#~")  # one for one, so that columns stay
 PROMPT = "> "
 GAP = "  "  # between two columns of a table
-NARROWEST = 20  # columns for the last column of a table, however narrow the terminal is
+NARROWEST = 20  # columns of a text, and of a table's last column, however narrow the terminal is
 
 
 def columns_of(text: str) -> int:
@@ -89,8 +89,11 @@ class Console:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal, at this moment; 80 where output does not go to one."""
-        return self._size()[0]
+        """Columns of the terminal, at this moment; 80 where output does not go to one.
+
+        Of one that is narrower than any text of ours can be made, the terminal folds the lines.
+        """
+        return max(self._size()[0], NARROWEST)
 
     def _size(self, *, err: bool = False) -> tuple[int, int]:
         """Columns and lines, as ``shutil.get_terminal_size`` has them, of any stream."""
