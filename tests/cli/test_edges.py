@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +165,40 @@ def test_a_url_out_of_a_browser(command: str, scheme: str, meant: str) -> None:
             f"use ws:// or wss://; {meant}:// was probably meant"
         )
     ]
+
+
+def in_terminal(columns: int, *arguments: str) -> tuple[int, bytes]:
+    """Run the program in a terminal that has so many columns: exit code, what it shows."""
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environ = {name: value for name, value in ENVIRON.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        env={**environ, "PYTHONUTF8": "1", "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    read = b""
+    with contextlib.suppress(OSError):  # EIO, once the program has ended
+        while data := os.read(ours, 65536):
+            read += data
+    os.close(ours)
+    return process.wait(), read
+
+
+@POSIX
+@pytest.mark.parametrize("command", ["check", "explain", "demo"])
+@pytest.mark.parametrize("columns", ["0", "1", "7", "20"])
+async def test_narrow_terminals(command: str, columns: str) -> None:
+    """A terminal may have no columns, or one; reports are made for some more, and it folds them."""
+    async with open_echo_server() as echo:
+        url = [] if command == "demo" else ["--no-proxy", echo.url]
+        code, read = await trio.to_thread.run_sync(in_terminal, int(columns), command, *url)
+    assert code == 0, read
+    assert b"Traceback" not in read
 
 
 def test_the_order_of_commands() -> None:

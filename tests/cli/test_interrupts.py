@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trio
 
 import trio_wsproxy
-from trio_wsproxy.testing import open_tcp_server
+from trio_wsproxy.testing import open_echo_server, open_tcp_server
 
 ROOT = Path(trio_wsproxy.__file__).parent.parent
 WAYS = {
@@ -97,6 +99,72 @@ async def test_sigterm(command: str) -> None:
         assert process.stderr is not None
         assert b"".join([data async for data in process.stderr]) == b""
         assert await process.wait() == 128 + signal.SIGTERM
+
+
+@contextmanager
+def a_terminal() -> Iterator[tuple[int, int]]:
+    """A terminal: the program's side of it, and ours."""
+    ours, theirs = os.openpty()
+    try:
+        yield theirs, ours
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+async def read_until(fd: int, text: bytes, read: bytearray) -> None:
+    """Read a terminal until a text is there."""
+    while text not in read:
+        await trio.lowlevel.wait_readable(fd)
+        read += os.read(fd, 65536)
+
+
+NUMBERS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+MOMENTS = {
+    "connect edited": (["connect", "--no-proxy", "URL"], b"\x1b[?2004h"),  # pasting, bracketed
+    "connect": (["connect", "--no-proxy", "URL"], b"> "),
+    "connect waiting": (["connect", "--no-proxy", "NEVER"], b"for a WebSocket"),
+    "check waiting": (["check", "--no-proxy", "NEVER"], b"for a WebSocket"),
+    "demo": (["demo"], b"stages, in order"),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_a_terminal_is_given_back(name: str, moment: str, tmp_path: Path) -> None:
+    """Whatever signal ends a command, its terminal is as it was, its code what a shell expects."""
+    termios = pytest.importorskip("termios")
+    if moment != "connect edited":
+        hidden = 'import sys\nsys.modules["prompt_toolkit"] = None\n'
+        (tmp_path / "sitecustomize.py").write_text(hidden, encoding="utf-8")
+    arguments, shown = MOMENTS[moment]
+    read = bytearray()
+    async with open_tcp_server(never) as silent, open_echo_server() as echo:
+        urls = {"URL": echo.url, "NEVER": f"ws://{silent.authority}"}
+        with a_terminal() as (theirs, ours):
+            before = termios.tcgetattr(theirs)
+            process = await trio.lowlevel.open_process(
+                [sys.executable, *WAYS["module"], *(urls.get(x, x) for x in arguments)],
+                env=environ(tmp_path, XDG_STATE_HOME=str(tmp_path), TERM="xterm"),
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+            )
+            await read_until(ours, shown, read)
+            process.send_signal(getattr(signal, name))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read_until, ours, b"never to be seen", read)
+                code = await process.wait()
+                nursery.cancel_scope.cancel()
+            assert termios.tcgetattr(theirs) == before
+    assert code == NUMBERS[name]
+    assert b"Traceback" not in read
+
+
+async def never(stream: trio.abc.Stream) -> None:
+    """Answer nothing."""
+    await stream.receive_some()
+    await trio.sleep_forever()
 
 
 def test_ignored() -> None:

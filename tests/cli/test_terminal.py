@@ -345,3 +345,40 @@ async def test_reports_fit_the_terminal(command: str, rich: bool, width: int) ->
             # No line is folded by the terminal itself: joined, the rows are what they were.
             assert (await terminal.text()).split("\n") == rows
             assert bool(await terminal.codes() - {"\x1b[0m", "\x1b[39m"}) == rich
+
+
+# A shell that stops and resumes jobs, as those do that people sit in front of.
+JOBS = """exec bash -c 'set -m; "$@"; echo stopped; read -r _; fg >/dev/null' bash "$@" """
+
+
+@EDITED
+async def test_suspended(edited: bool) -> None:
+    """Ctrl-Z gives the terminal to the shell; resumed, lines are sent and shown as before."""
+    async with open_conversation(shell=JOBS, edited=edited) as (terminal, server):
+        await terminal.type("one", "Enter")
+        await terminal.shows("> one", ">")
+        await terminal.type("", "C-z")
+        await terminal.eventually(lambda rows: rows[-1] == "stopped")
+        await server.send("meanwhile")
+        await terminal.type("", "Enter")
+        await terminal.eventually(lambda rows: "< meanwhile" in rows)
+        await terminal.type("two", "Enter")
+        await terminal.eventually(lambda _: server.messages == ["one", "two"])
+        await terminal.type("", "C-d")
+        assert await terminal.exit_code() == 0
+
+
+@EDITED
+async def test_resized(edited: bool) -> None:
+    """While a line is typed the terminal may become narrower and wider; nothing of the line is lost."""
+    async with open_conversation(edited=edited) as (terminal, server):
+        line = "a line of some words that is longer than the window will be"
+        await terminal.type(line)
+        await terminal.eventually(lambda rows: rows[-1] == f"> {line}")
+        for width in ("30", "1", "100"):
+            await terminal.tmux("resize-window", "-x", width)
+            await server.send(f"news at {width}")
+        await terminal.eventually(lambda rows: "< news at 100" in rows)
+        await terminal.type("!", "Enter", "C-d")
+        assert await terminal.exit_code() == 0
+        assert server.messages == [f"{line}!"]
