@@ -9,16 +9,16 @@
         print(await ws.receive())
 """
 
-import typing as _typing
-
 from . import _version
 
 __version__ = _version.VERSION
 
-if _typing.TYPE_CHECKING:
+TYPE_CHECKING = False  # typing takes longer than all the rest, and Ctrl-C is not yet quiet here
+if TYPE_CHECKING:
     from ._face import *  # noqa: F403  # what type checkers see
     from ._face import __all__ as __all__  # a re-export
 else:  # all of it is imported when the first name is wanted: see _face
+    del TYPE_CHECKING
 
     def __getattr__(name: str) -> object:
         """Import the public names."""

@@ -209,3 +209,15 @@ def test_what_is_imported(arguments: list[str], code: int) -> None:
     )
     assert done.returncode == code
     assert done.stderr.endswith("heavy: []")
+
+
+def test_what_is_imported_before_ctrl_c_is_quiet() -> None:
+    """Nothing that takes long: in these moments it is still Python's own, with a traceback."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import trio_wsproxy.__main__\n"
+        "print(sorted({'typing', 're', 'argparse', 'trio_wsproxy._cli'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
