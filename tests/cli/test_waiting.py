@@ -12,7 +12,13 @@ import pytest
 import trio
 from _tmux import COMMAND, EDITED, open_conversation, open_terminal
 
-from trio_wsproxy.testing import Fail, open_echo_server, open_http_proxy, open_tcp_server
+from trio_wsproxy.testing import (
+    Certificates,
+    Fail,
+    open_echo_server,
+    open_http_proxy,
+    open_tcp_server,
+)
 
 PROGRAM = COMMAND[:-1]
 GREEN, RED, YELLOW = "\x1b[1m\x1b[32m", "\x1b[1m\x1b[31m", "\x1b[33m"
@@ -85,7 +91,10 @@ async def test_nothing_in_a_pipe(tmp_path: Path) -> None:
 
 async def test_colours_mean_something() -> None:
     """The verdict is green or red, a stage that failed is red, a warning yellow."""
-    async with open_echo_server() as echo, open_http_proxy(script=[Fail(403)]) as proxy:
+    async with (
+        open_echo_server(ssl_context=Certificates().server_context()) as echo,
+        open_http_proxy(script=[Fail(403)]) as proxy,
+    ):
         async with open_terminal(*PROGRAM, "check", "--no-proxy", "-k", echo.url) as terminal:
             assert await terminal.exit_code() == 0
             shown = await terminal.tmux("capture-pane", "-p", "-e", "-S", "-")
