@@ -19,6 +19,8 @@ import pytest
 import trio
 import trustme
 from trio_websocket import ConnectionClosed, WebSocketRequest, wrap_server_stream
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Request
 
 import trio_wsproxy
 from trio_wsproxy.testing import Certificates, open_echo_server, open_http_proxy, open_tcp_server
@@ -331,6 +333,7 @@ async def test_no_unix_socket(command: str, tmp_path: Path) -> None:
     assert (code, "--unix connects directly" in told) == (2, True)
 
 
+@pytest.mark.parametrize("when", ["before the ping", "behind the ping"])
 @pytest.mark.parametrize(
     ("code", "exit_code", "said"),
     [
@@ -338,15 +341,29 @@ async def test_no_unix_socket(command: str, tmp_path: Path) -> None:
         (1000, 0, "the peer closed the connection (1000 NORMAL_CLOSURE: bye)"),
     ],
 )
-async def test_a_close_of_the_application(code: int, exit_code: int, said: str) -> None:
-    """A code of its own is told, and is no success, but nothing is called lost."""
+async def test_a_close_of_the_application(code: int, exit_code: int, said: str, when: str) -> None:
+    """A code of its own is told, and is no success, but nothing is called lost.
 
-    async def handler(request: WebSocketRequest) -> None:
-        connection = await request.accept()
-        await connection.aclose(code, "bye")
+    Whenever it comes: the program, whose input has ended, pings.
+    """
 
-    async with open_echo_server(handler=handler) as server:
-        found, _, told = await run("connect", "--wait", "inf", server.url)
+    async def close(stream: trio.abc.Stream) -> None:
+        server = WSConnection(ConnectionType.SERVER)
+        server.receive_data(bytes(await stream.receive_some()))
+        assert isinstance(next(server.events()), Request)
+        first = server.send(AcceptConnection())
+        last = server.send(CloseConnection(code=code, reason="bye"))
+        if when == "behind the ping":
+            await stream.send_all(first)
+            await stream.receive_some()
+            await stream.send_all(last)
+        else:
+            await stream.send_all(first + last)
+        async for _ in stream:
+            pass
+
+    async with open_tcp_server(close) as server:
+        found, _, told = await run("connect", "--wait", "inf", f"ws://{server.authority}")
     assert (found, told.strip().removeprefix("* ")) == (exit_code, said)
 
 

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trio_websocket
-from trio_websocket import open_websocket_url
+from trio_websocket import WebSocketRequest, open_websocket_url
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Ping, Request
 
 from trio_wsproxy.testing import Certificates, EchoServer, open_echo_server
 
@@ -152,3 +154,35 @@ async def test_a_client_that_leaves_before_its_request(
             await server.wait_for("accept")
         await server.wait_for("close")
         assert server.requests == []
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_ping_that_crosses_the_close(turns: int) -> None:
+    """The close of a handler reaches a client whose ping arrives at any moment of it."""
+    for _ in range(10):
+        pinged = trio.Event()
+
+        async def handler(request: WebSocketRequest) -> None:
+            connection = await request.accept()
+            await pinged.wait()  # noqa: B023  # of this round
+            for _ in range(turns):
+                await trio.lowlevel.checkpoint()
+            await connection.aclose(4001, "bye")
+
+        async with (
+            open_echo_server(handler=handler) as server,
+            await trio.open_tcp_stream(server.host, server.port) as stream,
+        ):
+            client = WSConnection(ConnectionType.CLIENT)
+            await stream.send_all(client.send(Request(host="localhost", target="/")))
+            client.receive_data(await stream.receive_some())
+            assert isinstance(next(client.events()), AcceptConnection)
+            pinged.set()  # whose task has its turn when the ping has left
+            await stream.send_all(client.send(Ping(payload=b"crossing")))
+            events: list[object] = []
+            while not events or not isinstance(events[-1], CloseConnection):
+                data = await stream.receive_some()
+                assert data, "the server ended the connection without a close frame"
+                client.receive_data(data)
+                events += client.events()
+            assert events[-1] == CloseConnection(code=4001, reason="bye")
