@@ -8,7 +8,9 @@ Ending
 In CLOSING our close frame is on its way, and the peer's is awaited for ``disconnect_timeout``. In
 LEAVING nothing more will come; what is queued is flushed, and the peer may close TCP first, as RFC 6455
 section 7.1.1 wants it, within :data:`LINGER`. Both clocks begin anew whenever the kernel takes something
-that had to wait: they run only while no byte leaves.
+that had to wait: they run only while no byte leaves. A clock that is up ends nothing before it was
+looked for what has arrived (:meth:`~Attendant._look`): a program that stood still, or a machine that is
+loaded, may have given nobody a turn in time, and the peer's last words lie in the socket.
 
 Whoever opens a connection makes an :class:`Attendant`, has its :meth:`~Attendant.run` run in a nursery,
 and hands out the :class:`WebSocketConnection` that stands on it. :meth:`~Attendant.aclose` waits for
@@ -41,10 +43,14 @@ from ._core import DELAY, Core
 from ._log import logger
 from ._pings import Verdict
 from ._state import ABNORMAL, Cause, State
-from ._wire import Kind
+from ._wire import Immediate, Kind
 
 LINGER = 1.0  # seconds for the last bytes and the TCP end
 LEAVE_ON_ERROR = 1.0  # seconds that the closing handshake may delay a user's exception
+# Reads of a last look. What a socket's buffer holds takes fewer (6 MiB on Linux, 64 KiB each); a peer that
+# never stops talking is not heard out.
+LOOKS = 128
+TURNS = 8  # of the scheduler, for what another stream has to hand up through its layers
 
 
 class Attendant(Core):
@@ -97,7 +103,10 @@ class Attendant(Core):
         while self._flushing or not while_flushing:
             now = trio.current_time()
             if self._over(now):
-                return
+                await self._look()
+                if self._over(trio.current_time()):
+                    return
+                continue
             until = self._watch(now)
             if outbox.queued:
                 self.leave_now()
@@ -120,6 +129,37 @@ class Attendant(Core):
             return False
         outbox = self.outbox
         return self._ended and (outbox.error is not None or not outbox.backlog)
+
+    async def _look(self) -> None:
+        """Read what has arrived, before a clock ends the connection over its head."""
+        turns = TURNS
+        for _ in range(LOOKS):
+            if self._ended or self.finished or not turns:
+                return
+            reads = self._reads
+            if self._wire.plain is not None and not self._read_at_once(self._wire.plain):
+                return
+            await trio.lowlevel.checkpoint()
+            turns = TURNS if self._reads != reads else turns - 1
+
+    def _read_at_once(self, plain: Immediate) -> bool:
+        """Work on what has arrived, whoever else waits for it; tell whether something has."""
+        if not self.protocol.undigested:
+            try:
+                data = plain.give(self.protocol.wanted())
+            except Exception as exc:
+                self._receiving_ended(exc)
+                return False
+            if data is None:
+                return False
+            if not data:
+                self._receiving_ended(None)
+                return False
+            self._last_byte = trio.current_time()
+            self.protocol.feed(data)
+        self._reads += 1
+        self._work()
+        return True
 
     def _try_to_flush(self) -> None:
         """Hand over what fits, before time is called up.
@@ -238,7 +278,11 @@ class Attendant(Core):
             nursery.cancel_scope.cancel()
 
     async def _watch_other(self) -> None:
-        while not self._over(trio.current_time()):
+        while True:
+            if self._over(trio.current_time()):
+                await self._look()
+                if self._over(trio.current_time()):
+                    return
             await self._bell.sleep_until(self._watch(trio.current_time()))
 
     async def _write_other(self) -> None:
@@ -257,6 +301,7 @@ class Attendant(Core):
                 await self._read_on.sleep()
             else:
                 await self._read()
+                self._reads += 1
         self._bell.call()
 
     # -- leaving ------------------------------------------------------------------------
@@ -284,6 +329,8 @@ class Attendant(Core):
                     await self._waiting_for_end.wait()
                 self._try_to_flush()
                 in_time = trio.current_time() < max(began, self.outbox.progressed) + timeout
+            if not in_time:
+                in_time = await self._answered_in_time()
         except BaseException:
             self.life.told = True  # that it was cut short
             raise
@@ -293,6 +340,14 @@ class Attendant(Core):
             self.life.told = True
             raise self._never_finished()
         self._tell_unsent()
+
+    async def _answered_in_time(self) -> bool:
+        """Tell whether the answer of the peer only waited to be read; wait for the end then."""
+        await self._look()
+        if not (self.life.answered or (self._ended and not self.outbox.backlog)):
+            return False
+        await self.wait_finished()  # for LINGER at most
+        return True
 
     def _never_finished(self) -> DisconnectionTimeout:
         """Make the error for a server that is silent; the other end of TCP may be a proxy's."""

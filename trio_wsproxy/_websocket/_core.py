@@ -101,6 +101,7 @@ class Core:
         "_opened",
         "_read_on",
         "_reading",
+        "_reads",
         "_scope",
         "_settings",
         "_summoned",
@@ -136,8 +137,8 @@ class Core:
             self._read_on, self._write_on = Bell(), Bell()  # of two tasks more
         self._reading = False  # somebody reads
         self._summoned = 0  # tasks that wait for what only reading brings
-        self._interrupts = 0
-        self._ended = self._flushing = False  # nothing more can be read; the attendant flushes
+        self._interrupts = self._reads = 0  # how often the attendant has read
+        self._ended = self._flushing = self.finished = False  # nothing can be read; see _flush()
         self._waiting_for_end = Bench()
         self._keepalive: Keepalive | None = None
         if settings.ping_interval is not None:
@@ -150,7 +151,6 @@ class Core:
         )
         self.inbox = Inbox(self.life, settings.message_queue_size, self._read_on)
         self.pings = Pings()
-        self.finished = False
         if info.trailing:
             self.protocol.feed(info.trailing)
 

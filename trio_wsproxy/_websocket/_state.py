@@ -135,6 +135,11 @@ class Life:
         """Whether messages go both ways."""
         return self.state is State.OPEN
 
+    @property
+    def answered(self) -> bool:
+        """Whether the peer has sent a close frame behind ours."""
+        return self._said_by_peer is not None
+
     def enter(self, cause: Cause) -> bool:
         """Change the state; tell whether it changed."""
         state = NEXT_STATE.get((self.state, cause), self.state)
