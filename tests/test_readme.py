@@ -78,6 +78,15 @@ def test_extras() -> None:
     )
 
 
+def test_dependencies() -> None:
+    """What it stands on is what the package asks for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    shown = re.search(r"Without any it stands on (.*?)\.\n", README, re.DOTALL)
+    assert shown
+    names = [re.split(r"[^\w-]", wanted)[0] for wanted in project["dependencies"]]
+    assert sorted(re.split(r",\s|\sand\s", shown[1])) == sorted(names)
+
+
 def commands(title: str) -> list[str]:
     """The lines of the first block of a section."""
     section = README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]

@@ -118,7 +118,20 @@ def test_demo_without_trustme(
     """Without the extra, ``demo`` says how to install it, and exits with 2."""
     monkeypatch.setitem(sys.modules, "trustme", None)
     assert _cli.main(["demo"]) == 2
-    assert "pip install trustme" in capsys.readouterr().err
+    out, told = capsys.readouterr()
+    assert "pip install trustme" in told
+    assert not out
+
+
+@pytest.mark.parametrize("command", ["connect", "check", "explain", "demo"])
+def test_help_fits(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No line of the help of a command of the installed program is longer than a usual terminal's."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        make_parser().parse_args([command, "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:

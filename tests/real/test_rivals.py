@@ -248,10 +248,11 @@ def table() -> dict[tuple[str, str], str]:
     ]
     lines = [[re.sub("&shy;|&#8203;", "", cell) for cell in line] for line in lines]
     clients = [re.sub(r"[`*]|\[([^]]*)\]\(.*?\)", r"\1", cell) for cell in lines[0]]
+    clients[0] = clients[0].removeprefix("what ").removesuffix(" does")
     return {
         (row[0], client): cell
         for row in lines[2:]
-        # The first column says what trio_wsproxy does, so there its name is the heading.
+        # The first column says what trio_wsproxy does, so all of it is a yes.
         for client, cell in zip(clients, ["yes", *row[1:]], strict=True)
     }
 

@@ -131,12 +131,12 @@ async def demo(console: Console) -> bool:
 
     """
     width = min(console.width, WIDTH) if console.terminal else WIDTH
-    for text in HEAD:
-        console.print("\n".join(textwrap.wrap(text, width)), style="dim")
-    console.print()
-    console.print(_row("", "route", "to", "total", "stages, in order", width), style="strong")
     failed = 0
-    async with _servers() as (legs, proxies):
+    async with _servers() as (legs, proxies):  # first, for without certificates there is no table
+        for text in HEAD:
+            console.print("\n".join(textwrap.wrap(text, width)), style="dim")
+        console.print()
+        console.print(_row("", "route", "to", "total", "stages, in order", width), style="strong")
         for count, leg in enumerate(legs):
             if console.rewrites:
                 console.rewrite(console.drawn(_bar(count, len(legs), leg.route)))

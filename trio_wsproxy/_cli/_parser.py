@@ -66,6 +66,10 @@ exit code:
   130  Ctrl-C
 """
 
+_CHECK_ABOUT = """\
+Connects to a WebSocket server, pings it, closes, and shows what each step took
+and what it found.
+"""
 _CHECK = """\
 examples:
   %(prog)s wss://example.org/chat
@@ -100,6 +104,12 @@ exit code:
   2    the URL or a setting is malformed, or a script no good; the message
        names the variable
   130  Ctrl-C
+"""
+
+
+_DEMO_ABOUT = """\
+Starts echo servers and proxies on loopback and echoes a message over each kind
+of route, with ws:// and wss://. Exits with 1 if one of them failed.
 """
 
 
@@ -140,7 +150,7 @@ def _add_connect(commands: Commands) -> None:
     parser = commands.add_parser(
         "connect",
         help="send lines, show messages",
-        description="Connect to a WebSocket server, send lines as messages, show what it sends.",
+        description="Connects to a WebSocket server, sends lines as messages, shows what it sends.",
         epilog=_CONNECT,
         formatter_class=Formatter,
     )
@@ -166,7 +176,11 @@ def _add_connect(commands: Commands) -> None:
 
 
 def _add_message_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--json", action="store_true", help="indent messages that are JSON")
+    group.add_argument(
+        "--json",
+        action="store_true",
+        help="indent messages that are JSON (of other commands it makes one object)",
+    )
     group.add_argument(
         "--binary",
         action="store_true",
@@ -225,9 +239,7 @@ def _add_check(commands: Commands) -> None:
     parser = commands.add_parser(
         "check",
         help="connect, ping, close; show each step, and on failure what to try",
-        description=(
-            "Connect to a WebSocket server, ping it, close, and show what each step took and found."
-        ),
+        description=_CHECK_ABOUT,
         epilog=_CHECK,
         formatter_class=Formatter,
     )
@@ -267,10 +279,7 @@ def _add_demo(commands: Commands) -> None:
     parser = commands.add_parser(
         "demo",
         help="echo a message through every kind of proxy; needs no network",
-        description=(
-            "Starts echo servers and proxies on loopback and echoes a message over each kind of "
-            "route, with ws:// and wss://. Exits with 1 if one of them failed."
-        ),
+        description=_DEMO_ABOUT,
         formatter_class=Formatter,
     )
     parser.set_defaults(run="_demo")
