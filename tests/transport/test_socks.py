@@ -319,6 +319,50 @@ async def test_not_socks(url: str, answers: list[bytes], text: str) -> None:
         assert caught.value.__cause__ is None  # nothing of python-socks is shown
 
 
+class GonePeer(Peer):
+    """One that has said all and is gone when a message, counted from 0, is to be sent."""
+
+    def __init__(self, message: int, *answers: Chunks, then: Any = "reset") -> None:
+        super().__init__(*answers, then=then)
+        self._message = message
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        gone = len(self.heard) == self._message
+        await super().send_all(data)
+        if gone:
+            raise trio.BrokenResourceError from BrokenPipeError(32, "Broken pipe")
+
+
+LAST_WORDS: dict[str, tuple[str, list[bytes], type[Exception], str]] = {
+    "5: no method": (FIVE, [b"\x05\xff"], ProxyAuthenticationError, "none of the authentication"),
+    "5: HTTP": (FIVE, [b"HTTP/1.1 503 Busy\r\n\r\n"], ProxyProtocolError, "use http://"),
+    "5: credentials": (LOGIN, [CHOOSES_LOGIN, b"\x01\x01"], ProxyAuthenticationError, "refuses"),
+    "5: request": (FIVE, [CHOOSES_NONE, b"\x05\x02\x00"], ProxyRejected, "reply 2"),
+    "4: request": (FOUR, [b"\x00\x5b" + bytes(6)], ProxyRejected, "reply 91"),
+    "4: HTTP": (FOUR, [b"HTTP/1.1 503 Busy\r\n\r\n"], ProxyProtocolError, "use http://"),
+}
+
+
+@pytest.mark.parametrize("name", LAST_WORDS)
+@pytest.mark.parametrize("then", ["eof", "reset", "silence"])
+async def test_last_words(name: str, then: str, autojump_clock: trio.abc.Clock) -> None:
+    """What a proxy said before a message to it could not be sent is told, not a broken pipe."""
+    url, answers, kind, text = LAST_WORDS[name]
+    with pytest.raises(kind, match=text) as caught:
+        await tunnel(GonePeer(len(answers) - 1, *answers, then=then), url)
+    assert type(caught.value) is kind
+    assert "s3cret" not in all_texts(caught.value)
+
+
+@pytest.mark.parametrize("url", [FIVE, FOUR])
+@pytest.mark.parametrize("then", ["eof", "reset", "silence"])
+async def test_no_last_words(url: str, then: str, autojump_clock: trio.abc.Clock) -> None:
+    """Where it said nothing, that the connection is broken is told, after a second at most."""
+    with pytest.raises(ProxyProtocolError, match="broke the connection"):
+        await tunnel(GonePeer(0, then=then), url)
+    assert trio.current_time() == (1 if then == "silence" else 0)
+
+
 async def test_ipv6_in_messages() -> None:
     """An IPv6 address has its brackets in messages."""
     with pytest.raises(ProxyProtocolError, match=r"the request for \[::1\]:443;"):

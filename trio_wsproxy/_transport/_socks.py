@@ -21,6 +21,7 @@ Five things python-socks does that would hurt are met at this boundary:
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any, Literal, cast
 
 import trio
@@ -44,6 +45,7 @@ from ._prefixed_stream import with_prefix
 from ._refused_credentials import give_password, missing_password
 
 RECEIVE_SIZE = 4096  # bytes; an answer has some hundred at most
+LAST_WORD = 1  # s, for what came before a message could not be sent
 USER_ID_AT = 8  # in a SOCKS4 request: behind version, command, port and address
 MAX_EVIDENCE = 32  # bytes of an answer that a report shows
 MAX_SHOWN = 16  # bytes of one in a message
@@ -175,7 +177,22 @@ class _Borrowed:
             data = data[:USER_ID_AT] + user_id + data[USER_ID_AT:]
         self.answer = bytearray(self.rest)
         self._taken = 0
-        await self._stream.send_all(data)
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError:
+            await self._hear_last_word()
+            raise
+
+    async def _hear_last_word(self) -> None:
+        """Raise what the proxy said before it closed the connection in the face of a message."""
+        with trio.move_on_after(LAST_WORD), suppress(trio.BrokenResourceError):
+            while data := await self._stream.receive_some(RECEIVE_SIZE):
+                self.answer += data
+                self._check_refusal()
+                if len(self.answer) >= RECEIVE_SIZE:
+                    break
+        if self.speaks_otherwise:
+            raise self.broke_protocol() from None
 
     async def read_exactly(self, size: int) -> bytes:
         """Give the next bytes of an answer, or raise the refusal that it is."""
