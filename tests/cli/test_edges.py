@@ -121,6 +121,27 @@ def test_an_unknown_option(command: str) -> None:
     assert told.startswith(f"usage: python -m trio_wsproxy {command} ")
     assert "no such option: --danse; see" in told
     assert "s3cret" not in told
+    assert len(told.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-H", "X-A", "ws://h.test"], "a header is written 'Name: value', or @FILE; see "),
+        (["-H", "@nofile", "ws://h.test"], "cannot read 'nofile'"),
+        (["--messages", "0", "ws://h.test"], "must be 1 or more"),
+        ([], "are required: URL"),
+        (["ws://h.test", "ws://h.test"], "too many arguments"),
+    ],
+)
+def test_a_wrong_value(arguments: list[str], said: str) -> None:
+    """It is told in one line, without the usage, that says where to read more."""
+    done = run("connect", *arguments)
+    told = done.stderr.decode()
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert said in told
+    assert told.endswith("; see python -m trio_wsproxy connect --help\n")
+    assert len(told.splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["connect", "check", "explain"])

@@ -35,6 +35,8 @@ class Parser(argparse.ArgumentParser):
         arguments, unknown = super().parse_known_args(args, namespace)  # type: ignore[call-overload]
         if unknown:
             shown = " ".join(word.partition("=")[0] for word in unknown if word.startswith("-"))
+            if shown:
+                self._print_message(self._short_usage(), sys.stderr)
             self.error(f"no such option: {shown}" if shown else "too many arguments")
         return arguments, unknown
 
@@ -44,7 +46,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Tell what is wrong, and where to read more."""
-        self.exit(2, f"{self.format_usage()}{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def _short_usage(self) -> str:
+        """Give the usage in a line: the options are many, and --help tells what each is for."""
+        arguments = [str(x.metavar) for x in self._actions if not x.option_strings]
+        return " ".join(["usage:", self.prog, "[OPTION ...]", *arguments]) + "\n"
 
 
 def path(text: str) -> str:
