@@ -20,6 +20,7 @@ from trio_wsproxy import BasicAuth, DigestAuth, open_websocket_url, resolve_prox
 from trio_wsproxy.testing import (
     Answer,
     Certificates,
+    CutAnswer,
     Fail,
     Stall,
     open_echo_server,
@@ -90,6 +91,12 @@ async def not_http() -> None:
     """The scheme of HTTP, the port of SOCKS."""
     async with open_socks_proxy() as proxy:
         await connect(proxy.url_for("http"))
+
+
+async def hangs_up() -> None:
+    """What ssh -D does where the server is down."""
+    async with open_socks_proxy(script=[CutAnswer(0)]) as proxy:
+        await connect(proxy.url, "ws://example.org:8080/")
 
 
 async def unknown_name() -> None:
@@ -182,7 +189,7 @@ SCENARIOS: dict[str, Callable[[], Awaitable[None]]] = {
     for function in (
         *(unescaped, scheme, refused, wants_credentials, wrong_credentials, forbidden, silent),
         *(colon, no_such_scheme, without_tls, by_the_environment, names_no_scheme),
-        *(not_http, unknown_name, distrusted, no_websocket, too_big, went_away),
+        *(not_http, hangs_up, unknown_name, distrusted, no_websocket, too_big, went_away),
     )
 }
 SHOWN = [

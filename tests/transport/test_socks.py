@@ -291,6 +291,36 @@ async def test_cut_answers(talk: Conversation) -> None:
                 assert (caught.value.hop, caught.value.stage) == (1, "socks")
 
 
+RIGHT_SCHEME = "; if it speaks SOCKS"
+NOT_REACHED = (
+    "; it could not reach echo.test:443, or forbids it (ssh -D hangs up like that): is that server up, and "
+    "does the proxy know its name?"
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "answers", "remedy"),
+    [
+        ("socks5h://proxy.test", [], RIGHT_SCHEME),
+        ("socks4a://proxy.test", [], RIGHT_SCHEME),
+        ("socks5h://proxy.test", [CHOOSES_NONE], NOT_REACHED),
+        ("socks5h://proxy.test", [CHOOSES_NONE, GRANTED5[:1]], NOT_REACHED),
+        (
+            "socks5h://u:p@proxy.test",
+            [CHOOSES_LOGIN],
+            "; check user name and password in the proxy",
+        ),
+        ("socks5h://u:p@proxy.test", [CHOOSES_LOGIN, LOGGED_IN], NOT_REACHED),
+    ],
+)
+@pytest.mark.parametrize("then", ["eof", "reset"])
+async def test_where_it_hangs_up(url: str, answers: list[bytes], remedy: str, then: Any) -> None:
+    """The scheme is doubted until the proxy has answered in it; from then on, what it was asked."""
+    with pytest.raises(ProxyProtocolError) as caught:
+        await tunnel(Peer(*answers, then=then), url)
+    assert remedy in str(caught.value)
+
+
 FIVE, LOGIN, FOUR = "socks5h://p", "socks5h://u:s3cret@p", "socks4a://p"
 NOT_SOCKS = {
     "5: HTTP": (FIVE, [b"HTTP/1.1 400 Bad Request\r\n\r\n"], "; use http:// for its scheme"),

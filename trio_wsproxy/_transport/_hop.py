@@ -6,7 +6,7 @@ is called, which stage TLS with it is, and which error tells of it, the stop kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
@@ -195,7 +195,11 @@ class Hop(Record):
         return words("are the proxy URL's scheme, host and port right?")
 
     def broken(
-        self, stage: StageName, doing: str, exc: trio.BrokenResourceError
+        self,
+        stage: StageName,
+        doing: str,
+        exc: trio.BrokenResourceError,
+        remedy: Words | None = None,
     ) -> ProxyUnreachable | ProxyProtocolError:
         """Make the error for a stream that broke, which says at what; raise it from ``exc``."""
         alert = alert_behind_handshake(exc) if self.proxy.scheme == "https" else None
@@ -207,7 +211,7 @@ class Hop(Record):
             doing=doing,
             why=f" (OpenSSL: {reason})" if reason else "",
         )
-        return self.broke_protocol(stage, what, self.right_protocol, Kind.CUT_OFF)
+        return self.broke_protocol(stage, what, remedy or self.right_protocol, Kind.CUT_OFF)
 
     def broke_tls(self, tls: TLSFailure) -> ProxyUnreachable:
         """Make the error for TLS with it that came to nothing behind its handshake."""
@@ -226,12 +230,14 @@ class Hop(Record):
             raise self.broke_tls(failure) from exc.__cause__
 
     @contextmanager
-    def conversation(self, stage: StageName, doing: str) -> Iterator[None]:
-        """Turn a stream that breaks into an error that says at what."""
+    def conversation(
+        self, stage: StageName, doing: str, remedy: Callable[[], Words | None] = lambda: None
+    ) -> Iterator[None]:
+        """Turn a stream that breaks into an error that says at what, and what to try then."""
         try:
             yield
         except trio.BrokenResourceError as exc:
-            raise self.broken(stage, doing, exc) from exc
+            raise self.broken(stage, doing, exc, remedy()) from exc
 
 
 class Server(Record):

@@ -117,7 +117,8 @@ async def open_socks_tunnel(
         forward=cast("Any", borrowed),  # documented as any object of that shape
     )
     try:
-        with hop.conversation("socks", f"being asked for a tunnel to {authority}"):
+        doing = f"being asked for a tunnel to {authority}"
+        with hop.conversation("socks", doing, borrowed.why_cut_off):
             await client.connect(host, port, timeout=math.inf)
     except UnicodeDecodeError:
         # The reply was read to its end and granted the request; only the name the proxy
@@ -212,9 +213,20 @@ class _Borrowed:
                     middle=middle,
                     authority=self._authority,
                 )
-                hop = self._hop
-                raise hop.broke_protocol("socks", what, hop.right_protocol, Kind.CUT_OFF)
+                raise self._hop.broke_protocol("socks", what, self.why_cut_off(), Kind.CUT_OFF)
             self.answer += data
+
+    def why_cut_off(self) -> Words:
+        """What to try where it hangs up: once it has answered, the scheme is right."""
+        if self._is_first or not self._asked:
+            return self._hop.right_protocol
+        if self._asked == "login":
+            return _check(self._hop)
+        return words(
+            "it could not reach {authority}, or forbids it (ssh -D hangs up like that): is that server "
+            "up, and does the proxy know its name?",
+            authority=self._authority,
+        )
 
     def _expected(self, start: int, data: bytearray) -> bytes:
         """Put what python-socks insists on where it means nothing; no refusal comes here."""
