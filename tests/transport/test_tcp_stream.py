@@ -256,3 +256,48 @@ async def test_a_cancelled_read_loses_nothing(ends: Ends) -> None:
             assert received == b""
             received = await stream.receive_some()
         assert received == b"abc"
+
+
+async def test_a_socket_with_system_calls_of_its_own() -> None:
+    """Where a socket brings what stands in for the system calls, those are made, and no others."""
+    asked: list[tuple[object, ...]] = []
+
+    class Kernel:
+        def read(self, *arguments: object) -> bytes:
+            asked.append(("read", *arguments))
+            raise BlockingIOError
+
+        def write(self, *arguments: object) -> int:
+            asked.append(("write", *arguments))
+            return 2
+
+        def wait_readable(self, *arguments: object) -> object:
+            asked.append(("wait_readable", *arguments))
+            return trio.lowlevel.checkpoint()
+
+        def notify_closing(self, *arguments: object) -> None:
+            asked.append(("notify_closing", *arguments))
+
+    class Socket(trio.socket.SocketType):
+        kernel = Kernel()
+        type = trio.socket.SOCK_STREAM
+
+        def __init__(self) -> None: ...
+
+        def fileno(self) -> int:
+            return 7
+
+        def setsockopt(self, *arguments: object) -> None: ...
+
+    stream = TCPStream(trio.SocketStream(Socket()))
+    stream.take(b"abc")
+    assert stream.pending == 1
+    assert stream.give(10) is None
+    await stream.wait_gives()
+    stream.interrupt()
+    assert asked == [
+        ("write", 7, b"abc"),
+        ("read", 7, 10),
+        ("wait_readable", 7),
+        ("notify_closing", 7),
+    ]

@@ -9,20 +9,34 @@ and whoever has switched it on sees to it that :meth:`TCPStream.flush` is called
 So a TLS layer on top can encrypt and send as one bounded piece of work, which may be shielded from
 cancellation, and no record is ever cut.
 
-Where a socket is no file descriptor that can be read and written (Windows, simulated networks
-without these methods) there is no such stream, and everything goes the ordinary way.
+Where a socket is no file descriptor that can be read and written (Windows) there is no such stream, and
+everything goes the ordinary way. A socket of a simulated network brings what stands in for the system
+calls as its attribute ``kernel``.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
 import trio
 
 CAN_READ_AND_WRITE = os.name == "posix"  # there a socket is a file descriptor like any other
 WANTED = 64 * 1024  # bytes to read at once; what trio asks a socket for
+
+
+class Kernel(NamedTuple):
+    """The system calls that a stream here makes; each is given a descriptor first."""
+
+    read: Callable[[int, int], bytes]
+    write: Callable[[int, Any], int]
+    wait_readable: Callable[[int], Awaitable[None]]
+    notify_closing: Callable[[int], None]
+
+
+KERNEL = Kernel(os.read, os.write, trio.lowlevel.wait_readable, trio.lowlevel.notify_closing)
 
 
 class TCPStream(trio.abc.HalfCloseableStream):
@@ -44,6 +58,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         "_buffers",
         "_emptied",
         "_fd",
+        "_kernel",
         "_never_blocks",
         "accepted",
         "error",
@@ -54,6 +69,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
     def __init__(self, socket_stream: trio.SocketStream) -> None:
         self.socket_stream = socket_stream
         self._fd = socket_stream.socket.fileno()
+        self._kernel: Kernel = getattr(socket_stream.socket, "kernel", KERNEL)
         self._buffers: deque[memoryview] | None = None  # made when it is needed: it is large
         self._never_blocks = False
         # By the last read, or nobody has spoken yet: another one would be futile.
@@ -102,7 +118,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
             self.error = trio.ClosedResourceError("this stream was closed")
             return 0
         try:
-            return os.write(self._fd, data)
+            return self._kernel.write(self._fd, data)
         except BlockingIOError:
             return 0
         except OSError as exc:
@@ -127,7 +143,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         if self._fd < 0:
             raise trio.ClosedResourceError("this stream was closed")
         try:
-            data = os.read(self._fd, size)
+            data = self._kernel.read(self._fd, size)
         except BlockingIOError:
             self._emptied = True
             return None
@@ -145,13 +161,13 @@ class TCPStream(trio.abc.HalfCloseableStream):
         """
         # No coroutine of its own: that would be one more to resume, at each message.
         if self._emptied:
-            return trio.lowlevel.wait_readable(self._fd)  # noqa: ASYNC105  # the caller awaits it
+            return self._kernel.wait_readable(self._fd)
         return trio.lowlevel.checkpoint()  # noqa: ASYNC105  # likewise
 
     def interrupt(self) -> None:
         """Let whoever waits here get a :exc:`trio.ClosedResourceError`; nothing is closed."""
         if self._fd >= 0:
-            trio.lowlevel.notify_closing(self._fd)
+            self._kernel.notify_closing(self._fd)
 
     # -- as any stream ------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from ._attendant import Attendant
 from ._connection import WebSocketConnection, attendant_of
 from ._deflate import Deflate, PerMessageDeflate
-from ._frames import SPEEDUPS
+from ._frames import SPEEDUPS, forget_masking_keys
 from ._message_stream import MessageStream
 from ._opening import OpeningRequest, check_extra_headers, shake_hands
 from ._settings import Address, ConnectionInfo, ConnectionSettings
@@ -21,5 +21,6 @@ __all__ = [
     "WebSocketConnection",
     "attendant_of",
     "check_extra_headers",
+    "forget_masking_keys",
     "shake_hands",
 ]

@@ -80,6 +80,11 @@ SPEEDUPS = frame_in_c is not None
 _frame: FrameBuilder = frame_in_python if frame_in_c is None else frame_in_c
 
 
+def forget_masking_keys() -> None:
+    """Draw the next key anew: what was drawn ahead came from a source that is not to be used."""
+    _KEYS.forget()
+
+
 def random_label() -> bytes:
     """Give four random bytes, for whoever needs a few: fresh, and seldom a system call."""
     return _KEYS.next()
