@@ -168,3 +168,12 @@ async def test_trace_with_opentelemetry() -> None:
     parent = spans[-1]["context"]["span_id"]
     assert {span["parent_id"] for span in spans[:-1]} == {parent}
     assert "HTTP/1.1 101" in spans[1]["attributes"]["trio_wsproxy.status"]
+
+
+async def test_simulated_feed() -> None:
+    """simulated_feed.py passes as its first lines say, in a few universes."""
+    plugin = "trio_wsproxy.testing.simulate.pytest_plugin"
+    command = ("-m", "pytest", "-q", "-p", plugin, "--universes=3", "examples/simulated_feed.py")
+    done = await run(*command)
+    assert done.returncode == 0, done.stdout.decode()
+    assert b"1 passed" in done.stdout

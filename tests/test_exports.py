@@ -19,6 +19,7 @@ import pytest
 import trio_wsproxy
 import trio_wsproxy.httpcore
 import trio_wsproxy.testing
+import trio_wsproxy.testing.simulate
 from trio_wsproxy import (
     BasicAuth,
     BearerAuth,
@@ -43,7 +44,12 @@ from trio_wsproxy import (
 from trio_wsproxy.testing import Answer, ByteByByte, CutAnswer, Fail, Stall
 
 DOCS = Path(__file__).parent.parent / "docs"
-MODULES = [trio_wsproxy, trio_wsproxy.httpcore, trio_wsproxy.testing]
+MODULES = [
+    trio_wsproxy,
+    trio_wsproxy.httpcore,
+    trio_wsproxy.testing,
+    trio_wsproxy.testing.simulate,
+]
 if sys.version_info >= (3, 11):  # as httpx2 needs it
     import trio_wsproxy.httpcore2
 
@@ -115,9 +121,11 @@ def test_dir(module: ModuleType) -> None:
     [
         (
             module,
-            {"trio_wsproxy": "reference.rst", "trio_wsproxy.testing": "testing.rst"}.get(
-                name, "http.rst"
-            ),
+            {
+                "trio_wsproxy": "reference.rst",
+                "trio_wsproxy.testing": "testing.rst",
+                "trio_wsproxy.testing.simulate": "simulate.rst",
+            }.get(name, "http.rst"),
         )
         for module in MODULES
         for name in [module.__name__]
@@ -135,7 +143,9 @@ def hints(thing: Any) -> Iterator[tuple[str, Any]]:
     """The annotations of a function, or of all public functions of a class."""
     functions: list[tuple[str, Any]] = [(thing.__name__, inspect.unwrap(thing))]
     if isinstance(thing, type):
-        functions = [(name, x) for name, x in members(thing) if not name.startswith("_")]
+        functions = [
+            (name, inspect.unwrap(x)) for name, x in members(thing) if not name.startswith("_")
+        ]
         functions += [(thing.__name__, thing)] if dataclasses.is_dataclass(thing) else []
     for name, function in functions:
         # What stands there for type checkers alone has its public name.

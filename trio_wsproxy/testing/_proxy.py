@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import trio
 import trio.testing
 
+from ._here import in_a_universe
 from ._server import (
     RelayingServer,
     authority,
@@ -166,7 +168,7 @@ class ProxyServer(RelayingServer):
         mapped = self._resolve.get(_fold(host))
         if mapped is not None:
             host, port = (mapped, port) if isinstance(mapped, str) else mapped
-        elif _fold(host) != "localhost":
+        elif _fold(host) != "localhost" and not in_a_universe():
             try:
                 if not ipaddress.ip_address(host).is_loopback:
                     raise DialError("forbidden", host, port)
@@ -175,6 +177,8 @@ class ProxyServer(RelayingServer):
         try:
             return await trio.open_tcp_stream(host, port)
         except OSError as exc:
+            if isinstance(exc, socket.gaierror):
+                raise DialError("unresolvable", host, port) from exc
             causes = [] if exc.__cause__ is None else list(leaves(exc.__cause__))
             refused = any(isinstance(cause, ConnectionRefusedError) for cause in [exc, *causes])
             raise DialError("refused" if refused else "unreachable", host, port) from exc

@@ -1,0 +1,129 @@
+"""Torture, pairs, and the shrinker."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import trio
+
+from trio_wsproxy.testing._server import leaves
+from trio_wsproxy.testing.simulate import (
+    Chance,
+    Fault,
+    Network,
+    Universe,
+    current_universe,
+    pairs,
+    shrink,
+    torture,
+)
+
+HOSTS = {"far.test": ("10.0.0.2",)}
+NETWORK = Network(hosts=HOSTS)
+
+
+async def exchange(count: int) -> int:
+    """Send so many bytes one by one, and give how many have come."""
+    universe = current_universe()
+    with universe.on("far.test"):
+        (listener,) = await trio.open_tcp_listeners(80, host="10.0.0.2")
+    received = 0
+
+    async def serve(stream: trio.SocketStream) -> None:
+        nonlocal received
+        async with stream:
+            while data := await stream.receive_some():
+                received += len(data)
+
+    async def client() -> None:
+        with universe.cancellable():
+            async with await trio.open_tcp_stream("far.test", 80) as stream:
+                for _ in range(count):
+                    await stream.send_all(b"x")
+                    await trio.sleep(1)
+
+    async with listener, trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        with trio.move_on_after(100):
+            await client()
+        await trio.sleep(2)
+        nursery.cancel_scope.cancel()
+    return received
+
+
+def is_of_the_network(error: Exception) -> bool:
+    """Whether that is what a network may do, in a nursery's group or not."""
+    return all(isinstance(leaf, (OSError, trio.BrokenResourceError)) for leaf in leaves(error))
+
+
+async def tolerant() -> None:
+    """A program that bears all that a network does."""
+    try:
+        await exchange(3)
+    except Exception as exc:
+        if not is_of_the_network(exc):
+            raise
+
+
+async def careless() -> None:
+    """One that does not bear a lost byte."""
+    count = current_universe().times(30)
+    assert await exchange(count) == count
+
+
+def test_torture() -> None:
+    """Each operation is struck by each fault, in a universe of its own."""
+    quiet = Universe(0, NETWORK)
+    quiet.run(tolerant)
+    assert torture(tolerant, network=NETWORK) == 4 * quiet.operations
+
+
+def test_torture_finds() -> None:
+    """A program that does not bear one of them is told, with the line for that universe."""
+
+    async def main() -> None:
+        with trio.fail_after(50):
+            await tolerant()
+
+    with pytest.raises(Exception) as caught:
+        torture(main, network=NETWORK, kinds=[Fault.STALL])
+    if sys.version_info >= (3, 11):
+        assert "faults=At({" in caught.value.__notes__[-1]
+
+
+def test_pairs() -> None:
+    """Two operations are struck, as often as was asked for."""
+    assert pairs(tolerant, 20, network=NETWORK) == 20
+
+
+def test_shrink() -> None:
+    """Of many faults and operations those are left that are needed."""
+
+    async def main() -> None:
+        try:
+            await careless()
+        except Exception as exc:
+            raise AssertionError from exc
+
+    network = Network(hosts=HOSTS, faults=Chance(0.2, (Fault.STALL, Fault.SLOW)))
+    for seed in range(100):
+        universe = Universe(seed, network)
+        try:
+            universe.run(main)
+        except AssertionError:
+            if len(universe.struck) > 2:
+                break
+    smallest = shrink(main, seed=seed, network=network)
+    assert len(smallest.faults.faults) == 1
+    assert smallest.at_most is not None
+    assert smallest.at_most < 30
+    again = Universe(smallest.seed, smallest.network, at_most=smallest.at_most)
+    with pytest.raises(AssertionError):
+        again.run(main)
+
+
+def test_nothing_to_shrink() -> None:
+    """A program that does not fail cannot fail in a smaller universe."""
+    with pytest.raises(ValueError, match="does not fail"):
+        shrink(tolerant, seed=1, network=NETWORK)

@@ -1,0 +1,129 @@
+"""Everything that is random in a universe, drawn from its seed.
+
+Theory of operation
+-------------------
+
+A seed makes several generators, one for each purpose, so that a fault more or less shifts no other
+choice than it must: ``network`` (delays, cuts), ``faults``, ``scheduler``, ``entropy``.
+
+**The scheduler.** trio shuffles tasks that are runnable at the same time with a generator of its own, and
+makes their order independent of memory addresses first, if Hypothesis asks for it. It is asked through
+a documented seam: trio's entry point ``trio`` in the group ``hypothesis``, which hands its generator to
+:func:`hypothesis.register_random`. Here a stand-in takes Hypothesis' part, so no private name
+of trio's is used, and Hypothesis need not be installed. What the entry point does lasts: from the
+first universe on trio's scheduler is deterministic in this process, as it is where Hypothesis was imported.
+
+**Randomness.** wsproto and the standard library ask :func:`os.urandom`, and have no other seam. While a
+universe runs, it and :class:`random.SystemRandom` (so :mod:`secrets`) answer the universe's thread from the seed,
+and the module :mod:`random` is seeded; all of that is put back. What OpenSSL draws in C is not seeded: the bytes
+of TLS records differ from run to run, their lengths do not (see :class:`.Certificates`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from trio_wsproxy._auth import forget_proxies
+from trio_wsproxy._websocket import forget_masking_keys
+
+_found: list[random.Random] = []  # trio's generator, once it was asked for
+
+
+def generator(seed: int, purpose: str) -> random.Random:
+    """Make the generator for one purpose of a universe."""
+    # Not a secret: the point of it is that it can be had again.
+    return random.Random(f"trio_wsproxy {seed} {purpose}")  # noqa: S311
+
+
+def scheduler_generator() -> random.Random:
+    """Make trio's scheduler deterministic, and give the generator that it shuffles with.
+
+    Raises:
+      RuntimeError: This trio has no entry point for Hypothesis, or it gives no generator.
+
+    """
+    if not _found:
+        for entry in entry_points(group="hypothesis", name="trio"):
+            _ask(entry.load())
+    if not _found:
+        raise RuntimeError(
+            "this version of trio does not say how to make its scheduler deterministic: "
+            "its entry point 'trio' in the group 'hypothesis' is missing, or has changed"
+        )
+    return _found[0]
+
+
+def _ask(plugin: Callable[[], object]) -> None:
+    """Let trio register its generator with us instead of Hypothesis."""
+    stand_in = ModuleType("hypothesis")
+    stand_in.register_random = _found.append  # type: ignore[attr-defined]  # a module made here
+    original = sys.modules.get("hypothesis")
+    sys.modules["hypothesis"] = stand_in
+    try:
+        plugin()
+    finally:
+        if original is None:
+            del sys.modules["hypothesis"]
+        else:
+            sys.modules["hypothesis"] = original
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let all that is random in this thread come from a seed, while the block runs."""
+    scheduler = scheduler_generator()
+    kept, kept_of_scheduler = random.getstate(), scheduler.getstate()
+    _forget()
+    random.seed(f"trio_wsproxy {seed} random")
+    scheduler.seed(f"trio_wsproxy {seed} scheduler")
+    try:
+        with _entropy(generator(seed, "entropy")):
+            yield
+    finally:
+        random.setstate(kept)
+        scheduler.setstate(kept_of_scheduler)
+        _forget()  # nothing that is real may go out with a key that a seed has made
+
+
+def _forget() -> None:
+    """Forget what this package keeps from one connection to the next."""
+    forget_masking_keys()
+    forget_proxies()
+
+
+@contextmanager
+def _entropy(source: random.Random) -> Iterator[None]:
+    """Answer this thread's questions for the operating system's randomness from a generator."""
+    thread = threading.get_ident()
+    real = os.urandom
+
+    def urandom(size: int, /) -> bytes:
+        return source.randbytes(size) if threading.get_ident() == thread else real(size)
+
+    def getrandbits(_: random.SystemRandom, k: int) -> int:
+        return int.from_bytes(os.urandom((k + 7) // 8), "big") >> (-k % 8)
+
+    def fraction(_: random.SystemRandom) -> float:
+        return (int.from_bytes(os.urandom(7), "big") >> 3) * 2.0**-53
+
+    def randbytes(_: random.SystemRandom, n: int) -> bytes:
+        return os.urandom(n)
+
+    replaced = {"getrandbits": getrandbits, "random": fraction, "randbytes": randbytes}
+    originals = {name: vars(random.SystemRandom)[name] for name in replaced}
+    os.urandom = urandom
+    for name, function in replaced.items():
+        setattr(random.SystemRandom, name, function)
+    try:
+        yield
+    finally:
+        os.urandom = real
+        for name, function in originals.items():
+            setattr(random.SystemRandom, name, function)

@@ -1,0 +1,61 @@
+"""One program in many universes: some that are always the same, and some that are new."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from ._network import Network
+from ._universe import Universe
+
+USUAL = 20  # universes, of a program that takes a few hundredths of a second in each
+FRESH = 0.2  # of them, with seeds that nobody has had
+
+
+class RunUniverses:
+    """Runs a program in many universes; what the fixture ``universes`` gives.
+
+    Args:
+      count: How many, whatever a call says.
+      only: The seed of the only one.
+
+    """
+
+    def __init__(self, *, count: int | None = None, only: int | None = None) -> None:
+        self._count = count
+        self._only = only
+
+    def __call__(
+        self,
+        main: Callable[..., Awaitable[Any]],
+        *args: Any,
+        network: Network | None = None,
+        count: int = USUAL,
+    ) -> None:
+        """Run it in each; four of five have seeds from 0 on, the others have new ones.
+
+        Args:
+          main: The program, as for :func:`run`.
+          *args: What it is called with.
+          network: What the universes are like.
+          count: How many.
+
+        Raises:
+          BaseException: Whatever it raises in the first universe in which it fails, with the line as a note
+            that runs that one once more.
+
+        """
+        for seed in self._seeds(count):
+            Universe(seed, network).run(main, *args)
+
+    def _seeds(self, count: int) -> Iterator[int]:
+        if self._only is not None:
+            yield self._only
+            return
+        count = count if self._count is None else self._count
+        fresh = int(count * FRESH)
+        yield from range(count - fresh)
+        source = random.SystemRandom()
+        for _ in range(fresh):
+            yield source.randrange(1 << 32)

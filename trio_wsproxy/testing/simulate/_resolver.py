@@ -1,0 +1,96 @@
+"""The simulated DNS, and the factory of simulated sockets: what trio is given in place of the system's."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket as stdlib
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ._faults import Fault
+from ._network import HERE, HERE_ADDRESSES
+from ._socket import SimulatedSocket
+
+if TYPE_CHECKING:
+    from ._world import World
+
+
+class Resolver(trio.abc.HostnameResolver):
+    """Knows the names of one universe, and ``localhost``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def getaddrinfo(
+        self,
+        host: bytes | None,
+        port: bytes | str | int | None,
+        family: int = 0,
+        type: int = 0,  # noqa: A002  # trio's name
+        proto: int = 0,
+        flags: int = 0,
+    ) -> Any:
+        """Look up a name; see :func:`socket.getaddrinfo`."""
+        name = (host or b"localhost").decode().lower().rstrip(".")
+        local = name == "localhost" or name.endswith(".localhost")
+        if not local:
+            await self._ask(name)
+        known = ("127.0.0.1", "::1") if local else self._addresses(name)
+        infos = []
+        for address in known:
+            six = ipaddress.ip_address(address).version == 6
+            kind = stdlib.AF_INET6 if six else stdlib.AF_INET
+            if family in (stdlib.AF_UNSPEC, kind):
+                where = (address, int(port or 0), 0, 0) if six else (address, int(port or 0))
+                infos.append((kind, stdlib.SOCK_STREAM, stdlib.IPPROTO_TCP, "", where))
+        if not infos:
+            raise stdlib.gaierror(stdlib.EAI_NONAME, "Name or service not known")
+        return infos
+
+    def _addresses(self, name: str) -> tuple[str, ...]:
+        return HERE_ADDRESSES if name == HERE else self._world.network.hosts.get(name, ())
+
+    async def _ask(self, name: str) -> None:
+        """Let the question travel, unless something happens to it."""
+        world = self._world
+        fault = world.operation("resolve", name)
+        if fault is Fault.STALL:
+            await trio.sleep_forever()
+        if fault in (Fault.SLOW, Fault.FULL):
+            await trio.sleep(world.some_seconds())
+        await trio.sleep(world.chance.uniform(*world.network.dns_latency))
+        if fault is Fault.FAIL:
+            raise stdlib.gaierror(stdlib.EAI_NONAME, "Name or service not known")
+        if fault is Fault.CUT or world.here in world.down:
+            raise stdlib.gaierror(stdlib.EAI_AGAIN, "Temporary failure in name resolution")
+
+    async def getnameinfo(
+        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
+    ) -> tuple[str, str]:
+        """Look up an address; see :func:`socket.getnameinfo`."""
+        await trio.lowlevel.checkpoint()
+        return self._world.network.host_of(sockaddr[0]) or sockaddr[0], str(sockaddr[1])
+
+
+class Factory(trio.abc.SocketFactory):
+    """Makes the TCP sockets of one universe."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def socket(
+        self,
+        family: stdlib.AddressFamily | int = stdlib.AF_INET,
+        type: stdlib.SocketKind | int = stdlib.SOCK_STREAM,  # noqa: A002  # trio's name
+        proto: int = 0,
+    ) -> trio.socket.SocketType:
+        """Make one.
+
+        Raises:
+          ValueError: It is to be something else than TCP.
+
+        """
+        if type != stdlib.SOCK_STREAM or family not in (stdlib.AF_INET, stdlib.AF_INET6):
+            raise ValueError("a simulated network has TCP over IPv4 and IPv6, and nothing else")
+        return SimulatedSocket(self._world, family)

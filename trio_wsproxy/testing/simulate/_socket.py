@@ -1,0 +1,245 @@
+"""Sockets of a simulated network, with trio's interface and the kernel's manners.
+
+What Linux does is done here: a socket that is closed with bytes unread resets its connection, as does
+``SO_LINGER`` with 0 seconds; bytes that arrive at a closed socket are answered by a reset; what was sent before
+``close()`` is delivered after it. A socket has a :attr:`~SimulatedSocket.kernel` of its own, for who
+reads and writes without waiting; its descriptor is a number that no system call knows.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket as stdlib
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ._connection import Connection
+from ._faults import Fault
+from ._transfer import Transfer, error
+
+if TYPE_CHECKING:
+    from ._world import World
+
+SYN_RETRIES = 127.0  # seconds until connect() gives up, see tcp_syn_retries in Linux's tcp(7)
+ARP_TIMEOUT = 3.0  # seconds until an address that nobody has is unreachable
+BACKLOG = 128
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # no system is asked to bind them
+
+
+class SimulatedSocket(Transfer):
+    """A TCP socket; see :mod:`socket` for what its methods do."""
+
+    def __init__(self, world: World, family: int) -> None:
+        super().__init__(world)
+        self._family = stdlib.AddressFamily(family)
+        self._options: dict[tuple[int, int], Any] = {}
+        self._local: tuple[str, int] | None = None
+        self._peer: tuple[str, int] | None = None
+        self._waiting: deque[SimulatedSocket] | None = None  # connections to accept
+        self._backlog = BACKLOG
+        self._shut = False
+
+    def __repr__(self) -> str:
+        return f"<simulated socket of {self.host!r}, {self._local} to {self._peer}>"
+
+    # -- what it is -------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        return self._fd
+
+    @property
+    def family(self) -> stdlib.AddressFamily:
+        return self._family
+
+    @property
+    def type(self) -> stdlib.SocketKind:
+        return stdlib.SOCK_STREAM
+
+    @property
+    def proto(self) -> int:
+        return stdlib.IPPROTO_TCP
+
+    @property
+    def did_shutdown_SHUT_WR(self) -> bool:  # noqa: N802  # trio's name
+        return self._shut
+
+    def getsockname(self) -> Any:
+        return self._address(self._local or (self._any, 0))
+
+    def getpeername(self) -> Any:
+        if self._peer is None:
+            raise error(errno.ENOTCONN)
+        return self._address(self._peer)
+
+    @property
+    def _any(self) -> str:
+        return EVERYWHERE[self._family == stdlib.AF_INET6]
+
+    def _address(self, pair: tuple[str, int]) -> tuple[str, int] | tuple[str, int, int, int]:
+        return (*pair, 0, 0) if self._family == stdlib.AF_INET6 else pair
+
+    def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> Any:
+        self._check_open()
+        if (level, optname) == (stdlib.SOL_SOCKET, stdlib.SO_ACCEPTCONN):
+            return int(self._waiting is not None)
+        return self._options.get((level, optname), 0 if buflen is None else bytes(buflen))
+
+    def setsockopt(
+        self, level: int, optname: int, value: Any = None, optlen: int | None = None
+    ) -> None:
+        self._check_open()
+        self._options[level, optname] = value
+
+    # -- beginning --------------------------------------------------------------------------
+
+    async def bind(self, address: Any) -> None:
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        host, port = address[:2]
+        known = (*EVERYWHERE, *self._world.network.addresses_of(self.host))
+        if host not in known and not ipaddress.ip_address(host).is_loopback:
+            raise error(errno.EADDRNOTAVAIL)
+        port = port or self._world.free_port()
+        if (self.host, host, port) in self._world.listeners:
+            raise error(errno.EADDRINUSE)
+        self._local = (host, port)
+
+    def listen(self, backlog: int = BACKLOG) -> None:
+        self._check_open()
+        self._local = self._local or (self._any, self._world.free_port())
+        self._waiting = deque()
+        self._backlog = backlog
+        key = (self.host, *self._local)
+        self._world.listeners[key] = self
+
+    async def accept(self) -> tuple[trio.socket.SocketType, Any]:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while True:
+            self._check_open()
+            if self._waiting is None:
+                raise error(errno.EINVAL)
+            if self._waiting:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                if self._waiting:  # nobody has closed this one, or was faster
+                    accepted = self._waiting.popleft()
+                    return accepted, accepted.getpeername()
+            else:
+                await self._waiting_gate.wait()
+
+    async def connect(self, address: Any) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._check_open()
+        try:
+            await self._connect(*address[:2])
+        except BaseException:
+            self.close()  # as trio does it: nobody knows what becomes of the attempt
+            raise
+
+    async def _connect(self, address: str, port: int) -> None:
+        world = self._world
+        loopback = ipaddress.ip_address(address).is_loopback
+        target = self.host if loopback else world.network.host_of(address)
+        self.peer_name = target or address
+        fault = world.operation("connect", self.peer_name)
+        latency = 0.0
+        if target is not None:
+            latency = world.chance.uniform(*world.network.between(self.host, target).latency)
+        await self._syn(fault, latency)
+        if world.is_silent(target, address):
+            await trio.sleep(SYN_RETRIES)
+            raise error(errno.ETIMEDOUT)
+        if target is None:
+            await trio.sleep(ARP_TIMEOUT)
+            raise error(errno.EHOSTUNREACH)
+        listener = await self._knock(target, address, port)
+        self._check_open()
+        own = address if loopback else self._own_address(address)
+        self._local = self._local or (own, world.free_port())
+        if self._local[0] in EVERYWHERE:
+            self._local = (own, self._local[1])
+        self._peer = (address, port)
+        listener.enqueue(self)
+        await trio.sleep(latency)
+
+    async def _syn(self, fault: Fault | None, latency: float) -> None:
+        """Let the first packet travel, unless something happens to it."""
+        if fault is Fault.STALL:
+            await trio.sleep(SYN_RETRIES)
+            raise error(errno.ETIMEDOUT)
+        if fault in (Fault.SLOW, Fault.FULL):
+            await trio.sleep(self._world.some_seconds())
+        await trio.sleep(latency)
+        if fault is Fault.FAIL:
+            raise error(errno.ECONNREFUSED)
+        if fault is Fault.CUT:
+            raise error(errno.EHOSTUNREACH)
+
+    async def _knock(self, host: str, address: str, port: int) -> SimulatedSocket:
+        """Find who listens, and wait until there is room in the queue."""
+        pause = 1.0
+        while True:
+            listener = self._world.listener_at(host, address, port)
+            if listener is None:
+                raise error(errno.ECONNREFUSED)
+            if listener.has_room():
+                return listener
+            await trio.sleep(pause)
+            pause *= 2
+
+    def _own_address(self, address: str) -> str:
+        """Choose the address to connect from."""
+        own = self._world.network.addresses_of(self.host)
+        same = [a for a in own if (":" in a) == (":" in address)]
+        if not same:
+            raise error(errno.ENETUNREACH)
+        return same[0]
+
+    def has_room(self) -> bool:
+        """Tell whether another connection may wait here."""
+        return self._waiting is not None and len(self._waiting) <= self._backlog
+
+    def enqueue(self, caller: SimulatedSocket) -> None:
+        """Let a connection wait to be accepted."""
+        with self._world.on(self.host):
+            accepted = SimulatedSocket(self._world, self._family)
+        accepted._local, accepted._peer = caller._peer, caller._local  # the same class
+        accepted.peer_name = caller.host
+        Connection(self._world, caller, accepted)
+        assert self._waiting is not None
+        self._waiting.append(accepted)
+        self._waiting_gate.open()
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def shutdown(self, flag: int) -> None:
+        self._joined()
+        if flag in (stdlib.SHUT_WR, stdlib.SHUT_RDWR) and not self._shut:
+            self._shut = True
+            self.outgoing.finish()
+
+    def close(self) -> None:
+        if self._fd < 0:
+            return
+        del self._world.sockets[self._fd]
+        self._fd = -1
+        self.interrupt()
+        if self._waiting is not None:
+            assert self._local is not None
+            self._world.listeners.pop((self.host, *self._local), None)
+            for waiting in self._waiting:
+                waiting.close()
+            self._waiting = None
+        if self.connection is not None:
+            if self.incoming.unread or self._lingers_not():
+                self.connection.reset(by=self)
+            else:
+                self.outgoing.finish()
+            self.incoming.leave()
+
+    def _lingers_not(self) -> bool:
+        value = self._options.get((stdlib.SOL_SOCKET, stdlib.SO_LINGER))
+        return value is not None and struct.unpack("ii", value) == (1, 0)

@@ -1,0 +1,278 @@
+"""One run of a trio program in a universe of its own."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from typing import Any, TypeVar
+
+import trio
+
+from trio_wsproxy.testing._here import IN_A_UNIVERSE
+
+from ._chance import generator, seeded
+from ._faults import At, Struck
+from ._network import Network
+from ._resolver import Factory, Resolver
+from ._trace import Trace
+from ._world import World
+
+ResultT = TypeVar("ResultT")
+ServerT = TypeVar("ServerT")
+
+DAY = 86_400.0  # seconds
+
+_current: trio.lowlevel.RunVar[Universe]
+_current = trio.lowlevel.RunVar("trio_wsproxy.universe")
+
+
+class LeftOpen(AssertionError):
+    """The program has returned, and left sockets open."""
+
+
+class NothingHappens(AssertionError):
+    """The program waits for what will never come, or for longer than a universe lasts."""
+
+
+class Universe:
+    """A network, a clock and chance for one run of a program; made by :func:`run`, or to be looked at afterwards.
+
+    Args:
+      seed: Of everything in it; the same seed is the same universe.
+      network: What the network is like, and what goes wrong.
+      at_most: Bounds what :meth:`times` gives; a shrinker lowers it.
+      limit: Virtual seconds after which it ends with :exc:`NothingHappens`, a week by default.
+
+    Attributes:
+      seed (int): As given.
+      network (Network): As given.
+      at_most (int | None): As given.
+      limit (float): As given.
+
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        network: Network | None = None,
+        *,
+        at_most: int | None = None,
+        limit: float = 7 * DAY,
+    ) -> None:
+        self.seed = seed
+        self.network = Network() if network is None else network
+        self.at_most = at_most
+        self.limit = limit
+        self._world = World(seed, self.network)
+        self._choices = generator(seed, "program")
+        self._over: trio.CancelScope | None = None
+        self._used = False
+
+    def __repr__(self) -> str:
+        return f"Universe({self._arguments()})"
+
+    def _arguments(self) -> str:
+        few = "" if self.at_most is None else f", at_most={self.at_most}"
+        return f"seed={self.seed}, network={self.network!r}{few}"
+
+    # -- running --------------------------------------------------------------------------------
+
+    def run(self, main: Callable[..., Awaitable[ResultT]], *args: Any) -> ResultT:
+        """Run a program in it, once; see :func:`run`."""
+        if self._used:
+            raise RuntimeError("a universe runs once; make another one of the same seed")
+        self._used = True
+        try:
+            with seeded(self.seed), _without_gc():
+                return trio.run(self._main, main, args, clock=self._world.clock)
+        except Exception as exc:
+            _add_note(exc, self.replay(getattr(main, "__qualname__", "main")))
+            raise
+
+    def replay(self, main: str = "main") -> str:
+        """Give the line that runs it again."""
+        struck = ", ".join(f"{s.operation.number}: {s.fault.value}" for s in self.struck)
+        what = f"simulate.run({main}, {self._arguments()})"
+        return f"once more: {what}" + (f"  # faults: {struck}" if struck else "")
+
+    async def _main(
+        self, main: Callable[..., Awaitable[ResultT]], args: tuple[Any, ...]
+    ) -> ResultT:
+        world = self._world
+        _current.set(self)
+        IN_A_UNIVERSE.set(True)
+        trio.socket.set_custom_hostname_resolver(Resolver(world))
+        trio.socket.set_custom_socket_factory(Factory(world))
+        trio.lowlevel.spawn_system_task(world.pump)
+        with trio.CancelScope() as self._over:
+            world.at(self.limit, self._over.cancel)
+            result = await main(*args)
+            left = sorted(map(repr, world.sockets.values()))
+            if left:
+                raise LeftOpen(f"{len(left)} sockets were left open: {', '.join(left)}")
+            return result
+        raise NothingHappens(
+            f"after {self.limit:g} virtual seconds the program had not returned: "
+            "it waits for something that will not come, or lasts longer than its universe"
+        )
+
+    # -- for the program --------------------------------------------------------------------------
+
+    @contextmanager
+    def on(self, host: str) -> Iterator[None]:
+        """Let servers and connections that begin in the block be those of a host of the network.
+
+        ``localhost`` and loopback addresses are the host's own there, and it connects from its own address.
+
+        Args:
+          host: One of the network's names, or ``"here"``.
+
+        """
+        with self._world.on(host):
+            yield
+
+    @asynccontextmanager
+    async def serve(
+        self,
+        host: str,
+        server: Callable[..., AbstractAsyncContextManager[ServerT]],
+        *,
+        address: str | None = None,
+        **options: Any,
+    ) -> AsyncIterator[ServerT]:
+        """Run a server of :mod:`trio_wsproxy.testing` on a host, at its first address.
+
+        ::
+
+            async with universe.serve("proxy.test", open_http_proxy, credentials=("ada", "secret")) as proxy:
+                url = proxy.url_for(host="proxy.test")
+
+        Args:
+          host: One of the network's names, or ``"here"``.
+          server: A function such as :func:`.open_echo_server`; it is called with ``host`` and the options.
+          address: Another one of the host's addresses, or ``"::"`` for all of them.
+          options: Whatever else it is called with.
+
+        """
+        async with AsyncExitStack() as stack:
+            with self.on(host):
+                running = await stack.enter_async_context(
+                    server(host=address or self.address(host), **options)
+                )
+            yield running
+
+    def address(self, host: str) -> str:
+        """Give the first address of a host."""
+        return self.network.addresses_of(host)[0]
+
+    @contextmanager
+    def cancellable(self) -> Iterator[trio.CancelScope]:
+        """Make the block the subject that the fault ``CANCEL`` cancels."""
+        with trio.CancelScope() as scope:
+            self._world.on_cancel.append(scope)
+            try:
+                yield scope
+            finally:
+                self._world.on_cancel.remove(scope)
+
+    def times(self, most: int, least: int = 1) -> int:
+        """Choose a number for the program, from its seed: how many messages, bytes, connections.
+
+        Args:
+          most: At most so many, or :attr:`at_most` where that is less.
+          least: At least so many.
+
+        """
+        number = self._choices.randint(least, max(least, most))
+        return number if self.at_most is None else max(least, min(number, self.at_most))
+
+    def choice(self, options: Any) -> Any:
+        """Choose one of some things for the program, from its seed."""
+        return self._choices.choice(options)
+
+    def bytes(self, size: int) -> bytes:
+        """Make bytes for the program, from its seed."""
+        return self._choices.randbytes(size)
+
+    def cut_off(self, host: str) -> None:
+        """Pull a host's plug: its connections die silently, and nobody reaches it until :meth:`restore`."""
+        self._world.down.add(host)
+        for connection in self._world.connections:
+            if host in connection.hosts:
+                connection.die()
+
+    def restore(self, host: str) -> None:
+        """Let a host be reached again; the connections of before stay dead."""
+        self._world.down.discard(host)
+
+    def reset(self, host: str) -> None:
+        """Reset all connections of a host."""
+        for connection in self._world.connections:
+            if host in connection.hosts:
+                connection.break_now()
+
+    # -- what has happened ------------------------------------------------------------------------
+
+    @property
+    def trace(self) -> Trace:
+        """What has happened on the network, and a digest of it."""
+        return self._world.trace
+
+    @property
+    def struck(self) -> list[Struck]:
+        """The faults that have struck, in order."""
+        return self._world.struck
+
+    @property
+    def faults(self) -> At:
+        """The same as a plan, which lets them strike again."""
+        return At({s.operation.number: s.fault for s in self.struck})
+
+    @property
+    def operations(self) -> int:
+        """How many operations there were so far."""
+        return self._world.operations
+
+    @property
+    def open_sockets(self) -> list[str]:
+        """The sockets that are open now: on which host, from where to where."""
+        return [repr(socket) for socket in self._world.sockets.values()]
+
+
+def current_universe() -> Universe:
+    """Give the universe that the current task is in.
+
+    Raises:
+      RuntimeError: It is in the real one.
+
+    """
+    try:
+        return _current.get()
+    except (LookupError, RuntimeError):  # of the real one, or none of trio's
+        raise RuntimeError("this program does not run in a simulated universe") from None
+
+
+@contextmanager
+def _without_gc() -> Iterator[None]:
+    """Let no finalizer run at a moment that depends on what ran before in this process."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _add_note(exc: Exception, note: str) -> None:
+    if hasattr(exc, "add_note"):
+        exc.add_note(note)
+    else:  # Python 3.10
+        print(note, file=sys.stderr)  # noqa: T201  # there is nowhere else to put it

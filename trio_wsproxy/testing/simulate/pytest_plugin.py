@@ -1,0 +1,36 @@
+"""A pytest fixture for simulated universes.
+
+In your ``conftest.py``::
+
+    pytest_plugins = ["trio_wsproxy.testing.simulate.pytest_plugin"]
+
+and in a test, which is an ordinary function::
+
+    def test_feed(universes: RunUniverses) -> None:
+        universes(main, network=Network(faults=Chance(0.01)), count=50)
+
+``pytest --universes 10000`` runs each such test in more of them, ``pytest --universe 123`` in one only: what the line behind
+a failure names.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ._many import RunUniverses
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ours to pytest's command line."""
+    group = parser.getgroup("simulated universes")
+    group.addoption("--universes", type=int, metavar="N", help="how many universes each test has")
+    group.addoption("--universe", type=int, metavar="SEED", help="run this universe only")
+
+
+@pytest.fixture
+def universes(request: pytest.FixtureRequest) -> RunUniverses:
+    """Run a program in many universes; see :class:`.RunUniverses`."""
+    return RunUniverses(
+        count=request.config.getoption("--universes"),
+        only=request.config.getoption("--universe"),
+    )
