@@ -128,6 +128,24 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Let the client live through universes in which anything goes wrong, a minute by default.
+
+    ``nox -s simulate -- --hours N`` is for nights, ``-- --mutations`` plants faults in our code and tells after how many
+    universes each was found, ``-- --coverage`` shows how much of the package these universes reach.
+    """
+    install(session, "coverage", package=".[testing]")
+    arguments = [x for x in session.posargs if x != "--coverage"]
+    if "--coverage" not in session.posargs:
+        session.run("python", "-m", "tests.simulation", *arguments)
+        return
+    data = f"--data-file={Path(session.create_tmp()) / 'coverage'}"
+    session.run("coverage", "run", data, "-m", "tests.simulation", *arguments)
+    rooms = ",".join(f"*/trio_wsproxy/{room}/*" for room in ("_websocket", "_transport", "_client"))
+    session.run("coverage", "report", data, f"--include={rooms}", "--fail-under=0")
+
+
+@nox.session
 def sanitize(session: nox.Session) -> None:
     """Build the C extension with AddressSanitizer and UBSan, and try it: its tests, the fuzzer.
 

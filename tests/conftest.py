@@ -23,6 +23,7 @@ SLOW = [
     HERE / "cli" / "test_terminal.py",
     HERE / "laws",  # every stage, every route, every cut
     HERE / "package",  # builds it three times
+    HERE / "simulation",  # hours, in virtual time
     HERE / "real",  # squid, dante, OpenSSH and others
     HERE / "typing",  # mypy and pyright
     HERE / "test_docs.py",

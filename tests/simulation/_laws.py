@@ -1,0 +1,194 @@
+"""The oracle: what holds in each universe, whatever went wrong in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+import trio_websocket
+from _places import HOSTS, PASSWORD, PROXIES, SERVER, TOKEN, USER, Route
+from _record import ClientSide, Record
+
+import trio_wsproxy
+from trio_wsproxy._exceptions import failure_of
+from trio_wsproxy.testing.simulate import Fault, Struck, Universe
+
+Broken = Iterator[str]  # how a law is broken; nothing where it holds
+Law = Callable[[Universe, Route, Record], Broken]
+
+PONG = 6.0  # seconds in which a client that does nothing answers a ping; four of the slowest links need 4
+EPSILON = 1e-6  # seconds; virtual time is a float
+BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+SECRETS = (PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""), BASIC, TOKEN)
+LETHAL = {Fault.FAIL, Fault.CUT, Fault.STALL}
+
+
+def pairs(record: Record) -> Iterator[tuple[ClientSide, list[str | bytes], list[str | bytes]]]:
+    """Each connection that has two known sides: the client's, what the server sent, what it got."""
+    for client in record.clients:
+        if client.number is not None:
+            server = record.servers[client.number]
+            yield client, server.sent, server.received
+
+
+def received_was_sent(universe: Universe, route: Route, record: Record) -> Broken:
+    """A message that receive returned was sent: whole, once, in order."""
+    for client, sent, _ in pairs(record):
+        if client.received != sent[: len(client.received)]:
+            yield f"the client received {_short(client.received)}, of {_short(sent)}"
+
+
+def sent_is_received_in_order(universe: Universe, route: Route, record: Record) -> Broken:
+    """What a server gets is what send took: whole, once, in order, and nothing that was cancelled."""
+    for client, _, received in pairs(record):
+        possible = [m for m in client.offered if not any(m is c for c in client.cancelled)]
+        if received != possible[: len(received)]:
+            yield f"the server received {_short(received)}, of {_short(possible)}"
+
+
+def confirmed_has_arrived(universe: Universe, route: Route, record: Record) -> Broken:
+    """What was sent before a closing handshake that both sides confirmed has arrived."""
+    for client, _, received in pairs(record):
+        if client.confirmed and received[: len(client.sent)] != client.sent:
+            yield f"confirmed by 1000, but {_short(client.sent)} arrived as {_short(received)}"
+
+
+def only_documented_errors(universe: Universe, route: Route, record: Record) -> Broken:
+    """Only documented exceptions, with words; never a group of ours."""
+    for error in record.errors:
+        if not isinstance(error, (trio_websocket.HandshakeError, trio_wsproxy.ConnectionClosed)):
+            yield f"undocumented: {error!r}"
+        elif isinstance(error, trio_websocket.HandshakeError) and not str(error):
+            yield f"without a word: {error!r}"
+        elif hasattr(error, "exceptions"):
+            yield f"a group: {error!r}"
+
+
+def pings_are_answered(universe: Universe, route: Route, record: Record) -> Broken:
+    """Behind an answer to our close frame no ping is without an answer."""
+    for server in record.servers.values():
+        if server.unanswered:
+            yield f"{server.unanswered} of {server.pings} pings were not answered"
+        if server.slowest_pong > PONG and not universe.struck:
+            yield f"a pong took {server.slowest_pong:.3f} s"
+
+
+def in_time(universe: Universe, route: Route, record: Record) -> Broken:
+    """Each call ends within its bound, in virtual time."""
+    for call in record.timed:
+        if call.seconds > call.bound + EPSILON:
+            yield f"{call.what} took {call.seconds:.3f} s; its bound is {call.bound:g}"
+
+
+def nothing_is_left(universe: Universe, route: Route, record: Record) -> Broken:
+    """No socket, task, thread or memory is left."""
+    yield from record.left
+
+
+def no_secret_is_told(universe: Universe, route: Route, record: Record) -> Broken:
+    """No secret is in any message, cause, traceback, report or log record."""
+    texts = [*record.logged]
+    for error in record.errors:
+        texts += traceback.format_exception(error)
+        cause: BaseException | None = error
+        while cause is not None:
+            texts += [repr(cause), repr(cause.args)]
+            report = getattr(cause, "dial_report", None)
+            if report is not None:
+                texts += [str(report), repr(report), json.dumps(report.as_dict())]
+            cause = cause.__cause__ or cause.__context__
+    for text in texts:
+        for secret in SECRETS:
+            if secret in text:
+                yield f"{secret!r} is told in {text[:200]!r}"
+
+
+def without_faults_all_is_well(universe: Universe, route: Route, record: Record) -> Broken:
+    """Where nothing went wrong, nothing fails, and everything that was sent is received."""
+    if universe.struck or record.disturbed:
+        return
+    for error in record.errors:
+        yield f"nothing went wrong, but: {error!r}"
+    for client, sent, _ in pairs(record):
+        if client.error is None and client.received != sent[: len(client.received)]:
+            yield "nothing went wrong, but messages are missing"
+
+
+def errors_name_the_place(universe: Universe, route: Route, record: Record) -> Broken:
+    """Where one fault has made an attempt fail, the error names the hop and the stage that it struck."""
+    lethal = [s for s in universe.struck if s.fault in LETHAL]
+    if len(universe.struck) != 1 or len(lethal) != 1 or not record.errors or record.disturbed:
+        return
+    if record.crowded:  # whose tunnel it was, nobody knows
+        return
+    for error, failed_at in zip(record.errors, record.failed_at, strict=True):
+        failure = failure_of(error)
+        if not isinstance(error, trio_websocket.HandshakeError) or failure is None:
+            continue
+        if isinstance(error, trio_wsproxy.DisconnectionTimeout):
+            continue
+        expected = _places(lethal[0], route, record, failed_at)
+        found = (failure.place.hop, failure.stage)
+        if not any(_fits(found, place) for place in expected):
+            yield f"{lethal[0]} was told as {found}, not {expected}: {error}"
+        report = getattr(error, "dial_report", None)
+        if report is not None and str(failure.stage) not in json.dumps(report.as_dict()):
+            yield f"the report does not name stage {failure.stage!r}"
+
+
+Place = tuple[int | None, tuple[str, ...]]  # the hop, None for the server; the stages
+
+
+def _fits(found: tuple[int | None, str], place: Place) -> bool:
+    return found[0] == place[0] and found[1] in place[1]
+
+
+def _places(struck: Struck, route: Route, record: Record, failed_at: float) -> list[Place]:
+    """Where an error may say that it happened."""
+    operation = struck.operation
+    count = len(route.hops)
+    if operation.host == "here" and operation.kind == "resolve":
+        return [(_number(operation.peer, count), ("resolve",))]
+    if operation.host == "here" and operation.kind == "connect":
+        return [(1 if count else None, ("tcp",))]
+    if operation.host in PROXIES and operation.kind in ("resolve", "connect"):
+        return [(PROXIES.index(operation.host) + 1, ("connect", "socks"))]
+    # Bytes: how far the client had come, between what was known when it struck and when it failed.
+    low = sum(bool(times) and times[0] <= operation.time for times in record.tunnels.values())
+    high = sum(bool(times) and times[0] <= failed_at for times in record.tunnels.values())
+    hops = range(max(1, low), min(high + 1, count) + 1)
+    places: list[Place] = [(hop, ("proxy_tls", "connect", "socks")) for hop in hops]
+    if high >= count:
+        places.append((None, ("server_tls", "upgrade", "tls")))
+    return places
+
+
+def _number(name: str, count: int) -> int | None:
+    if name == SERVER:
+        return None
+    assert name in HOSTS
+    return PROXIES[:count].index(name) + 1
+
+
+def _short(messages: list[str | bytes]) -> str:
+    return "[" + ", ".join(f"{m[:8]!r}…{len(m)}" for m in messages) + "]"
+
+
+LAWS: dict[str, Law] = {
+    law.__name__: law
+    for law in (
+        received_was_sent,
+        sent_is_received_in_order,
+        confirmed_has_arrived,
+        pings_are_answered,
+        only_documented_errors,
+        in_time,
+        nothing_is_left,
+        no_secret_is_told,
+        without_faults_all_is_well,
+        errors_name_the_place,
+    )
+}

@@ -1,0 +1,71 @@
+"""The laws hold in some universes that are always the same; ``python -m tests.simulation`` tries others."""
+
+from __future__ import annotations
+
+import pytest
+from _behaviours import BEHAVIOURS
+from _laws import LAWS
+from _places import ROUTES
+from _planting import plantable
+from _scenarios import LINKS, Case, case_of, smaller, try_case
+
+from trio_wsproxy.testing.simulate import At, Fault, Nothing
+
+SEEDS = 96  # universes in all; some seconds
+AT_ONCE = 8
+
+
+def broken(case: Case) -> str:
+    """How laws are broken in a universe, and in a smaller one; nothing where they hold."""
+    verdict = try_case(case)
+    if not verdict.broken:
+        return ""
+    lines = [f"{law}: {how}" for law, how in verdict.broken]
+    return "\n".join([f"{case}", *lines, f"smaller: {smaller(verdict)}"])
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+def test_laws(first: int) -> None:
+    """No law is broken, whatever strikes."""
+    for seed in range(first, first + AT_ONCE):
+        assert not broken(case_of(seed))
+
+
+@pytest.mark.parametrize("route", range(len(ROUTES)), ids=[route.name for route in ROUTES])
+def test_quiet_routes(route: int) -> None:
+    """Where nothing strikes, everything works, on each route and on each kind of link."""
+    for link in range(len(LINKS)):
+        assert not broken(Case(1, route, "echo", link, Nothing(), at_most=3))
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_quiet_behaviours(behaviour: str) -> None:
+    """Likewise, whatever the client does."""
+    assert not broken(Case(1, 3, behaviour, 0, Nothing()))
+
+
+@pytest.mark.parametrize("fault", Fault, ids=[fault.name for fault in Fault])
+@pytest.mark.parametrize("route", [0, 3, 16])
+def test_each_operation(route: int, fault: Fault) -> None:
+    """Each of the first operations is struck in turn, by each fault: nothing is left, and the place is told."""
+    quiet = try_case(Case(1, route, "cancelled", 1, Nothing(), at_most=1))
+    for number in range(1, min(quiet.universe.operations, 24) + 1):
+        assert not broken(Case(1, route, "cancelled", 1, At({number: fault}), at_most=1))
+
+
+def test_the_same_again() -> None:
+    """A case has the same trace each time, whatever is in it; so a failure can be had again."""
+    for seed in range(24):
+        case = case_of(seed)
+        first, again = try_case(case), try_case(case)
+        assert first.universe.trace.lines == again.universe.trace.lines, case
+
+
+def test_mutations_can_be_planted() -> None:
+    """Each planted fault changes a place that is there, once; that laws notice it, ``--mutations`` shows."""
+    assert len(plantable()) >= 25
+
+
+def test_laws_have_words() -> None:
+    """Each law says what holds."""
+    assert all(law.__doc__ for law in LAWS.values())
