@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import sys
 import threading
+import uuid
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -81,3 +84,69 @@ def test_other_threads() -> None:
             thread.join()
             os.urandom(8)
     assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        pytest.param(lambda: os.urandom(8), id="os.urandom"),
+        pytest.param(random.random, id="random"),
+        pytest.param(lambda: random.Random().random(), id="random.Random without a seed"),
+        pytest.param(lambda: random.seed() or random.random(), id="random.seed without one"),
+        pytest.param(lambda: random.SystemRandom().random(), id="random.SystemRandom"),
+        pytest.param(lambda: random.SystemRandom().randbytes(8), id="SystemRandom.randbytes"),
+        pytest.param(lambda: secrets.randbits(64), id="secrets.randbits"),
+        pytest.param(lambda: secrets.randbelow(1 << 64), id="secrets.randbelow"),
+        pytest.param(lambda: secrets.choice(range(1 << 60)), id="secrets.choice"),
+        pytest.param(lambda: secrets.token_bytes(8), id="secrets.token_bytes"),
+        pytest.param(uuid.uuid4, id="uuid4"),
+    ],
+)
+def test_each_way_to_draw(draw: Callable[[], object]) -> None:
+    """Whatever draws in Python draws from the seed, and from the system again afterwards."""
+    drawn = []
+    for seed in (1, 1, 2):
+        with seeded(seed):
+            drawn.append((draw(), draw()))
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0][0] != drawn[0][1]
+    if draw is not random.random:  # that one goes on where it was
+        assert draw() not in drawn[0]
+
+
+def test_a_seed_of_the_programs_own() -> None:
+    """A generator that the program has given a seed is left alone."""
+    with seeded(1):
+        assert random.Random(5).random() == random.Random(5).random()
+    with seeded(2):
+        inside = random.Random(5).random()
+    assert inside == random.Random(5).random()
+
+
+def test_universes_take_turns() -> None:
+    """Threads that run universes wait for each other, and the real randomness comes back."""
+    real = os.urandom, random.Random.seed
+    inside = threading.Event()
+    first = threading.Event()
+    order = []
+
+    def one() -> None:
+        with seeded(1):
+            inside.set()
+            first.wait(60)
+            order.append(1)
+
+    def other() -> None:
+        inside.wait(60)
+        with seeded(2):
+            order.append(2)
+
+    threads = [threading.Thread(target=function) for function in (one, other)]
+    for thread in threads:
+        thread.start()
+    inside.wait(60)
+    first.set()
+    for thread in threads:
+        thread.join()
+    assert order == [1, 2]
+    assert (os.urandom, random.Random.seed) == real

@@ -14,9 +14,12 @@ of trio's is used, and Hypothesis need not be installed. What the entry point do
 first universe on trio's scheduler is deterministic in this process, as it is where Hypothesis was imported.
 
 **Randomness.** wsproto and the standard library ask :func:`os.urandom`, and have no other seam. While a
-universe runs, it and :class:`random.SystemRandom` (so :mod:`secrets`) answer the universe's thread from the seed,
-and the module :mod:`random` is seeded; all of that is put back. What OpenSSL draws in C is not seeded: the bytes
+universe runs, it answers the universe's thread from the seed, under the name that the module :mod:`random` has for it, too
+(so do :class:`random.SystemRandom` and :mod:`secrets`); generators that are given no seed are given one, and the
+module's own is seeded. All of that is put back. What OpenSSL draws in C is not seeded: the bytes
 of TLS records differ from run to run, their lengths do not (see :class:`.Certificates`).
+
+These are the process's, so universes of several threads take turns.
 """
 
 from __future__ import annotations
@@ -29,11 +32,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from types import ModuleType
+from typing import Any
 
 from trio_wsproxy._auth import forget_proxies
 from trio_wsproxy._websocket import forget_masking_keys
 
 _found: list[random.Random] = []  # trio's generator, once it was asked for
+_one_at_a_time = threading.RLock()  # trio itself refuses a run within a run, in one thread
 
 
 def generator(seed: int, purpose: str) -> random.Random:
@@ -78,18 +83,19 @@ def _ask(plugin: Callable[[], object]) -> None:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Let all that is random in this thread come from a seed, while the block runs."""
-    scheduler = scheduler_generator()
-    kept, kept_of_scheduler = random.getstate(), scheduler.getstate()
-    _forget()
-    random.seed(f"trio_wsproxy {seed} random")
-    scheduler.seed(f"trio_wsproxy {seed} scheduler")
-    try:
-        with _entropy(generator(seed, "entropy")):
-            yield
-    finally:
-        random.setstate(kept)
-        scheduler.setstate(kept_of_scheduler)
-        _forget()  # nothing that is real may go out with a key that a seed has made
+    with _one_at_a_time:
+        scheduler = scheduler_generator()
+        kept, kept_of_scheduler = random.getstate(), scheduler.getstate()
+        _forget()
+        random.seed(f"trio_wsproxy {seed} random")
+        scheduler.seed(f"trio_wsproxy {seed} scheduler")
+        try:
+            with _entropy(generator(seed, "entropy")):
+                yield
+        finally:
+            random.setstate(kept)
+            scheduler.setstate(kept_of_scheduler)
+            _forget()  # nothing that is real may go out with a key that a seed has made
 
 
 def _forget() -> None:
@@ -102,28 +108,29 @@ def _forget() -> None:
 def _entropy(source: random.Random) -> Iterator[None]:
     """Answer this thread's questions for the operating system's randomness from a generator."""
     thread = threading.get_ident()
-    real = os.urandom
+    real, seed, seed_of_module = os.urandom, random.Random.seed, random.seed
 
     def urandom(size: int, /) -> bytes:
         return source.randbytes(size) if threading.get_ident() == thread else real(size)
 
-    def getrandbits(_: random.SystemRandom, k: int) -> int:
-        return int.from_bytes(os.urandom((k + 7) // 8), "big") >> (-k % 8)
+    def seed_one(self: random.Random, a: Any = None, version: int = 2) -> None:
+        seed(self, urandom(32) if a is None else a, version)
 
-    def fraction(_: random.SystemRandom) -> float:
-        return (int.from_bytes(os.urandom(7), "big") >> 3) * 2.0**-53
+    def seed_all(a: Any = None, version: int = 2) -> None:
+        seed_of_module(urandom(32) if a is None else a, version)
 
-    def randbytes(_: random.SystemRandom, n: int) -> bytes:
-        return os.urandom(n)
-
-    replaced = {"getrandbits": getrandbits, "random": fraction, "randbytes": randbytes}
-    originals = {name: vars(random.SystemRandom)[name] for name in replaced}
-    os.urandom = urandom
-    for name, function in replaced.items():
-        setattr(random.SystemRandom, name, function)
+    # secrets has methods of a SystemRandom that was made when it was imported; all of them end here.
+    replaced = [
+        (os, "urandom", urandom),
+        (random, "_urandom", urandom),
+        (random.Random, "seed", seed_one),
+        (random, "seed", seed_all),
+    ]
+    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
+    for owner, name, function in replaced:
+        setattr(owner, name, function)
     try:
         yield
     finally:
-        os.urandom = real
-        for name, function in originals.items():
-            setattr(random.SystemRandom, name, function)
+        for owner, name, function in originals:
+            setattr(owner, name, function)
