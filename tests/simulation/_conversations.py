@@ -138,8 +138,12 @@ async def deflate(universe: Universe, places: Places, record: Record) -> None:
 
 async def redirects(universe: Universe, places: Places, record: Record) -> None:
     """The same, behind a redirect to another port."""
-    grant = RedirectGrant(ssl_context=True)
-    options = {"max_redirects": 1, "redirect_policy": lambda _: grant}
+
+    def follow(_: object) -> RedirectGrant:
+        record.dialed_again.append(trio.current_time())
+        return RedirectGrant(ssl_context=True)
+
+    options = {"max_redirects": 1, "redirect_policy": follow}
     await echo(universe, places, record, path="/elsewhere", raw=True, **options)
 
 

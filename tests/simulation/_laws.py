@@ -84,8 +84,13 @@ def in_time(universe: Universe, route: Route, record: Record) -> Broken:
 
 
 def nothing_is_left(universe: Universe, route: Route, record: Record) -> Broken:
-    """No socket, task, thread or memory is left."""
+    """No socket, task or thread is left."""
     yield from record.left
+
+
+def no_memory_is_left(universe: Universe, route: Route, record: Record) -> Broken:
+    """Behind a universe none of its connections, streams, sessions and tasks is held by anything."""
+    yield from record.in_memory
 
 
 def no_secret_is_told(universe: Universe, route: Route, record: Record) -> Broken:
@@ -156,9 +161,12 @@ def _places(struck: Struck, route: Route, record: Record, failed_at: float) -> l
         return [(1 if count else None, ("tcp",))]
     if operation.host in PROXIES and operation.kind in ("resolve", "connect"):
         return [(PROXIES.index(operation.host) + 1, ("connect", "socks"))]
-    # Bytes: how far the client had come, between what was known when it struck and when it failed.
-    low = sum(bool(times) and times[0] <= operation.time for times in record.tunnels.values())
-    high = sum(bool(times) and times[0] <= failed_at for times in record.tunnels.values())
+    # Bytes: how far the client had come, between what was known when it struck and when it failed; behind a
+    # redirect it begins again.
+    began = max((time for time in record.dialed_again if time <= operation.time), default=-1.0)
+    tunnels = [[time for time in times if time > began] for times in record.tunnels.values()]
+    low = sum(bool(times) and times[0] <= operation.time for times in tunnels)
+    high = sum(bool(times) and times[0] <= failed_at for times in tunnels)
     hops = range(max(1, low), min(high + 1, count) + 1)
     places: list[Place] = [(hop, ("proxy_tls", "connect", "socks")) for hop in hops]
     if high >= count:
@@ -192,3 +200,6 @@ LAWS: dict[str, Law] = {
         errors_name_the_place,
     )
 }
+
+# What can be seen only when the record of a universe is gone, for it holds connections itself.
+LAWS_BEHIND: dict[str, Law] = {no_memory_is_left.__name__: no_memory_is_left}

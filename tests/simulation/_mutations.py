@@ -131,6 +131,26 @@ MUTATIONS = [
         "            await trio.lowlevel.checkpoint()\n",
         "hour of outages",
     ),
+    # -- what stays in memory -------------------------------------------------------------------------
+    Mutation(
+        "memory: a list keeps each connection",
+        "_websocket/_connection.py",
+        "    def __init__(self, attendant: Attendant) -> None:\n        self._attendant = attendant\n",
+        "    everybody: list[object] = []\n\n    def __init__(self, attendant: Attendant) -> None:\n        self.everybody.append(self)\n        self._attendant = attendant\n",
+    ),
+    Mutation(
+        "memory: a list keeps each TCP stream",
+        "_transport/_tcp_stream.py",
+        "    def __init__(self, socket_stream: trio.SocketStream) -> None:\n",
+        "    everybody: list[object] = []\n\n    def __init__(self, socket_stream: trio.SocketStream) -> None:\n        self.everybody.append(self)\n",
+    ),
+    Mutation(
+        "memory: each message is kept for nobody",
+        "_websocket/_inbox.py",
+        "    def deliver(self, message: Message) -> None:\n",
+        "    log: list[Message] = []\n\n    def deliver(self, message: Message) -> None:\n        self.log.append(message)\n",
+        "burst",
+    ),
     # -- cancellation, clocks -------------------------------------------------------------------------
     Mutation(
         "a swallowed cancel: while waiting for bytes",

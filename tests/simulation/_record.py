@@ -85,6 +85,8 @@ class Record:
       timed: Calls that have a bound.
       tunnels: When each hop, nearest first, has opened a tunnel.
       left: What was left behind.
+      in_memory: What of it is there when all of this record is gone.
+      dialed_again: When a redirect was followed.
 
     """
 
@@ -95,6 +97,8 @@ class Record:
     timed: list[Timed] = field(default_factory=list)
     tunnels: dict[int, list[float]] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    in_memory: list[str] = field(default_factory=list)
+    dialed_again: list[float] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
     disturbed: bool = False
     crowded: bool = False

@@ -11,7 +11,8 @@ from pathlib import Path
 import trio
 from _behaviours import BEHAVIOURS
 from _conversations import Behaviour
-from _laws import LAWS
+from _laws import LAWS, LAWS_BEHIND
+from _memory import left_in_memory
 from _places import HOSTS, ROUTES, Route, places
 from _record import Record
 
@@ -168,9 +169,22 @@ def _is_ours(task: trio.lowlevel.Task) -> bool:
 
 
 def try_case(case: Case, universe: Universe | None = None) -> Verdict:
-    """Run a universe, and look whether all laws hold in it."""
-    record = Record(disturbed=case.behaviour in DISTURBED, crowded=case.behaviour in CROWDED)
+    """Run a universe, and look whether all laws hold in it, and behind it."""
     route = ROUTES[case.route]
+    with left_in_memory() as left:
+        verdict = _live(case, route, universe)
+    if verdict.error is None:  # whose traceback holds all that was there
+        behind = Record(in_memory=left)
+        verdict.broken += [
+            (name, how)
+            for name, law in LAWS_BEHIND.items()
+            for how in law(verdict.universe, route, behind)
+        ]
+    return verdict
+
+
+def _live(case: Case, route: Route, universe: Universe | None) -> Verdict:
+    record = Record(disturbed=case.behaviour in DISTURBED, crowded=case.behaviour in CROWDED)
     if universe is None:
         universe = Universe(case.seed, case.network, at_most=case.at_most, limit=LIMIT)
     verdict = Verdict(case, universe)

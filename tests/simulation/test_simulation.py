@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 from _behaviours import BEHAVIOURS
-from _laws import LAWS
+from _laws import LAWS, LAWS_BEHIND
+from _memory import MOST, SELDOM, left_in_memory
 from _places import ROUTES
 from _planting import plantable
 from _scenarios import LINKS, Case, case_of, smaller, try_case
 
+import trio_wsproxy._client
+from trio_wsproxy import Proxy
 from trio_wsproxy.testing.simulate import At, Fault, Nothing
 
 SEEDS = 96  # universes in all; some seconds
@@ -68,4 +71,31 @@ def test_mutations_can_be_planted() -> None:
 
 def test_laws_have_words() -> None:
     """Each law says what holds."""
-    assert all(law.__doc__ for law in LAWS.values())
+    assert all(law.__doc__ for law in (LAWS | LAWS_BEHIND).values())
+
+
+def test_objects_in_memory() -> None:
+    """What a universe has made and something still holds is told; what nobody holds is not."""
+    with left_in_memory():
+        Proxy("http://one.test:1")  # imports what it needs
+    with left_in_memory() as left:
+        Proxy("http://one.test:1")
+    assert left == []
+    with left_in_memory() as left:
+        held = Proxy("http://one.test:1")
+    assert left == ["1 of trio_wsproxy.Proxy"]
+    del held
+
+
+def test_entries_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container on module level that gets more entries than a cache has is told, once."""
+    everything: list[str] = []
+    monkeypatch.setattr(trio_wsproxy._client, "everything", everything, raising=False)
+    told: list[str] = []
+    for size in (0, MOST, MOST + 1, MOST + 1):
+        everything[:] = ["message"] * size
+        for _ in range(SELDOM):
+            with left_in_memory() as left:
+                pass
+            told += left
+    assert told == [f"trio_wsproxy._client.everything has {MOST + 1} entries"]

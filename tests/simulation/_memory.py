@@ -1,0 +1,99 @@
+"""What a universe leaves in memory: objects of ours, of trio's and of TLS, and what grows on module level.
+
+All that is there when a universe begins is frozen (:func:`gc.freeze`). So what the garbage collector finds behind it is
+what the universe has made and something still holds, and looking at that takes a fraction of a millisecond.
+What it does not track (bytes, text, numbers) is seen where it is kept: in containers of modules and classes, which
+may not grow beyond what a cache has.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import sys
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+# Values that bounded caches keep: a parsed URL, and the password that stands in none of these.
+CACHED = {"trio_wsproxy.Target", "trio_wsproxy._redaction._secret.SecretStr"}
+MOST = (
+    256  # entries of a container on module level that came since it was first seen; caches have 64
+)
+SELDOM = 8  # universes, of which one has its containers looked at: that takes a millisecond
+CONTAINERS = (list, dict, set, deque, bytearray)
+OTHERS = {  # than ours
+    "trio.lowlevel.Task",
+    "trio.Nursery",
+    "trio.SocketStream",
+    "trio.SSLStream",
+    "ssl.SSLObject",
+    "_ssl._SSLSocket",
+}
+PACKAGE = "trio_wsproxy"
+TESTING = "trio_wsproxy.testing"  # plans of faults belong to the case, which is kept
+
+
+@contextmanager
+def left_in_memory() -> Iterator[list[str]]:
+    """Give a list, which behind the block tells what the universe in it has left."""
+    left: list[str] = []
+    modules = _modules()
+    gc.freeze()
+    try:
+        yield left
+    finally:
+        gc.collect()
+        kinds = Counter(map(_kind, gc.get_objects()))
+        gc.unfreeze()
+    if modules == _modules():  # what a module makes when it is imported is there to stay
+        left += [f"{n} of {kind}" for kind, n in sorted(kinds.items()) if _must_go(kind)]
+    if next(_count) % SELDOM == 0:
+        left += _grown()
+
+
+def _kind(thing: object) -> str:
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+
+
+def _must_go(kind: str) -> bool:
+    if kind.startswith(TESTING) or kind in CACHED:
+        return False
+    return kind.startswith(PACKAGE) or kind in OTHERS
+
+
+def _modules() -> int:
+    return sum(name.startswith(PACKAGE) for name in sys.modules)
+
+
+_count = itertools.count()
+_first_seen: dict[str, int] = {}
+
+
+def _grown() -> Iterator[str]:
+    """Tell which containers on module level, or of a class, have more than a cache would."""
+    for name, container in _containers():
+        size = len(container)
+        if size - _first_seen.setdefault(name, size) > MOST:
+            _first_seen[name] = size  # told once, then it has to grow again
+            yield f"{name} has {size} entries"
+
+
+def _containers() -> Iterator[tuple[str, Any]]:
+    for name, module in [*sys.modules.items()]:
+        if name.partition(".")[0] == PACKAGE and not name.startswith(TESTING):
+            yield from _containers_of(name, module)
+
+
+def _containers_of(name: str, holder: ModuleType | type) -> Iterator[tuple[str, Any]]:
+    for key, value in [*vars(holder).items()]:
+        if key.startswith("__"):
+            continue
+        if isinstance(value, CONTAINERS):
+            yield f"{name}.{key}", value
+        elif (
+            isinstance(value, type) and value.__module__ == name and isinstance(holder, ModuleType)
+        ):
+            yield from _containers_of(f"{name}.{key}", value)
