@@ -326,3 +326,15 @@ def test_slow_links() -> None:
         link = Link(latency=(latency, latency), jitter=0, fragmentation=0)
         seconds.append(run(once, seed=1, network=Network(hosts=HOSTS, link=link)))
     assert seconds == pytest.approx([0.002, 2.0], rel=0.01)
+
+
+def test_not_async() -> None:
+    """A program that is no async function, or was called already, is told so with the right line."""
+
+    def main() -> int:
+        return 5
+
+    with pytest.raises(TypeError, match=r"no async function: it gave 5"):
+        run(main, seed=1)  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(TypeError, match=r"write run\(sleep, …\)"):
+        run(trio.sleep(1), seed=1)  # type: ignore[arg-type]  # that is the point

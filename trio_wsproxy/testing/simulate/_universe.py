@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
@@ -11,17 +12,21 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from functools import partial
 from typing import Any, TypeVar
 
 import trio
 
 from trio_wsproxy.testing._here import IN_A_UNIVERSE
 
+from . import _pace
 from ._chance import generator, seeded
 from ._faults import At, Struck
 from ._network import Network
+from ._processes import without_processes
 from ._resolver import Factory, Resolver
 from ._trace import Trace
+from ._waiting import places
 from ._world import World
 
 ResultT = TypeVar("ResultT")
@@ -72,7 +77,7 @@ class Universe:
         self.limit = limit
         self._world = World(seed, self.network)
         self._choices = generator(seed, "program")
-        self._over: trio.CancelScope | None = None
+        self._why_over = ""
         self._used = False
 
     def __repr__(self) -> str:
@@ -88,11 +93,16 @@ class Universe:
         """Run a program in it, once; see :func:`run`."""
         if self._used:
             raise RuntimeError("a universe runs once; make another one of the same seed")
+        if inspect.iscoroutine(main):
+            main.close()
+            raise TypeError(
+                f"run({main.__name__}(…)): a universe calls its program itself; write run({main.__name__}, …)"
+            )
         self._used = True
         try:
-            with seeded(self.seed), _without_gc():
+            with seeded(self.seed), _without_gc(), without_processes():
                 return trio.run(self._main, main, args, clock=self._world.clock)
-        except Exception as exc:
+        except BaseException as exc:
             _add_note(exc, self.replay(getattr(main, "__qualname__", "main")))
             raise
 
@@ -111,17 +121,49 @@ class Universe:
         trio.socket.set_custom_hostname_resolver(Resolver(world))
         trio.socket.set_custom_socket_factory(Factory(world))
         trio.lowlevel.spawn_system_task(world.pump)
-        with trio.CancelScope() as self._over:
-            world.at(self.limit, self._over.cancel)
-            result = await main(*args)
+        with trio.CancelScope() as over:
+            self._set_bounds(over)
+            result = await self._call(main, args)
             left = sorted(map(repr, world.sockets.values()))
-            if left:
+            if left and not self._why_over:
                 raise LeftOpen(f"{len(left)} sockets were left open: {', '.join(left)}")
-            return result
-        raise NothingHappens(
-            f"after {self.limit:g} virtual seconds the program had not returned: "
-            "it waits for something that will not come, or lasts longer than its universe"
+        if self._why_over:
+            raise NothingHappens(self._why_over)
+        return result
+
+    def _set_bounds(self, over: trio.CancelScope) -> None:
+        """End the program at the limit, or when it goes round in circles."""
+        program = trio.lowlevel.current_task()
+
+        def end(why: str) -> None:
+            if not self._why_over:
+                self._why_over = f"{why}\n{places(program)}"
+                over.cancel()
+
+        late = (
+            f"after {self.limit:g} virtual seconds the program had not returned: it waits for something that "
+            "will not come, or lasts longer than its universe. Its tasks wait at these lines:"
         )
+        spins = (
+            f"{_pace.MOST_TURNS} turns of the scheduler passed at one moment of virtual time: a task goes round in "
+            "circles without waiting for anything. Its tasks were at these lines:"
+        )
+        self._world.at(self.limit, partial(end, late))
+        trio.lowlevel.add_instrument(_pace.Pace(self._world.clock, partial(end, spins)))
+
+    async def _call(
+        self, main: Callable[..., Awaitable[ResultT]], args: tuple[Any, ...]
+    ) -> ResultT:
+        awaitable: object = main(*args)
+        if not inspect.isawaitable(awaitable):
+            raise TypeError(f"{main!r} is no async function: it gave {awaitable!r}")
+        try:
+            result: ResultT = await awaitable
+        except Exception as exc:
+            if self._why_over:
+                _add_note(exc, f"its universe ended: {self._why_over}")
+            raise
+        return result
 
     # -- for the program --------------------------------------------------------------------------
 
@@ -271,7 +313,7 @@ def _without_gc() -> Iterator[None]:
             gc.enable()
 
 
-def _add_note(exc: Exception, note: str) -> None:
+def _add_note(exc: BaseException, note: str) -> None:
     if hasattr(exc, "add_note"):
         exc.add_note(note)
     else:  # Python 3.10

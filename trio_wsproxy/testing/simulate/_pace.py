@@ -1,0 +1,68 @@
+"""Time stands still while a thread works, and does not stand still for ever.
+
+Theory of operation
+-------------------
+
+:class:`trio.testing.MockClock` jumps as soon as no task can run, and takes no notice of threads: while one reads a file, an
+hour would pass. So an instrument looks at each turn of trio's scheduler, and forbids the clock to jump while
+threads of this run are at work. In the turn in which it says so the jump is already decided; but one
+does not take place when something has happened meanwhile, so it lets something happen.
+
+A program that goes round in circles without waiting for anything stops time, too: virtual time passes only when all wait.
+After so many turns at one moment it is taken for that.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+
+import trio
+import trio.testing
+
+MOST_TURNS = 1_000_000  # of the scheduler at one moment; some tens of seconds
+
+
+class Pace(trio.abc.Instrument):
+    """See the theory of operation above.
+
+    Args:
+      clock: Whose time it is.
+      spins: Called when the program goes round in circles.
+
+    """
+
+    def __init__(self, clock: trio.testing.MockClock, spins: Callable[[], None]) -> None:
+        self._clock = clock
+        self._spins = spins
+        self._token = trio.lowlevel.current_trio_token()
+        self._turns = 0
+        self._moment = -1.0
+        self._pauses = False
+        # Trio keeps threads for a while, under this name. Where there is none, no thread can be at work while
+        # there are no more than now, which is cheap to know.
+        kept = any(t.name.startswith("Trio thread") for t in threading.enumerate())
+        self._usual = -1 if kept else threading.active_count()
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Look at the threads, and at the clock."""
+        if self._pauses or threading.active_count() != self._usual:
+            self._look_at_threads()
+        self._turns += 1
+        if self._turns >= MOST_TURNS:
+            now = self._clock.current_time()
+            if now == self._moment:
+                self._spins()
+            self._moment, self._turns = now, 0
+
+    def _look_at_threads(self) -> None:
+        pauses = trio.testing.active_thread_count() > 0
+        if pauses is not self._pauses:
+            self._pauses = pauses
+            self._clock.autojump_threshold = math.inf if pauses else 0
+            self._token.run_sync_soon(_something_happens)
+
+
+def _something_happens() -> None:
+    """Let the scheduler have another turn."""
