@@ -162,7 +162,13 @@ async def pac(universe: Universe, places: Places, record: Record) -> None:
     way = "DIRECT"
     if len(places.proxies) == 1 and not places.route.login:
         kind, _, authority = places.proxies[0].partition("://")
-        known = {"http": "PROXY", "https": "HTTPS", "socks4a": "SOCKS4", "socks5": "SOCKS5"}
+        known = {
+            "http": "PROXY",
+            "https": "HTTPS",
+            "socks4": "SOCKS4",
+            "socks4a": "SOCKS4",
+            "socks5": "SOCKS5",
+        }
         way = f"{known[kind]} {authority}; DIRECT"
     script = (
         "function FindProxyForURL(url, host) {"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import trio_websocket
+from _asking_proxy import HELLO as SAID_FIRST
 from _places import HOSTS, PASSWORD, PROXIES, SERVER, TOKEN, USER, Route
 from _record import ClientSide, Record
 
@@ -22,6 +23,7 @@ Law = Callable[[Universe, Route, Record], Broken]
 PONG = 6.0  # seconds in which a client that does nothing answers a ping; four of the slowest links need 4
 EPSILON = 1e-6  # seconds; virtual time is a float
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+HELLO = base64.b64encode(SAID_FIRST).decode()  # anybody may know it
 SECRETS = (PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""), BASIC, TOKEN)
 LETHAL = {Fault.FAIL, Fault.CUT, Fault.STALL}
 
@@ -105,8 +107,9 @@ def no_secret_is_told(universe: Universe, route: Route, record: Record) -> Broke
             if report is not None:
                 texts += [str(report), repr(report), json.dumps(report.as_dict())]
             cause = cause.__cause__ or cause.__context__
+    said = {value.partition(" ")[2] for value in record.secrets} - {HELLO}
     for text in texts:
-        for secret in SECRETS:
+        for secret in (*SECRETS, *said):
             if secret in text:
                 yield f"{secret!r} is told in {text[:200]!r}"
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import trio
+from _asking_proxy import AuthScheme, ScriptedNegotiate, ntlm_user, open_asking_proxy
 from _by_hand import GUID, Heard
-from _digest_proxy import open_digest_proxy
 from _peer import BINARY, CONTINUATION, PING, TEXT, frame
 from _record import Record, ServerSide
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest
@@ -28,7 +28,7 @@ from wsproto.events import (
 )
 from wsproto.extensions import PerMessageDeflate
 
-from trio_wsproxy import DigestAuth, Proxy
+from trio_wsproxy import DigestAuth, NTLMAuth, Proxy, ProxyAuth
 from trio_wsproxy.testing import (
     open_echo_server,
     open_http_proxy,
@@ -50,7 +50,27 @@ HOSTS = {
     "three.test": ("10.0.1.3",),
 }
 
-Scheme = Literal["http", "https", "socks4", "socks4a", "socks5", "socks5h", "digest"]
+# The last six are HTTP proxies that ask who comes, in several rounds; with three of them TLS is spoken.
+Scheme = Literal[
+    "http",
+    "https",
+    "socks4",
+    "socks4a",
+    "socks5",
+    "socks5h",
+    "digest",
+    "ntlm",
+    "negotiate",
+    "tls-digest",
+    "tls-ntlm",
+    "tls-negotiate",
+]
+DOMAIN = "CORP"
+LOGINS: dict[AuthScheme, ProxyAuth] = {
+    "digest": DigestAuth(USER, PASSWORD),
+    "ntlm": NTLMAuth(f"{DOMAIN}\\{USER}", PASSWORD),
+    "negotiate": ScriptedNegotiate(USER, PASSWORD),
+}
 
 CERTIFICATES = Certificates()
 
@@ -62,6 +82,12 @@ class Route:
     hops: tuple[Scheme, ...] = ()
     tls: bool = False
     login: bool = False
+
+    @property
+    def asks(self) -> AuthScheme | None:
+        """The scheme that the last proxy wants to hear, where that takes several rounds."""
+        last = self.hops[-1].removeprefix("tls-") if self.hops else ""
+        return next((scheme for scheme in LOGINS if scheme == last), None)
 
     @property
     def name(self) -> str:
@@ -84,6 +110,16 @@ WAYS: list[tuple[tuple[Scheme, ...], bool]] = [
     (("https", "http"), True),
     (("socks5h", "https", "http"), False),
     (("http", "http", "digest"), True),
+    (("socks4",), False),
+    (("socks4",), True),
+    (("https", "socks4"), False),
+    (("ntlm",), True),
+    (("tls-ntlm",), True),
+    (("https", "ntlm"), True),
+    (("negotiate",), True),
+    (("tls-negotiate",), True),
+    (("socks5h", "negotiate"), True),
+    (("tls-digest",), True),
 ]
 ROUTES = [Route(hops, tls, login) for hops, login in WAYS for tls in (False, True)]
 
@@ -113,12 +149,12 @@ class Places:
         """What ``open_websocket_url`` is to be called with."""
         context = CERTIFICATES.client_context()
         proxy: list[str | Proxy] = [*self.proxies]
-        if "digest" in self.route.hops:
-            proxy[-1] = Proxy(self.proxies[-1], auth=DigestAuth(USER, PASSWORD))
+        if self.route.asks:
+            proxy[-1] = Proxy(self.proxies[-1], auth=LOGINS[self.route.asks])
         return {
             "ssl_context": context if self.route.tls else None,
             "proxy": proxy or None,
-            "proxy_ssl_context": context if "https" in self.route.hops else None,
+            "proxy_ssl_context": context if any(map(speaks_tls, self.route.hops)) else None,
             "extra_headers": [("Authorization", f"Bearer {TOKEN}")],
             "connect_timeout": CONNECT_TIMEOUT,
             "disconnect_timeout": DISCONNECT_TIMEOUT,
@@ -127,6 +163,11 @@ class Places:
 
 CONNECT_TIMEOUT = 30.0
 DISCONNECT_TIMEOUT = 10.0
+
+
+def speaks_tls(scheme: Scheme) -> bool:
+    """Tell whether TLS is spoken with a proxy."""
+    return scheme == "https" or scheme.startswith("tls-")
 
 
 def context_of(host: str, *, tls: bool) -> ssl.SSLContext | None:
@@ -139,6 +180,8 @@ async def places(universe: Universe, route: Route, record: Record) -> AsyncItera
     """Run the servers of a route."""
     async with trio.open_nursery() as nursery:
         async with AsyncExitStack() as stack:
+            if route.asks == "ntlm":
+                stack.enter_context(ntlm_user(DOMAIN, USER, PASSWORD))
             server_tls = context_of(SERVER, tls=route.tls)
             handler = _Handler(universe, record)
             echo = await stack.enter_async_context(
@@ -170,14 +213,12 @@ async def places(universe: Universe, route: Route, record: Record) -> AsyncItera
                 record.tunnels[number] = []
                 nursery.start_soon(_note_tunnels, proxy, record.tunnels[number])
                 # Only one of a chain wants to know who comes, or credentials would not be told apart.
-                login = (USER, PASSWORD) if route.login and number == len(route.hops) else None
-                found.proxies.append(
-                    proxy.url_for(
-                        scheme="http" if scheme == "digest" else scheme,
-                        host=host,
-                        credentials=login,
-                    )
-                )
+                last = number == len(route.hops)
+                password = None if scheme == "socks4" else PASSWORD  # it knows user ids only
+                login = (USER, password) if route.login and last else None
+                name = None if last and route.asks else scheme
+                found.proxies.append(proxy.url_for(name, host=host, credentials=login))
+                record.secrets = getattr(proxy, "secrets", record.secrets)
             yield found
         nursery.cancel_scope.cancel()
 
@@ -185,9 +226,15 @@ async def places(universe: Universe, route: Route, record: Record) -> AsyncItera
 def _proxy(universe: Universe, scheme: Scheme, host: str, route: Route) -> Any:
     last = host == PROXIES[len(route.hops) - 1]
     credentials = (USER, PASSWORD) if route.login and last else None
-    context = context_of(host, tls=scheme == "https")
-    if scheme == "digest":
-        return universe.serve(host, open_digest_proxy, credentials=(USER, PASSWORD))
+    context = context_of(host, tls=speaks_tls(scheme))
+    if last and route.asks:
+        return universe.serve(
+            host,
+            open_asking_proxy,
+            scheme=route.asks,
+            ssl_context=context,
+            credentials=(USER, PASSWORD),
+        )
     if scheme in ("http", "https"):
         return universe.serve(
             host, open_http_proxy, address="::", ssl_context=context, credentials=credentials

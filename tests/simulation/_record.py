@@ -84,6 +84,7 @@ class Record:
       errors: What attempts and connections raised.
       timed: Calls that have a bound.
       tunnels: When each hop, nearest first, has opened a tunnel.
+      secrets: What was said to a proxy that asks who comes.
       left: What was left behind.
       in_memory: What of it is there when all of this record is gone.
       dialed_again: When a redirect was followed.
@@ -96,6 +97,7 @@ class Record:
     failed_at: list[float] = field(default_factory=list)
     timed: list[Timed] = field(default_factory=list)
     tunnels: dict[int, list[float]] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     in_memory: list[str] = field(default_factory=list)
     dialed_again: list[float] = field(default_factory=list)

@@ -39,7 +39,8 @@ DISTURBED = ("dead link", "hour of outages")  # they cut hosts off themselves
 LINKS = (
     Link(),
     Link(latency=(0.0001, 0.001)),
-    Link(latency=(0.05, 0.4), jitter=0.1),
+    # With windows of TCP that are not smaller than what is sent, or closing takes longer than disconnect_timeout.
+    Link(latency=(0.05, 0.4), jitter=0.1, receive_buffers=(65536, 262144)),
     Link(bandwidth=20_000, send_buffers=(2048,), receive_buffers=(2048,)),
     Link(fragmentation=1.0),
     Link(latency=(0.3, 0.3), jitter=0.0),  # on which several things arrive at the same moment
@@ -90,7 +91,7 @@ def case_of(seed: int, only: str | None = None) -> Case:
     dice = random.Random(f"case {seed}")
     behaviour = dice.choice([*BEHAVIOURS])
     route = dice.randrange(len(ROUTES))
-    if behaviour in ("hour of outages", "bulk") and dice.random() < 0.8:  # they take much longer
+    if behaviour in ("hour of outages", "bulk") and dice.random() < 0.9:  # they take much longer
         behaviour = "echo"
     behaviour = only or behaviour
     return Case(seed, route, behaviour, dice.randrange(len(LINKS)), _plan(dice, behaviour))
