@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import trio_websocket
 from _asking_proxy import HELLO as SAID_FIRST
-from _places import HOSTS, PASSWORD, PROXIES, SERVER, TOKEN, USER, Route
+from _places import HOSTS, PROXIES, SERVER, TOKEN
 from _record import ClientSide, Record
+from _routes import PASSWORD, USER, Route
 
 import trio_wsproxy
 from trio_wsproxy._exceptions import failure_of
@@ -125,6 +126,15 @@ def without_faults_all_is_well(universe: Universe, route: Route, record: Record)
             yield "nothing went wrong, but messages are missing"
 
 
+def names_are_asked_where_they_should(universe: Universe, route: Route, record: Record) -> Broken:
+    """A proxy is asked for a name, but with SOCKS4 and SOCKS5: this machine knows the address then."""
+    for scheme, requests in () if record.crowded else record.asked:  # PAC's SOCKS4 is 4a
+        by_address = scheme in ("socks4", "socks5")
+        for request in requests:
+            if by_address == (request.address_type == "name"):
+                yield f"{scheme} was asked for {request.host!r}"
+
+
 def errors_name_the_place(universe: Universe, route: Route, record: Record) -> Broken:
     """Where one fault has made an attempt fail, the error names the hop and the stage that it struck."""
     lethal = [s for s in universe.struck if s.fault in LETHAL]
@@ -201,6 +211,7 @@ LAWS: dict[str, Law] = {
         no_secret_is_told,
         without_faults_all_is_well,
         errors_name_the_place,
+        names_are_asked_where_they_should,
     )
 }
 

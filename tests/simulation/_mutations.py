@@ -269,6 +269,35 @@ MUTATIONS = [
         "            if not self.inbox.unread:\n                self.outbox.put_pong(event.payload)",
         "fragments",
     ),
+    # -- proxies that want to know more ----------------------------------------------------------------
+    Mutation(
+        "SOCKS4 is asked for a name",
+        "_transport/_dialer.py",
+        "        if not hop.proxy.resolves_locally:",
+        "        if True or not hop.proxy.resolves_locally:",
+        "echo",
+    ),
+    Mutation(
+        "SOCKS4: the user id comes too late",
+        "_transport/_socks.py",
+        "            data = data[:USER_ID_AT] + user_id + data[USER_ID_AT:]",
+        "            data = data + user_id",
+        "echo",
+    ),
+    Mutation(
+        "each round of Negotiate and NTLM is the first one",
+        "_auth/_spnego.py",
+        "        answer = await _WORKERS.run(lambda: self._step(token))",
+        "        self._context = None\n        answer = await _WORKERS.run(lambda: self._step(token))",
+        "echo",
+    ),
+    Mutation(
+        "a proxy that hangs up behind its first refusal has refused",
+        "_auth/_conversation.py",
+        "        return self.rounds < MAX_ROUNDS and not self.bound_to_connection",
+        "        return False",
+        "echo",
+    ),
     # -- what is told ---------------------------------------------------------------------------------------
     Mutation(
         "1000 although nobody has confirmed it",

@@ -9,13 +9,14 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import trio
-from _asking_proxy import AuthScheme, ScriptedNegotiate, ntlm_user, open_asking_proxy
+from _asking_proxy import ntlm_user, open_asking_proxy
 from _by_hand import GUID, Heard
 from _peer import BINARY, CONTINUATION, PING, TEXT, frame
 from _record import Record, ServerSide
+from _routes import DOMAIN, LOGINS, PASSWORD, USER, Route, Scheme, speaks_tls
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -28,7 +29,7 @@ from wsproto.events import (
 )
 from wsproto.extensions import PerMessageDeflate
 
-from trio_wsproxy import DigestAuth, NTLMAuth, Proxy, ProxyAuth
+from trio_wsproxy import Proxy
 from trio_wsproxy.testing import (
     open_echo_server,
     open_http_proxy,
@@ -37,8 +38,6 @@ from trio_wsproxy.testing import (
 )
 from trio_wsproxy.testing.simulate import Certificates, Universe
 
-PASSWORD = "Tr0ub4dor&3"  # must never be seen
-USER = "ada"
 TOKEN = "t0p-s3cret-t0ken"
 
 SERVER = "echo.test"
@@ -50,78 +49,7 @@ HOSTS = {
     "three.test": ("10.0.1.3",),
 }
 
-# The last six are HTTP proxies that ask who comes, in several rounds; with three of them TLS is spoken.
-Scheme = Literal[
-    "http",
-    "https",
-    "socks4",
-    "socks4a",
-    "socks5",
-    "socks5h",
-    "digest",
-    "ntlm",
-    "negotiate",
-    "tls-digest",
-    "tls-ntlm",
-    "tls-negotiate",
-]
-DOMAIN = "CORP"
-LOGINS: dict[AuthScheme, ProxyAuth] = {
-    "digest": DigestAuth(USER, PASSWORD),
-    "ntlm": NTLMAuth(f"{DOMAIN}\\{USER}", PASSWORD),
-    "negotiate": ScriptedNegotiate(USER, PASSWORD),
-}
-
 CERTIFICATES = Certificates()
-
-
-@dataclass(frozen=True)
-class Route:
-    """How a scenario's client reaches its server; ``hops`` are nearest first."""
-
-    hops: tuple[Scheme, ...] = ()
-    tls: bool = False
-    login: bool = False
-
-    @property
-    def asks(self) -> AuthScheme | None:
-        """The scheme that the last proxy wants to hear, where that takes several rounds."""
-        last = self.hops[-1].removeprefix("tls-") if self.hops else ""
-        return next((scheme for scheme in LOGINS if scheme == last), None)
-
-    @property
-    def name(self) -> str:
-        """For counting."""
-        return "+".join((*self.hops, "wss" if self.tls else "ws")) + (
-            "+login" if self.login else ""
-        )
-
-
-WAYS: list[tuple[tuple[Scheme, ...], bool]] = [
-    ((), False),
-    (("http",), False),
-    (("http",), True),
-    (("https",), False),
-    (("socks4a",), False),
-    (("socks5",), False),
-    (("socks5h",), True),
-    (("digest",), True),
-    (("http", "socks5h"), False),
-    (("https", "http"), True),
-    (("socks5h", "https", "http"), False),
-    (("http", "http", "digest"), True),
-    (("socks4",), False),
-    (("socks4",), True),
-    (("https", "socks4"), False),
-    (("ntlm",), True),
-    (("tls-ntlm",), True),
-    (("https", "ntlm"), True),
-    (("negotiate",), True),
-    (("tls-negotiate",), True),
-    (("socks5h", "negotiate"), True),
-    (("tls-digest",), True),
-]
-ROUTES = [Route(hops, tls, login) for hops, login in WAYS for tls in (False, True)]
 
 
 @dataclass
@@ -163,11 +91,6 @@ class Places:
 
 CONNECT_TIMEOUT = 30.0
 DISCONNECT_TIMEOUT = 10.0
-
-
-def speaks_tls(scheme: Scheme) -> bool:
-    """Tell whether TLS is spoken with a proxy."""
-    return scheme == "https" or scheme.startswith("tls-")
 
 
 def context_of(host: str, *, tls: bool) -> ssl.SSLContext | None:
@@ -218,6 +141,7 @@ async def places(universe: Universe, route: Route, record: Record) -> AsyncItera
                 login = (USER, password) if route.login and last else None
                 name = None if last and route.asks else scheme
                 found.proxies.append(proxy.url_for(name, host=host, credentials=login))
+                record.asked.append((scheme, getattr(proxy, "requests", [])))
                 record.secrets = getattr(proxy, "secrets", record.secrets)
             yield found
         nursery.cancel_scope.cancel()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from trio_wsproxy import CloseReason
+from trio_wsproxy.testing import ProxyRequest
 from trio_wsproxy.testing.simulate import Universe
 
 Message = str | bytes
@@ -84,6 +85,7 @@ class Record:
       errors: What attempts and connections raised.
       timed: Calls that have a bound.
       tunnels: When each hop, nearest first, has opened a tunnel.
+      asked: The scheme of each proxy, and the requests that it has had.
       secrets: What was said to a proxy that asks who comes.
       left: What was left behind.
       in_memory: What of it is there when all of this record is gone.
@@ -97,6 +99,7 @@ class Record:
     failed_at: list[float] = field(default_factory=list)
     timed: list[Timed] = field(default_factory=list)
     tunnels: dict[int, list[float]] = field(default_factory=dict)
+    asked: list[tuple[str, list[ProxyRequest]]] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     in_memory: list[str] = field(default_factory=list)

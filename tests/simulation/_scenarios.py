@@ -13,8 +13,9 @@ from _behaviours import BEHAVIOURS
 from _conversations import Behaviour
 from _laws import LAWS, LAWS_BEHIND
 from _memory import left_in_memory
-from _places import HOSTS, ROUTES, Route, places
+from _places import HOSTS, places
 from _record import Record
+from _routes import ROUTES, Route
 
 import trio_wsproxy
 from trio_wsproxy.testing.simulate import (

@@ -6,8 +6,8 @@ import pytest
 from _behaviours import BEHAVIOURS
 from _laws import LAWS, LAWS_BEHIND
 from _memory import MOST, SELDOM, left_in_memory
-from _places import ROUTES
 from _planting import plantable
+from _routes import ROUTES
 from _scenarios import LINKS, Case, case_of, smaller, try_case
 
 import trio_wsproxy._client

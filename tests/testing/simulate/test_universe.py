@@ -8,6 +8,7 @@ import random
 import secrets
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,7 @@ def test_tls_but_for_the_bytes_of_records() -> None:
 
 PROGRAM = """
 import sys
+import weakref
 sys.path.insert(0, sys.argv[1])
 from test_universe import chat_in_the_clear, chat_with_tls, lived
 print(*(lived(3, program).trace.digest for program in (chat_in_the_clear, chat_with_tls)))
@@ -338,3 +340,16 @@ def test_not_async() -> None:
         run(main, seed=1)  # type: ignore[arg-type]  # that is the point
     with pytest.raises(TypeError, match=r"write run\(sleep, …\)"):
         run(trio.sleep(1), seed=1)  # type: ignore[arg-type]  # that is the point
+
+
+def test_nothing_is_held_afterwards() -> None:
+    """A universe that is over, and is kept to be looked at, holds no task of its program."""
+    tasks: list[weakref.ref[trio.lowlevel.Task]] = []
+
+    async def main() -> None:
+        tasks.append(weakref.ref(trio.lowlevel.current_task()))
+
+    universe = Universe(1)
+    universe.run(main)
+    gc.collect()
+    assert tasks[0]() is None

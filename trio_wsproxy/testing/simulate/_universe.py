@@ -105,6 +105,8 @@ class Universe:
         except BaseException as exc:
             _add_note(exc, self.replay(getattr(main, "__qualname__", "main")))
             raise
+        finally:
+            self._world.forget()
 
     def replay(self, main: str = "main") -> str:
         """Give the line that runs it again."""

@@ -95,6 +95,10 @@ class World:
         if self._alarm is not None and time < self._alarm.deadline:
             self._alarm.deadline = time
 
+    def forget(self) -> None:
+        """Forget what would have happened later, and with it the tasks of the program: the run is over."""
+        self._events.clear()
+
     async def pump(self) -> None:
         """Let happen what is due, for ever."""
         while True:
