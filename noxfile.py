@@ -132,15 +132,20 @@ def simulate(session: nox.Session) -> None:
     """Let the client live through universes in which anything goes wrong, a minute by default.
 
     ``nox -s simulate -- --hours N`` is for nights, ``-- --mutations`` plants faults in our code and tells after how many
-    universes each was found, ``-- --coverage`` shows how much of the package these universes reach.
+    universes each was found, ``-- --bounded 100`` is what CI does, ``-- --coverage`` shows how much of the client these
+    universes reach, without any other test.
     """
     install(session, "coverage", package=".[testing]")
     arguments = [x for x in session.posargs if x != "--coverage"]
     if "--coverage" not in session.posargs:
         session.run("python", "-m", "tests.simulation", *arguments)
         return
-    data = f"--data-file={Path(session.create_tmp()) / 'coverage'}"
-    session.run("coverage", "run", data, "-m", "tests.simulation", *arguments)
+    folder = session.create_tmp()
+    data = f"--data-file={Path(folder) / 'coverage'}"
+    session.run("coverage", "erase", data)
+    # In one process, for coverage looks at no other.
+    session.run("coverage", "run", data, "-m", "tests.simulation", "--jobs", "1", *arguments)
+    session.run("coverage", "combine", "--quiet", data, folder)
     rooms = ",".join(f"*/trio_wsproxy/{room}/*" for room in ("_websocket", "_transport", "_client"))
     session.run("coverage", "report", data, f"--include={rooms}", "--fail-under=0")
 

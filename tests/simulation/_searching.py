@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 CPU = (
     30  # seconds of the processor's time behind which a universe hangs; it takes a twentieth of one
 )
-AT_ONCE = 25  # universes that are handed to a process, about a second of work
+AT_ONCE = 10  # universes that are handed to a process, less than a second of work
 TOLD_EVERY = 60.0  # seconds
 
 
@@ -180,10 +180,14 @@ def bounded(fixed: int, first: int, seconds: float, jobs: int) -> int:
     """
     began = time.monotonic()
     try:
-        broken = bool(search(0, fixed, seconds, jobs=jobs).broken)
-        new = search(first, sys.maxsize, seconds - (time.monotonic() - began), jobs=jobs)
+        same = search(0, fixed, seconds, jobs=jobs)
+        if same.count < fixed:
+            print(f"time is over: {fixed - same.count} that are always the same were not tried")
+        left = seconds - (time.monotonic() - began)
+        new = search(first, sys.maxsize, left, jobs=jobs) if left > 0 else Tally()
     except BrokenProcessPool:
         return 1  # one hangs, and has said so
+    broken = bool(same.broken)
     for seed in new.broken:
         result = subprocess.run(
             [sys.executable, *again(seed, None)], cwd=ROOT, check=False, capture_output=True
