@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import trio
 from _conversations import (
+    CLOSING,
     KEEPALIVE,
     SILENCE,
     Behaviour,
@@ -87,8 +88,13 @@ async def foreign_stream(universe: Universe, places: Places, record: Record) -> 
                     else:
                         await trio.sleep(1)
                     client.received.append(await ws.receive())
-            await ws.aclose()
-            client.confirmed = ws.closed is not None and ws.closed.code == 1000
+            patience = universe.choice((0.0, 0.05, 1.0, CLOSING, CLOSING))
+            began = trio.current_time()
+            with trio.move_on_after(patience) as leaving:
+                await ws.aclose()
+            record.timed.append(Timed("leaving", trio.current_time() - began, patience))
+            confirmed = ws.closed is not None and ws.closed.code == 1000
+            client.confirmed = confirmed and not leaving.cancelled_caught
         except (HandshakeError, ConnectionClosed) as exc:
             error = exc
         nursery.cancel_scope.cancel()

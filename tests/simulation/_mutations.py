@@ -159,11 +159,11 @@ MUTATIONS = [
         "        except BaseException:\n            return False\n        if not data:",
     ),
     Mutation(
-        "a cancelled block waits for the closing handshake",
+        "aclose waits for the closing handshake although it was cancelled",
         "_websocket/_attendant.py",
         "        if not self.finished:\n            self._scope.cancel()\n",
         "        if not self.finished:\n",
-        "cancelled",
+        "foreign stream",
     ),
     Mutation(
         "connect_timeout does not cover everything",

@@ -11,7 +11,7 @@ sys.path[:0] = [str(HERE.parent / "support"), str(HERE)]
 
 
 def main() -> None:
-    """Print a line for each universe, and ``FOUND`` with the number of the first that breaks a law."""
+    """Print a line for each universe, and ``FOUND`` with the number of the first that breaks laws, and those."""
     from _scenarios import case_of, try_case
     from _searching import watch
 
@@ -23,7 +23,8 @@ def main() -> None:
         watch(f"FOUND {seed + 1} it_hangs")
         verdict = try_case(case_of(seed, arguments.behaviour))
         if verdict.broken:
-            print(f"FOUND {seed + 1} {verdict.broken[0][0]}", flush=True)
+            laws = dict.fromkeys(law for law, _ in verdict.broken)
+            print(f"FOUND {seed + 1} {'+'.join(laws)}", flush=True)
             return
         print(seed, flush=True)
 

@@ -23,6 +23,7 @@ SECONDS = 900  # for one mutation
 
 def plant_all(words: str, universes: int, jobs: int) -> int:
     """Plant each one whose name matches an expression; print a table; tell whether one was missed."""
+    print(f"laws, and after how many universes they were broken, of {universes} at most")
     chosen = [m for m in MUTATIONS if re.search(words, m.name)]
     missed = 0
     with ThreadPoolExecutor(jobs) as pool:
@@ -69,7 +70,7 @@ def plant(mutation: Mutation, universes: int) -> str:
             )
         except subprocess.TimeoutExpired as exc:
             return f"MISSED in {(exc.stdout or b'').count(NEWLINE)}, time is over"
-    found = re.search(r"^FOUND (\d+) (\w+)$", result.stdout, re.MULTILINE)
+    found = re.search(r"^FOUND (\d+) (\S+)$", result.stdout, re.MULTILINE)
     if found:
         return f"{found[2]}: {found[1]}"
     if result.returncode:
