@@ -185,15 +185,16 @@ def test_one_importer(library: str, only: set[str]) -> None:
 
 
 def test_one_command_line() -> None:
-    """Only the modules of the command line know argparse."""
-    users = {place(name) for name in MODULES if "argparse" in imports_of(name)}
-    assert users == {"_cli"}
+    """Only the modules of the command line know argparse, and what runs a simulated universe from a shell."""
+    users = {name for name in MODULES if "argparse" in imports_of(name)}
+    users = {name for name in users if place(name) != "_cli"}
+    assert users == {"trio_wsproxy.testing.simulate.__main__"}
 
 
 def test_one_reader_of_the_system() -> None:
     """Only _system.py looks at the environment, and _desktop at the registry and the settings of macOS.
 
-    But for NO_COLOR and the terminal's type and width, which are the console's.
+    But for NO_COLOR and the terminal's type and width, which are the console's, and PYTHONHASHSEED, which is Python's.
     """
     telltales = {"environ", "environb", "getenv", "winreg", "_scproxy", "urllib.request"}
     users = {
@@ -213,6 +214,7 @@ def test_one_reader_of_the_system() -> None:
         "trio_wsproxy._routing._system",
         "trio_wsproxy._routing._desktop._reading",
         "trio_wsproxy._cli._console",
+        "trio_wsproxy.testing.simulate._again",
     }
 
 

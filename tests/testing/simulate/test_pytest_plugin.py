@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,4 +63,55 @@ def test_in_pytest(options: list[str], seen: str, code: int, tmp_path: Path) -> 
         assert f"SEEN {seen}\n" in result.stdout
     assert result.returncode == code, result.stdout
     if code and sys.version_info >= (3, 11):
-        assert "once more: simulate.run(main, seed=5, network=Network(black_holes=" in result.stdout
+        line = line_in(result.stdout)
+        assert line.startswith("cd ")
+        assert line.endswith(
+            "-p trio_wsproxy.testing.simulate.pytest_plugin test_it.py::test_all --universe 5"
+        )
+
+
+def line_in(output: str) -> str:
+    """The line for a shell that stands in what pytest has printed."""
+    (line,) = [x for x in output.splitlines() if x.startswith("E") and " -m pytest " in x]
+    return line[1:].strip()
+
+
+PARAMETRIZED = """
+import pytest
+import trio
+from trio_wsproxy.testing.simulate import Network, current_universe, run
+
+pytest_plugins = ["trio_wsproxy.testing.simulate.pytest_plugin"]
+
+class TestFeed:
+    @pytest.mark.parametrize("text", ["it's \\"quoted\\" $HOME", "b"])
+    def test_all(self, universes, text):
+        async def main():
+            await trio.lowlevel.checkpoint()
+            assert current_universe().seed < 3, f"{text} {current_universe().seed}"
+        universes(main, count=10)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
+@pytest.mark.skipif(os.name != "posix", reason="a line for a POSIX shell")
+def test_line_for_a_shell(tmp_path: Path) -> None:
+    """The line runs that one test in that one universe, from another folder, whatever the test is called."""
+    project = tmp_path / "my project"
+    (project / "tests").mkdir(parents=True)
+    (project / "tests" / "test_it.py").write_text(PARAMETRIZED, encoding="utf-8")
+    (project / "pytest.ini").touch()
+    first = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "tests/test_it.py", "-k", "quoted"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    again = subprocess.run(
+        line_in(first.stdout), shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    for output in (first.stdout, again.stdout):
+        assert 'it\'s "quoted" $HOME 3' in output
+        assert "1 failed" in output
+    assert line_in(first.stdout) == line_in(again.stdout)

@@ -19,12 +19,16 @@ class RunUniverses:
     Args:
       count: How many, whatever a call says.
       only: The seed of the only one.
+      command: The line for a shell that runs them, without a seed; ``" --universe SEED"`` is added to it.
 
     """
 
-    def __init__(self, *, count: int | None = None, only: int | None = None) -> None:
+    def __init__(
+        self, *, count: int | None = None, only: int | None = None, command: str | None = None
+    ) -> None:
         self._count = count
         self._only = only
+        self._command = command
 
     def __call__(
         self,
@@ -46,8 +50,12 @@ class RunUniverses:
             that runs that one once more.
 
         """
+        __tracebackhide__ = True  # what a test does is above this
         for seed in self._seeds(count):
-            Universe(seed, network).run(main, *args)
+            universe = Universe(seed, network)
+            if self._command is not None:
+                universe.command = f"{self._command} --universe {seed}"
+            universe.run(main, *args)
 
     def _seeds(self, count: int) -> Iterator[int]:
         if self._only is not None:

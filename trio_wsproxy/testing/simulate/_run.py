@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ._network import Network
-from ._universe import Universe
+from ._universe import DAY, Universe
 
 ResultT = TypeVar("ResultT")
 
@@ -17,6 +17,7 @@ def run(
     seed: int,
     network: Network | None = None,
     at_most: int | None = None,
+    limit: float = 7 * DAY,
 ) -> ResultT:
     """Run a trio program in a universe of its own, in place of :func:`trio.run`.
 
@@ -35,15 +36,19 @@ def run(
       *args: What it is called with.
       seed: Of everything: another number is another universe.
       network: What the network is like, and what goes wrong; two quiet hosts by default.
-      at_most: Bounds what :meth:`Universe.times` gives.
+      at_most: Bounds what :meth:`Universe.times` gives; no bound by default.
+      limit: Virtual seconds after which the program is cancelled; a week by default.
 
     Returns:
       What ``main`` returns.
 
     Raises:
       LeftOpen: It has returned with sockets open.
-      NothingHappens: It waits for something that will never come.
-      BaseException: Whatever it raises, with the line as a note that runs this universe once more.
+      NothingHappens: It waits for something that will never come, or goes round in circles.
+      TypeError: ``main`` is no async function, or was called already: ``run(main())``.
+      RuntimeError: This is called within a run of trio, or this version of trio cannot be made deterministic.
+      BaseException: Whatever it raises, with a note that has the line which runs this universe once more (on
+        Python 3.10, which has no notes, it is printed to ``stderr``).
 
     """
-    return Universe(seed, network, at_most=at_most).run(main, *args)
+    return Universe(seed, network, at_most=at_most, limit=limit).run(main, *args)

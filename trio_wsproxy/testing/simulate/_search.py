@@ -182,10 +182,19 @@ def _with_fewer_faults(universe: Universe, fails: Callable[[Universe], bool]) ->
 
 def _with_fewer_operations(universe: Universe, fails: Callable[[Universe], bool]) -> Universe:
     """Find how few of everything will do; a fault that is needed then may strike elsewhere."""
-    most = 1
+    too_few, most = 0, 1
     while most < MANY:
         smaller = _try(universe, fails, at_most=most)
         if smaller is not None:
-            return smaller
-        most *= 2
-    return universe
+            break
+        too_few, most = most, 2 * most
+    else:
+        return universe
+    while most - too_few > 1:  # between the last two
+        middle = (too_few + most) // 2
+        found = _try(universe, fails, at_most=middle)
+        if found is None:
+            too_few = middle
+        else:
+            most, smaller = middle, found
+    return smaller

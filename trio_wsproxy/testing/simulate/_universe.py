@@ -20,6 +20,7 @@ import trio
 from trio_wsproxy.testing._here import IN_A_UNIVERSE
 
 from . import _pace
+from ._again import line_for
 from ._chance import generator, seeded
 from ._faults import At, Struck
 from ._network import Network
@@ -33,6 +34,7 @@ ResultT = TypeVar("ResultT")
 ServerT = TypeVar("ServerT")
 
 DAY = 86_400.0  # seconds
+SHOWN = 10  # faults of a universe; one that has so many is for the shrinker
 
 _current: trio.lowlevel.RunVar[Universe]
 _current = trio.lowlevel.RunVar("trio_wsproxy.universe")
@@ -60,6 +62,8 @@ class Universe:
       network (Network): As given.
       at_most (int | None): As given.
       limit (float): As given.
+      command (str | None): What :meth:`replay` gives as the line that runs it again, where that is known better than by
+        itself: by a test, for example.
 
     """
 
@@ -77,8 +81,9 @@ class Universe:
         self.limit = limit
         self._world = World(seed, self.network)
         self._choices = generator(seed, "program")
+        self._program: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
         self._why_over = ""
-        self._used = False
+        self.command: str | None = None
 
     def __repr__(self) -> str:
         return f"Universe({self._arguments()})"
@@ -91,32 +96,44 @@ class Universe:
 
     def run(self, main: Callable[..., Awaitable[ResultT]], *args: Any) -> ResultT:
         """Run a program in it, once; see :func:`run`."""
-        if self._used:
+        __tracebackhide__ = True  # what a test does is above this
+        if self._program is not None:
             raise RuntimeError("a universe runs once; make another one of the same seed")
         if inspect.iscoroutine(main):
             main.close()
             raise TypeError(
                 f"run({main.__name__}(…)): a universe calls its program itself; write run({main.__name__}, …)"
             )
-        self._used = True
+        self._program = main, args
         try:
             with seeded(self.seed), _without_gc(), without_processes():
                 return trio.run(self._main, main, args, clock=self._world.clock)
         except BaseException as exc:
-            _add_note(exc, self.replay(getattr(main, "__qualname__", "main")))
+            _add_note(exc, self.replay())
             raise
         finally:
             self._world.forget()
 
-    def replay(self, main: str = "main") -> str:
-        """Give the line that runs it again."""
-        struck = ", ".join(f"{s.operation.number}: {s.fault.value}" for s in self.struck)
-        what = f"simulate.run({main}, {self._arguments()})"
-        return f"once more: {what}" + (f"  # faults: {struck}" if struck else "")
+    def replay(self) -> str:
+        """Say which faults have struck, and give the line that runs it again.
+
+        That is a line for a shell where the program is a function of a module and its arguments can be written down;
+        else it is a call of :func:`run`.
+        """
+        if self._program is None:
+            return f"not run yet: {self!r}"
+        struck = [_told(s) for s in self.struck[:SHOWN]]
+        if len(self.struck) > SHOWN:
+            struck.append(f"  and {len(self.struck) - SHOWN} more")
+        line = self.command or line_for(self, *self._program)
+        return "\n".join(
+            [*(["faults that struck:"] if struck else []), *struck, "once more:", f"  {line}"]
+        )
 
     async def _main(
         self, main: Callable[..., Awaitable[ResultT]], args: tuple[Any, ...]
     ) -> ResultT:
+        __tracebackhide__ = True  # what a test does is above this
         world = self._world
         _current.set(self)
         IN_A_UNIVERSE.set(True)
@@ -156,6 +173,7 @@ class Universe:
     async def _call(
         self, main: Callable[..., Awaitable[ResultT]], args: tuple[Any, ...]
     ) -> ResultT:
+        __tracebackhide__ = True  # what a test does is above this
         awaitable: object = main(*args)
         if not inspect.isawaitable(awaitable):
             raise TypeError(f"{main!r} is no async function: it gave {awaitable!r}")
@@ -313,6 +331,11 @@ def _without_gc() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _told(struck: Struck) -> str:
+    number, kind, host, peer, _, time = struck.operation
+    return f"  {number}: {struck.fault.value} ({kind} of {host!r}, {peer!r}, after {time:.3f} s)"
 
 
 def _add_note(exc: BaseException, note: str) -> None:

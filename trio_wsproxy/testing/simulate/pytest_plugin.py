@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import pytest
 
+from ._again import in_shell
 from ._many import RunUniverses
 
 
@@ -30,7 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def universes(request: pytest.FixtureRequest) -> RunUniverses:
     """Run a program in many universes; see :class:`.RunUniverses`."""
+    config = request.config
+    plugin = ["-p", __name__]  # known then before the options are read
     return RunUniverses(
-        count=request.config.getoption("--universes"),
-        only=request.config.getoption("--universe"),
+        # Without a default where a test module has named this plugin, which is too late for options.
+        count=config.getoption("--universes", None),
+        only=config.getoption("--universe", None),
+        command=in_shell(config.rootpath, ["-m", "pytest", *plugin, request.node.nodeid]),
     )
