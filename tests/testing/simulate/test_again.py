@@ -188,7 +188,11 @@ class Local(FaultPlan):
     [
         Network(),
         Network(hosts={"a.test": ("10.0.0.2", "fd00::2")}, black_holes=("10.0.0.2",)),
-        Network(link=Link(latency=(0.5, 1), send_buffers=(9,)), links={("a", "here"): Link()}),
+        Network(
+            hosts={"a": ()},
+            link=Link(latency=(0.5, 1), send_buffers=(9,)),
+            links={("a", "here"): Link()},
+        ),
         Network(faults=Chance(0.1)),
         Network(faults=Chance(0.1, (Fault.CANCEL,), until=5, host="here")),
         Network(faults=At({3: Fault.SLOW, 1: Fault.FULL})),

@@ -337,3 +337,97 @@ def test_unknown_names() -> None:
             trio.socket.socket(type=trio.socket.SOCK_DGRAM)
 
     run(main, seed=1, network=network())
+
+
+def test_shut_for_reading() -> None:
+    """Who has said that it reads no more sees the end."""
+
+    async def shut(near: trio.SocketStream, far: trio.SocketStream) -> None:
+        near.socket.shutdown(trio.socket.SHUT_RD)
+        assert await near.receive_some() == b""
+        await near.send_all(b"still")
+        assert await far.receive_some() == b"still"
+
+    with_ends(shut)
+
+
+def test_given_up_while_reading() -> None:
+    """Who has sent into a dead connection is told after a quarter of an hour, where it reads, too."""
+
+    async def silence(near: trio.SocketStream, _: trio.SocketStream) -> float:
+        await near.send_all(b"is anybody there?")
+        current_universe().cut_off("far.test")
+        with pytest.raises(trio.BrokenResourceError, match="timed out"):
+            await near.receive_some()
+        return trio.current_time()
+
+    assert 900 < with_ends(silence) < 1000
+
+
+def test_a_block_closes_it() -> None:
+    """A socket is closed by its block, as any of trio's."""
+
+    async def main() -> None:
+        with trio.socket.socket() as socket:
+            assert socket.fileno() > 0
+        assert socket.fileno() == -1
+
+    run(main, seed=1)
+
+
+def test_connect_by_name() -> None:
+    """A socket is connected and bound by names, as any of trio's."""
+
+    async def main() -> None:
+        with current_universe().on("far.test"), trio.socket.socket() as listener:
+            await listener.bind(("localhost", 0))
+            assert listener.getsockname()[0] == "127.0.0.1"
+        with current_universe().on("far.test"), trio.socket.socket() as listener:
+            await listener.bind(("", 80))
+            listener.listen()
+            with trio.socket.socket(trio.socket.AF_INET6) as six:
+                with pytest.raises(OSError, match="refused"):
+                    await six.connect(("far.test", 80))
+            with trio.socket.socket() as near:
+                await near.connect(("far.test", 80))
+                assert near.getpeername() == ("10.0.0.2", 80)
+            (await listener.accept())[0].close()
+
+    run(main, seed=1, network=network())
+
+
+def test_into_a_buffer() -> None:
+    """Bytes are received into a buffer, too, and as a datagram's with an address."""
+
+    async def talk(near: trio.SocketStream, far: trio.SocketStream) -> None:
+        await near.send_all(b"hello, world")
+        buffer = bytearray(b"-" * 8)
+        assert await far.socket.recv_into(buffer, 5) == 5
+        assert buffer == b"hello---"
+        assert await far.socket.recv_into(buffer) == 7
+        assert buffer == b", world-"
+
+    with_ends(talk)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda s: s.recv(1, trio.socket.MSG_PEEK), "flags"),
+        (lambda s: s.send(b"x", trio.socket.MSG_OOB), "flags"),
+        (lambda s: s.recvfrom(1), "recvfrom"),
+        (lambda s: s.sendto(b"x", ("10.0.0.2", 80)), "sendto"),
+        (lambda s: s.dup(), "dup"),
+        (lambda s: s.detach(), "detach"),
+    ],
+)
+def test_what_there_is_not(call: Callable[[Any], Any], words: str) -> None:
+    """What a simulated socket cannot do is told by its name, and not done halfway."""
+
+    async def use(near: trio.SocketStream, far: trio.SocketStream) -> None:
+        await far.send_all(b"x")
+        with pytest.raises(NotImplementedError, match=f"simulated socket.*{words}"):
+            await call(near.socket)
+        assert await near.receive_some() == b"x"
+
+    with_ends(use)

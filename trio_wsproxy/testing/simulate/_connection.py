@@ -38,6 +38,8 @@ class Connection:
         far.join(self, there, back)
         there.refuses = lambda: self.reset(by=far)
         back.refuses = lambda: self.reset(by=near)
+        there.gives_up = lambda: back.fail_reader(errno.ETIMEDOUT, discard=False)
+        back.gives_up = lambda: there.fail_reader(errno.ETIMEDOUT, discard=False)
 
     def reset(self, *, by: Transfer) -> None:
         """Let one end send a reset; the other is told when it arrives."""

@@ -25,8 +25,8 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, Literal, NamedTuple, Protocol
 
 OperationKind = Literal["resolve", "connect", "send", "receive"]
 
@@ -108,7 +108,8 @@ class Chance:
       probability: Of a fault, for each operation, 0 to 1.
       kinds: Which faults; each is as probable as the others.
       until: Virtual seconds after which nothing fails any more, so that recovery can be looked at.
-      host: Only operations of this host fail; of all hosts by default.
+      host: Only operations of this host fail (as :attr:`Operation.host` has it: the first name of a machine, in lower
+        case); of all hosts by default.
 
     """
 
@@ -116,6 +117,12 @@ class Chance:
     kinds: tuple[Fault, ...] = (Fault.FAIL, Fault.CUT, Fault.STALL, Fault.SLOW, Fault.FULL)
     until: float = float("inf")
     host: str | None = None
+
+    def __post_init__(self) -> None:
+        check_probability("probability", self.probability)
+
+    def __repr__(self) -> str:
+        return what_differs(self)
 
     def strike(self, operation: Operation, chance: random.Random) -> Fault | None:
         """Throw the dice."""
@@ -143,3 +150,30 @@ class At:
 
     def __repr__(self) -> str:
         return f"At({dict(sorted(self.faults.items()))!r})"
+
+
+def check_probability(name: str, value: float) -> None:
+    """See that a number is one from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}={value!r} is no probability: from 0 to 1")
+
+
+def check_range(name: str, value: tuple[float, float]) -> None:
+    """See that two numbers are a range of seconds."""
+    low, high = value
+    if not 0 <= low <= high:
+        raise ValueError(f"{name} {value} is no range: from what to what?")
+
+
+def what_differs(value: Any) -> str:
+    """Write a dataclass as code: the fields that are not as usual."""
+    parts = [
+        f"{f.name}={getattr(value, f.name)!r}"
+        for f in fields(value)
+        if getattr(value, f.name) != _usual(f)
+    ]
+    return f"{type(value).__name__}({', '.join(parts)})"
+
+
+def _usual(one: Field[Any]) -> Any:
+    return one.default if one.default_factory is MISSING else one.default_factory()

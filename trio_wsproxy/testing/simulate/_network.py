@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
-from ._faults import FaultPlan, Nothing
+from ._faults import FaultPlan, Nothing, check_probability, check_range, what_differs
 
 HERE = "here"  # the host that main runs on
 HERE_ADDRESSES = ("10.0.0.1", "fd00::1")
@@ -40,14 +41,16 @@ class Link:
     receive_buffers: tuple[int, ...] = (2048, 65536, 262144)
 
     def __post_init__(self) -> None:
-        low, high = self.latency
-        if not 0 <= low <= high:
-            raise ValueError(f"latency {self.latency} is no range: from what to what?")
+        check_range("latency", self.latency)
+        for name in ("fragmentation", "late_ends", "lost_on_reset"):
+            check_probability(name, getattr(self, name))
         if self.bandwidth <= 0 or min(*self.send_buffers, *self.receive_buffers) <= 0:
             raise ValueError("bandwidth and buffers must be above 0: a Fault stops a connection")
+        if self.jitter < 0:
+            raise ValueError(f"jitter {self.jitter} must not be below 0: nothing arrives early")
 
     def __repr__(self) -> str:
-        return _changed(self)
+        return what_differs(self)
 
 
 LOOPBACK = Link(latency=(0.00001, 0.00001), jitter=0.0, bandwidth=1e9, late_ends=0.0)
@@ -66,7 +69,7 @@ class Network:
         )
 
     Args:
-      hosts: Names and the addresses that the simulated DNS knows for them, in its order. Those with a common
+      hosts: Names and the addresses that the simulated DNS knows for them, in its order. Names with a common
         address are one machine. The one that the program runs on is ``"here"``, with 10.0.0.1 and fd00::1.
         Every host also has ``localhost``, 127.0.0.1 and ::1, for itself alone.
       link: Between any two hosts.
@@ -87,40 +90,82 @@ class Network:
     faults: FaultPlan = field(default_factory=Nothing)
 
     def __post_init__(self) -> None:
-        for name, addresses in self.hosts.items():
-            if name == HERE or isinstance(addresses, str):
-                raise ValueError(
-                    f"hosts={{{name!r}: {addresses!r}}}: names other than {HERE!r}, with tuples of addresses"
-                )
-            for address in addresses:
-                ipaddress.ip_address(address)  # raises ValueError
+        hosts = dict(_checked(*item) for item in self.hosts.items())
+        # Names and addresses are compared as text from here on.
+        self._set(hosts=hosts, black_holes=tuple(_canonical(a) for a in self.black_holes))
+        self._set(_machines=_machines({HERE: HERE_ADDRESSES, **hosts}))
+        self._set(links={(_folded(a), _folded(b)): x for (a, b), x in self.links.items()})
+        for name in itertools.chain.from_iterable(self.links):
+            self.machine(name)  # raises ValueError
+        check_range("dns_latency", self.dns_latency)
+
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        return _changed(self)
+        return what_differs(self)
+
+    def machine(self, host: str) -> str:
+        """Give the first name of the machine that has a name.
+
+        Raises:
+          ValueError: None has.
+
+        """
+        known: dict[str, str] = self.__dict__["_machines"]
+        try:
+            return known[_folded(host)]
+        except KeyError:
+            names = ", ".join(map(repr, known))
+            raise ValueError(f"this network has no host {host!r}; it has {names}") from None
 
     def host_of(self, address: str) -> str | None:
-        """Give the name of the machine that has an address."""
+        """Give the first name of the machine that has an address."""
         if address in HERE_ADDRESSES:
             return HERE
-        return next((name for name, known in self.hosts.items() if address in known), None)
+        return next((self.machine(n) for n, known in self.hosts.items() if address in known), None)
 
     def addresses_of(self, host: str) -> tuple[str, ...]:
-        """Give the addresses of a machine, without loopback."""
-        return HERE_ADDRESSES if host == HERE else self.hosts[host]
+        """Give the addresses of a machine, those of the name first, without loopback."""
+        machine, known = self.machine(host), {HERE: HERE_ADDRESSES, **self.hosts}
+        names = [_folded(host), *(n for n in known if self.machine(n) == machine)]
+        return tuple(dict.fromkeys(a for name in names for a in known[name]))
 
     def between(self, one: str, other: str) -> Link:
         """Give the link between two machines."""
-        if one == other:
+        ends = {self.machine(one), self.machine(other)}
+        if len(ends) == 1:
             return LOOPBACK
-        return self.links.get((one, other)) or self.links.get((other, one)) or self.link
+        for pair, link in self.links.items():
+            if set(map(self.machine, pair)) == ends:
+                return link
+        return self.link
 
 
-def _changed(value: Link | Network) -> str:
-    """Write what differs from the default, as code."""
-    usual = type(value)()
-    parts = [
-        f"{f.name}={getattr(value, f.name)!r}"
-        for f in fields(value)
-        if getattr(value, f.name) != getattr(usual, f.name)
-    ]
-    return f"{type(value).__name__}({', '.join(parts)})"
+def _folded(name: str) -> str:
+    return name.lower().rstrip(".")
+
+
+def _canonical(address: str) -> str:
+    return str(ipaddress.ip_address(address))  # raises ValueError
+
+
+def _checked(name: str, addresses: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """See that a host makes sense, and spell it as all others."""
+    if _folded(name) in (HERE, "") or isinstance(addresses, str):
+        raise ValueError(
+            f"hosts={{{name!r}: {addresses!r}}}: names other than {HERE!r}, with tuples of addresses"
+        )
+    return _folded(name), tuple(map(_canonical, addresses))
+
+
+def _machines(hosts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Find which names are one machine: the first name of each."""
+    first: dict[str, str] = {}
+    for name, addresses in hosts.items():
+        same = {first[other] for other in first if set(hosts[other]) & set(addresses)}
+        chosen = next((known for known in first.values() if known in same), name)
+        first = {known: chosen if m in same else m for known, m in first.items()}
+        first[name] = chosen
+    return first

@@ -94,6 +94,7 @@ class Pipe:
       dead (bool): Nothing passes any more.
       frozen_until (float): The writer is told that the buffer is full, up to this time.
       refuses (Callable | None): Called where bytes arrive after the reader has closed.
+      gives_up (Callable | None): Called where the writer's end is told that nobody answers.
 
     """
 
@@ -118,6 +119,7 @@ class Pipe:
         self.ended = self.dead = self._reader_gone = False
         self.frozen_until = 0.0
         self.refuses: Callable[[], None] | None = None
+        self.gives_up: Callable[[], None] | None = None
 
     # -- the writer's end -----------------------------------------------------------------
 
@@ -216,7 +218,12 @@ class Pipe:
         """Begin to count the time without an answer."""
         if not self._watching and (self._unsent or self._eof_wanted):
             self._watching = True
-            self._world.at(self._world.now + GIVE_UP, lambda: self.fail_writer(errno.ETIMEDOUT))
+            self._world.at(self._world.now + GIVE_UP, self._give_up)
+
+    def _give_up(self) -> None:
+        self.fail_writer(errno.ETIMEDOUT)
+        if self.gives_up is not None:
+            self.gives_up()
 
     def fail_writer(self, error: int) -> None:
         """Tell who writes that the connection is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket as stdlib
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ class Resolver(trio.abc.HostnameResolver):
     ) -> Any:
         """Look up a name; see :func:`socket.getaddrinfo`."""
         name = (host or b"localhost").decode().lower().rstrip(".")
+        number = _port(port)
         local = name == "localhost" or name.endswith(".localhost")
         if not local:
             await self._ask(name)
@@ -42,7 +44,7 @@ class Resolver(trio.abc.HostnameResolver):
             six = ipaddress.ip_address(address).version == 6
             kind = stdlib.AF_INET6 if six else stdlib.AF_INET
             if family in (stdlib.AF_UNSPEC, kind):
-                where = (address, int(port or 0), 0, 0) if six else (address, int(port or 0))
+                where = (address, number, 0, 0) if six else (address, number)
                 infos.append((kind, stdlib.SOCK_STREAM, stdlib.IPPROTO_TCP, "", where))
         if not infos:
             raise stdlib.gaierror(stdlib.EAI_NONAME, "Name or service not known")
@@ -70,7 +72,23 @@ class Resolver(trio.abc.HostnameResolver):
     ) -> tuple[str, str]:
         """Look up an address; see :func:`socket.getnameinfo`."""
         await trio.lowlevel.checkpoint()
-        return self._world.network.host_of(sockaddr[0]) or sockaddr[0], str(sockaddr[1])
+        address, port = sockaddr[:2]
+        name, service = self._world.network.host_of(address), str(port)
+        if not flags & stdlib.NI_NUMERICSERV:
+            with contextlib.suppress(OSError):  # the port has no name
+                service = stdlib.getservbyport(port, "tcp")
+        return address if name is None or flags & stdlib.NI_NUMERICHOST else name, service
+
+
+def _port(port: bytes | str | int | None) -> int:
+    """Read a port, which may be the name of a service."""
+    text = port.decode() if isinstance(port, bytes) else str(port or 0)
+    if text.isdecimal():
+        return int(text)
+    try:
+        return stdlib.getservbyname(text, "tcp")
+    except OSError:
+        raise stdlib.gaierror(stdlib.EAI_SERVICE, "Servname not supported") from None
 
 
 class Factory(trio.abc.SocketFactory):
@@ -92,5 +110,8 @@ class Factory(trio.abc.SocketFactory):
 
         """
         if type != stdlib.SOCK_STREAM or family not in (stdlib.AF_INET, stdlib.AF_INET6):
-            raise ValueError("a simulated network has TCP over IPv4 and IPv6, and nothing else")
+            what = f"{stdlib.AddressFamily(family).name}, {stdlib.SocketKind(type).name}"
+            raise ValueError(
+                f"{what}: a simulated network has TCP over IPv4 and IPv6, and nothing else"
+            )
         return SimulatedSocket(self._world, family)

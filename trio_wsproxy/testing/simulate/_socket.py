@@ -8,25 +8,29 @@ reads and writes without waiting; its descriptor is a number that no system call
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import socket as stdlib
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import trio
 
 from ._connection import Connection
 from ._faults import Fault
-from ._transfer import Transfer, error
+from ._transfer import Transfer, error, missing
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ._world import World
 
 SYN_RETRIES = 127.0  # seconds until connect() gives up, see tcp_syn_retries in Linux's tcp(7)
 ARP_TIMEOUT = 3.0  # seconds until an address that nobody has is unreachable
 BACKLOG = 128
+LOOPBACK = ("127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # no system is asked to bind them
 
 
@@ -42,6 +46,12 @@ class SimulatedSocket(Transfer):
         self._waiting: deque[SimulatedSocket] | None = None  # connections to accept
         self._backlog = BACKLOG
         self._shut = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"<simulated socket of {self.host!r}, {self._local} to {self._peer}>"
@@ -99,7 +109,7 @@ class SimulatedSocket(Transfer):
     async def bind(self, address: Any) -> None:
         await trio.lowlevel.checkpoint()
         self._check_open()
-        host, port = address[:2]
+        host, port = await self._resolved(address, self._any)
         known = (*EVERYWHERE, *self._world.network.addresses_of(self.host))
         if host not in known and not ipaddress.ip_address(host).is_loopback:
             raise error(errno.EADDRNOTAVAIL)
@@ -107,6 +117,17 @@ class SimulatedSocket(Transfer):
         if (self.host, host, port) in self._world.listeners:
             raise error(errno.EADDRINUSE)
         self._local = (host, port)
+
+    async def _resolved(self, address: Any, default: str) -> tuple[str, int]:
+        """Look up what may be a name, as trio does it."""
+        host, port = address[:2]
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.ip_address(host)), int(port)
+        found = await trio.socket.getaddrinfo(
+            host or default, port, self._family, stdlib.SOCK_STREAM
+        )
+        where = found[0][4]
+        return str(where[0]), int(where[1])
 
     def listen(self, backlog: int = BACKLOG) -> None:
         self._check_open()
@@ -133,8 +154,9 @@ class SimulatedSocket(Transfer):
     async def connect(self, address: Any) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
+        host, port = await self._resolved(address, LOOPBACK[self._family == stdlib.AF_INET6])
         try:
-            await self._connect(*address[:2])
+            await self._connect(host, port)
         except BaseException:
             self.close()  # as trio does it: nobody knows what becomes of the attempt
             raise
@@ -213,10 +235,35 @@ class SimulatedSocket(Transfer):
         self._waiting.append(accepted)
         self._waiting_gate.open()
 
+    # -- what there is not ------------------------------------------------------------------------
+
+    def dup(self) -> NoReturn:
+        raise missing("dup()")
+
+    def detach(self) -> NoReturn:
+        raise missing("detach()")
+
+    def get_inheritable(self) -> bool:
+        return False
+
+    def recvfrom(self, *_: Any) -> NoReturn:
+        raise missing("recvfrom(): it is TCP's")
+
+    def sendto(self, *_: Any) -> NoReturn:
+        raise missing("sendto(): it is TCP's")
+
+    def recvmsg(self, *_: Any) -> NoReturn:
+        raise missing("recvmsg()")
+
+    def sendmsg(self, *_: Any) -> NoReturn:
+        raise missing("sendmsg()")
+
     # -- the end --------------------------------------------------------------------------------
 
     def shutdown(self, flag: int) -> None:
         self._joined()
+        if flag in (stdlib.SHUT_RD, stdlib.SHUT_RDWR):
+            self.incoming.end_now()
         if flag in (stdlib.SHUT_WR, stdlib.SHUT_RDWR) and not self._shut:
             self._shut = True
             self.outgoing.finish()

@@ -25,6 +25,11 @@ def error(code: int) -> OSError:
     return OSError(code, os.strerror(code))
 
 
+def missing(what: str) -> NotImplementedError:
+    """Make the error for what is not simulated."""
+    return NotImplementedError(f"a simulated socket has no {what}")
+
+
 class Transfer(trio.socket.SocketType):
     """The part of a socket that bytes go through.
 
@@ -167,6 +172,8 @@ class Transfer(trio.socket.SocketType):
             await self.outgoing.writable.wait()
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
+        if flags:
+            raise missing(f"flags for recv(): {flags}")
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             data = self.read_now(buflen)
@@ -185,7 +192,15 @@ class Transfer(trio.socket.SocketType):
             except BlockingIOError:
                 continue
 
+    async def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        view = memoryview(buffer).cast("B")
+        data = await self.recv(nbytes or len(view), flags)
+        view[: len(data)] = data
+        return len(data)
+
     async def send(self, data: Any, flags: int = 0, /) -> int:
+        if flags:
+            raise missing(f"flags for send(): {flags}")
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             size = self.write_now(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -13,7 +13,7 @@ from contextlib import (
     contextmanager,
 )
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
@@ -30,8 +30,12 @@ from ._trace import Trace
 from ._waiting import places
 from ._world import World
 
+if TYPE_CHECKING:
+    from ._connection import Connection
+
 ResultT = TypeVar("ResultT")
 ServerT = TypeVar("ServerT")
+ThingT = TypeVar("ThingT")
 
 DAY = 86_400.0  # seconds
 SHOWN = 10  # faults of a universe; one that has so many is for the shrinker
@@ -62,8 +66,8 @@ class Universe:
       network (Network): As given.
       at_most (int | None): As given.
       limit (float): As given.
-      command (str | None): What :meth:`replay` gives as the line that runs it again, where that is known better than by
-        itself: by a test, for example.
+      command (str | None): The line that runs it again; set it before it runs where that is known better than by itself,
+        by a test for example.
 
     """
 
@@ -81,7 +85,7 @@ class Universe:
         self.limit = limit
         self._world = World(seed, self.network)
         self._choices = generator(seed, "program")
-        self._program: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+        self._used = False
         self._why_over = ""
         self.command: str | None = None
 
@@ -97,22 +101,29 @@ class Universe:
     def run(self, main: Callable[..., Awaitable[ResultT]], *args: Any) -> ResultT:
         """Run a program in it, once; see :func:`run`."""
         __tracebackhide__ = True  # what a test does is above this
-        if self._program is not None:
+        if self._used:
             raise RuntimeError("a universe runs once; make another one of the same seed")
         if inspect.iscoroutine(main):
             main.close()
             raise TypeError(
                 f"run({main.__name__}(…)): a universe calls its program itself; write run({main.__name__}, …)"
             )
-        self._program = main, args
+        self._used = True
         try:
             with seeded(self.seed), _without_gc(), without_processes():
                 return trio.run(self._main, main, args, clock=self._world.clock)
         except BaseException as exc:
+            self._note_command(main, args)
             _add_note(exc, self.replay())
             raise
         finally:
+            self._note_command(main, args)
             self._world.forget()
+
+    def _note_command(self, main: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Write down now what runs it again: a program that is kept may keep all that it has made."""
+        if self.command is None:
+            self.command = line_for(self, main, args)
 
     def replay(self) -> str:
         """Say which faults have struck, and give the line that runs it again.
@@ -120,7 +131,7 @@ class Universe:
         That is a line for a shell where the program is a function of a module and its arguments can be written down;
         else it is a call of :func:`run`.
         """
-        if self._program is None:
+        if self.command is None:
             return f"not run yet: {self!r}"
         struck = [_told(s) for s in self.struck[:SHOWN]]
         if len(self.struck) > SHOWN:
@@ -196,6 +207,9 @@ class Universe:
         Args:
           host: One of the network's names, or ``"here"``.
 
+        Raises:
+          ValueError: The network has no such host.
+
         """
         with self._world.on(host):
             yield
@@ -255,8 +269,13 @@ class Universe:
         number = self._choices.randint(least, max(least, most))
         return number if self.at_most is None else max(least, min(number, self.at_most))
 
-    def choice(self, options: Any) -> Any:
-        """Choose one of some things for the program, from its seed."""
+    def choice(self, options: Sequence[ThingT]) -> ThingT:
+        """Choose one of some things for the program, from its seed.
+
+        Args:
+          options: In an order that is always the same; no set.
+
+        """
         return self._choices.choice(options)
 
     def bytes(self, size: int) -> bytes:
@@ -264,21 +283,28 @@ class Universe:
         return self._choices.randbytes(size)
 
     def cut_off(self, host: str) -> None:
-        """Pull a host's plug: its connections die silently, and nobody reaches it until :meth:`restore`."""
-        self._world.down.add(host)
-        for connection in self._world.connections:
-            if host in connection.hosts:
-                connection.die()
+        """Pull a host's plug: its connections die silently, and nobody reaches it until :meth:`restore`.
+
+        Raises:
+          ValueError: The network has no such host; likewise below.
+
+        """
+        self._world.down.add(self.network.machine(host))
+        for connection in self._connections_of(host):
+            connection.die()
 
     def restore(self, host: str) -> None:
         """Let a host be reached again; the connections of before stay dead."""
-        self._world.down.discard(host)
+        self._world.down.discard(self.network.machine(host))
 
     def reset(self, host: str) -> None:
         """Reset all connections of a host."""
-        for connection in self._world.connections:
-            if host in connection.hosts:
-                connection.break_now()
+        for connection in self._connections_of(host):
+            connection.break_now()
+
+    def _connections_of(self, host: str) -> list[Connection]:
+        machine = self.network.machine(host)
+        return [c for c in self._world.connections if machine in c.hosts]
 
     # -- what has happened ------------------------------------------------------------------------
 

@@ -121,8 +121,7 @@ class World:
     @contextmanager
     def on(self, host: str) -> Iterator[None]:
         """Let what begins in the block run on a host."""
-        self.network.addresses_of(host)  # raises KeyError
-        token = _host.set(host)
+        token = _host.set(self.network.machine(host))  # raises ValueError
         try:
             yield
         finally:
