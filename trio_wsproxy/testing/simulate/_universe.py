@@ -136,10 +136,8 @@ class Universe:
         struck = [_told(s) for s in self.struck[:SHOWN]]
         if len(self.struck) > SHOWN:
             struck.append(f"  and {len(self.struck) - SHOWN} more")
-        line = self.command or line_for(self, *self._program)
-        return "\n".join(
-            [*(["faults that struck:"] if struck else []), *struck, "once more:", f"  {line}"]
-        )
+        told = ["faults that struck:", *struck] if struck else []
+        return "\n".join([*told, "once more:", f"  {self.command}"])
 
     async def _main(
         self, main: Callable[..., Awaitable[ResultT]], args: tuple[Any, ...]
