@@ -160,7 +160,11 @@ async def hour_of_outages(universe: Universe, places: Places, record: Record) ->
         async with reconnecting_websocket_url(
             places.url(), first_delay=0.5, max_delay=60, retry=note, **options
         ) as connections:
+            before: WebSocketConnection | None = None
             async for ws in connections:
+                if before is not None and before.closed is None:
+                    record.left.append("a connection that the loop was done with")
+                before = ws
                 with suppress(lost):
                     await talk(ws)
                 if again.is_set():
@@ -183,6 +187,8 @@ async def hour_of_outages(universe: Universe, places: Places, record: Record) ->
                 if over.is_set():
                     again.set()
                     return
+                if universe.times(40) == 1:
+                    return  # the loop is to close it, and to go on with another one
                 await trio.sleep(10)
         finally:
             client.closed = ws.closed

@@ -175,6 +175,23 @@ def test_closing_wakes_who_waits() -> None:
     with_ends(close)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_full_buffer_is_refilled_by_thirds(seed: int) -> None:
+    """Where bytes arrive one by one, they do not leave one by one: a writer is told when there is room for many."""
+    size = 60_000
+
+    async def talk(near: trio.SocketStream, far: trio.SocketStream) -> int:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(near.send_all, bytes(size))
+            count = 0
+            while count < size:
+                count += len(await far.receive_some())
+        return sum(" send " in line for line in current_universe().trace.lines)
+
+    crumbs = Link(fragmentation=1, send_buffers=(4096,), receive_buffers=(2048,))
+    assert with_ends(talk, link=crumbs, seed=seed) < size / 500
+
+
 def test_without_waiting() -> None:
     """The stand-in for the system calls never waits; a closed socket says so."""
 
