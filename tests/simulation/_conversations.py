@@ -261,7 +261,7 @@ async def bulk(universe: Universe, places: Places, record: Record) -> None:
 
 async def slow_consumer(universe: Universe, places: Places, record: Record) -> None:
     """Take messages later than they come, sometimes later than keepalive would wait."""
-    options = {"message_queue_size": universe.choice((1, 10, 1000))}
+    options: dict[str, Any] = {"message_queue_size": universe.choice((1, 10, 1000))}
     async with connected(universe, places, record, "/push", **options) as found:
         if found is None:
             return
