@@ -127,3 +127,28 @@ def test_nothing_to_shrink() -> None:
     """A program that does not fail cannot fail in a smaller universe."""
     with pytest.raises(ValueError, match="does not fail"):
         shrink(tolerant, seed=1, network=NETWORK)
+
+
+async def idle() -> None:
+    """Ask nothing of the network."""
+    await trio.sleep(1)
+
+
+async def without_a_subject() -> None:
+    """Look a name up, where nothing can be cancelled."""
+    try:
+        with trio.move_on_after(60):
+            await trio.socket.getaddrinfo("far.test", 80)
+    except OSError:
+        pass
+
+
+def test_nothing_to_torture() -> None:
+    """A search that cannot find anything says so, instead of nothing."""
+    with pytest.raises(ValueError, match="asked nothing of the network"):
+        torture(idle)
+    with pytest.raises(ValueError, match="asked nothing of the network"):
+        pairs(idle, 5)
+    with pytest.raises(ValueError, match="nothing can be cancelled"):
+        torture(without_a_subject, kinds=[Fault.CANCEL])
+    assert torture(without_a_subject) == 3  # what would do nothing is left out

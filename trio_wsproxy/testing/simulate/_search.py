@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -37,30 +37,44 @@ def torture(
       main: The program, without arguments.
       seed: Of all these universes.
       network: What they are like.
-      kinds: Which faults: ``FAIL``, ``CUT``, ``STALL`` and ``CANCEL`` by default.
+      kinds: Which faults: ``FAIL``, ``CUT``, ``STALL`` and ``CANCEL`` by default, the last one where the program has a
+        block of :meth:`Universe.cancellable`.
 
     Returns:
       How many universes there were.
 
     Raises:
+      ValueError: The program asks nothing of the network, or there is nothing to cancel and no other kind.
       BaseException: What the program raises, with the line as a note that runs that universe once more.
 
     """
+    network = network or Network()
+    quiet = _lived_quietly(seed, network, main)
     count = 0
-    for universe in _tortured(seed, network or Network(), tuple(kinds), main):
-        universe.run(main)
-        count += 1
+    for number in range(1, quiet.operations + 1):
+        for kind in _possible(kinds, quiet):
+            Universe(seed, replace(network, faults=At({number: kind}))).run(main)
+            count += 1
     return count
 
 
-def _tortured(
-    seed: int, network: Network, kinds: tuple[Fault, ...], main: Program
-) -> Iterator[Universe]:
+def _lived_quietly(seed: int, network: Network, main: Program) -> Universe:
+    """Run a program where nothing fails, and see that something could."""
     quiet = Universe(seed, replace(network, faults=At()))
     quiet.run(main)
-    for number in range(1, quiet.operations + 1):
-        for kind in kinds:
-            yield Universe(seed, replace(network, faults=At({number: kind})))
+    if not quiet.operations:
+        raise ValueError("nothing can fail: the program has asked nothing of the network")
+    return quiet
+
+
+def _possible(kinds: Iterable[Fault], quiet: Universe) -> tuple[Fault, ...]:
+    """Leave out what would do nothing."""
+    possible = tuple(k for k in kinds if k is not Fault.CANCEL or quiet.has_a_subject)
+    if not possible:
+        raise ValueError(
+            "nothing can be cancelled: the program has no block of Universe.cancellable"
+        )
+    return possible
 
 
 def pairs(
@@ -88,9 +102,8 @@ def pairs(
 
     """
     network = network or Network()
-    quiet = Universe(seed, replace(network, faults=At()))
-    quiet.run(main)
-    dice, choice = generator(seed, "pairs"), tuple(kinds)
+    quiet = _lived_quietly(seed, network, main)
+    dice, choice = generator(seed, "pairs"), _possible(kinds, quiet)
     for number in range(count):
         faults = {dice.randint(1, quiet.operations): dice.choice(choice) for _ in range(2)}
         Universe(seed + number, replace(network, faults=At(faults))).run(main)

@@ -68,6 +68,7 @@ class Universe:
       limit (float): As given.
       command (str | None): The line that runs it again; set it before it runs where that is known better than by itself,
         by a test for example.
+      has_a_subject (bool): The program has had a block of :meth:`cancellable`.
 
     """
 
@@ -88,6 +89,7 @@ class Universe:
         self._used = False
         self._why_over = ""
         self.command: str | None = None
+        self.has_a_subject = False
 
     def __repr__(self) -> str:
         return f"Universe({self._arguments()})"
@@ -103,6 +105,7 @@ class Universe:
         __tracebackhide__ = True  # what a test does is above this
         if self._used:
             raise RuntimeError("a universe runs once; make another one of the same seed")
+        _check_that_no_trio_runs()
         if inspect.iscoroutine(main):
             main.close()
             raise TypeError(
@@ -249,6 +252,7 @@ class Universe:
     @contextmanager
     def cancellable(self) -> Iterator[trio.CancelScope]:
         """Make the block the subject that the fault ``CANCEL`` cancels."""
+        self.has_a_subject = True
         with trio.CancelScope() as scope:
             self._world.on_cancel.append(scope)
             try:
@@ -355,6 +359,17 @@ def _without_gc() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _check_that_no_trio_runs() -> None:
+    try:
+        trio.lowlevel.current_trio_token()
+    except RuntimeError:
+        return
+    raise RuntimeError(
+        "a universe is a run of trio by itself, and this is called from inside a run: "
+        "call it from a plain function; a test that has universes is written with def, not with async def"
+    )
 
 
 def _told(struck: Struck) -> str:
