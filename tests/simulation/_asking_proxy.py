@@ -187,9 +187,10 @@ class AskingProxy(RelayingServer):
                 break
             has_token = bool(more) and self._title != "Digest"
             keep = has_token or current_universe().choice((True, False))
+            says = not keep and current_universe().choice((True, False))
             await stream.send_all(
                 b"HTTP/1.1 407 Who are you?\r\nContent-Length: 5\r\n"
-                + (b"" if keep else b"Connection: close\r\n")
+                + (b"Connection: close\r\n" if says else b"")
                 + f"Proxy-Authenticate: {self._title} {more}".rstrip().encode()
                 + b"\r\n\r\nnever"
             )

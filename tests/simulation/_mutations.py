@@ -225,7 +225,7 @@ MUTATIONS = [
         "_websocket/_protocol.py",
         "        last = self._ends and not self._left\n        payload",
         "        last = self._ends\n        payload",
-        "echo",
+        "bulk",
     ),
     Mutation(
         "a message is given out twice",
@@ -305,6 +305,12 @@ MUTATIONS = [
         "        if self._confirmed or self.end.reason is None",
         "        if True or self.end.reason is None",
         "fire and forget",
+    ),
+    Mutation(
+        "an error of trio's is not translated where a proxy hangs up",
+        "_transport/_hop.py",
+        "        except trio.BrokenResourceError as exc:\n            raise self.broken(stage, doing, exc) from exc\n\n\nclass",
+        "        except ZeroDivisionError:\n            raise\n\n\nclass",
     ),
     Mutation(
         "a wrong hop number in a failure",
