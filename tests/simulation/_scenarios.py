@@ -40,8 +40,7 @@ DISTURBED = ("dead link", "hour of outages")  # they cut hosts off themselves
 LINKS = (
     Link(),
     Link(latency=(0.0001, 0.001)),
-    # With windows of TCP that are not smaller than what is sent, or closing takes longer than disconnect_timeout.
-    Link(latency=(0.05, 0.4), jitter=0.1, receive_buffers=(65536, 262144)),
+    Link(latency=(0.05, 0.4), jitter=0.1),
     Link(bandwidth=20_000, send_buffers=(2048,), receive_buffers=(2048,)),
     Link(fragmentation=1.0),
     Link(latency=(0.3, 0.3), jitter=0.0),  # on which several things arrive at the same moment
