@@ -22,6 +22,7 @@ from _pages import all_blocks
 import trio_wsproxy
 import trio_wsproxy.httpcore
 import trio_wsproxy.testing
+import trio_wsproxy.testing.simulate
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -69,9 +70,9 @@ def pyright(project: Path) -> str:
 
 def test_something_was_found() -> None:
     """The tests below have something to look at."""
-    assert len(WRITTEN) == 5
+    assert len(WRITTEN) == 6
     assert sum(path.read_text("utf-8").count("type: ignore") for path in WRITTEN) > 40
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
     names = {name.rpartition("_")[0] for name in documented()}
     assert names >= {"README", "tutorial", "connection", "observing", "proxies", "reference"}
 
@@ -105,7 +106,10 @@ def test_pyright_on_documentation(programs: Path) -> None:
 
 
 @needs_mypy
-@pytest.mark.parametrize("module", [trio_wsproxy, trio_wsproxy.httpcore, trio_wsproxy.testing])
+@pytest.mark.parametrize(
+    "module",
+    [trio_wsproxy, trio_wsproxy.httpcore, trio_wsproxy.testing, trio_wsproxy.testing.simulate],
+)
 def test_all_is_exported(module: ModuleType, tmp_path: Path) -> None:
     """A type checker sees each public name under the module that it is imported from, and no other."""
     program = tmp_path / "program.py"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import secrets
@@ -9,6 +10,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -150,3 +152,64 @@ def test_universes_take_turns() -> None:
         thread.join()
     assert order == [1, 2]
     assert (os.urandom, random.Random.seed) == real
+
+
+DRAWS_WHEN_IMPORTED = """
+import os, random, uuid
+own = random.Random()
+key = os.urandom(8), uuid.uuid4(), random.random()
+"""
+
+
+def test_imports_shift_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that draws while it is imported, which happens once, draws from the system."""
+    (tmp_path / "draws_when_imported.py").write_text(DRAWS_WHEN_IMPORTED, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    keys, drawn = [], []
+    for imported in (False, True, False):
+        if not imported:
+            monkeypatch.delitem(sys.modules, "draws_when_imported", raising=False)
+        with seeded(1):
+            module = importlib.import_module("draws_when_imported")
+            drawn.append((os.urandom(8), random.Random().random(), uuid.uuid4()))
+        keys.append((module.key[:2], module.own.random()))
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert keys[0] != keys[2]
+
+
+def test_generators_shift_no_others() -> None:
+    """Where a generator is made decides on its seed, so one that is made once in a process is nobody else's loss."""
+
+    def kept() -> random.Random:
+        return random.Random()
+
+    def mine() -> list[float]:
+        return [random.Random().random() for _ in range(3)]
+
+    with seeded(1):
+        kept()
+        kept()
+        first = mine(), os.urandom(4)
+    with seeded(1):
+        assert (mine(), os.urandom(4)) == first
+    assert len(set(first[0])) == 3
+
+
+SEEDED_WHEN_IMPORTED = """
+import os
+from trio_wsproxy.testing.simulate._chance import seeded
+with seeded(1):
+    drawn = os.urandom(8)
+"""
+
+
+def test_a_universe_while_a_module_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that runs universes when it is imported has the same ones as any other."""
+    (tmp_path / "seeded_when_imported.py").write_text(SEEDED_WHEN_IMPORTED, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "seeded_when_imported", raising=False)
+    with seeded(1):
+        expected = os.urandom(8)
+    assert importlib.import_module("seeded_when_imported").drawn == expected

@@ -16,7 +16,8 @@ first universe on trio's scheduler is deterministic in this process, as it is wh
 **Randomness.** wsproto and the standard library ask :func:`os.urandom`, and have no other seam. While a
 universe runs, it answers the universe's thread from the seed, under the name that the module :mod:`random` has for it, too
 (so do :class:`random.SystemRandom` and :mod:`secrets`); generators that are given no seed are given one, and the
-module's own is seeded. All of that is put back. What OpenSSL draws in C is not seeded: the bytes
+module's own is seeded. All of that is put back. A module that draws while it is imported does so in the first
+universe of a process only, and would shift what all others are given: it is not answered from the seed. What OpenSSL draws in C is not seeded: the bytes
 of TLS records differ from run to run, their lengths do not (see :class:`.Certificates`).
 
 These are the process's, so universes of several threads take turns.
@@ -24,20 +25,24 @@ These are the process's, so universes of several threads take turns.
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import os
 import random
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from trio_wsproxy._auth import forget_proxies
 from trio_wsproxy._websocket import forget_masking_keys
 
 _found: list[random.Random] = []  # trio's generator, once it was asked for
+IMPORTING = "<frozen importlib._bootstrap>"  # whose frames there are while a module is imported
 _one_at_a_time = threading.RLock()  # trio itself refuses a run within a run, in one thread
 
 
@@ -90,7 +95,7 @@ def seeded(seed: int) -> Iterator[None]:
         random.seed(f"trio_wsproxy {seed} random")
         scheduler.seed(f"trio_wsproxy {seed} scheduler")
         try:
-            with _entropy(generator(seed, "entropy")):
+            with _entropy(seed):
                 yield
         finally:
             random.setstate(kept)
@@ -105,19 +110,30 @@ def _forget() -> None:
 
 
 @contextmanager
-def _entropy(source: random.Random) -> Iterator[None]:
-    """Answer this thread's questions for the operating system's randomness from a generator."""
-    thread = threading.get_ident()
-    real, seed, seed_of_module = os.urandom, random.Random.seed, random.seed
+def _entropy(seed: int) -> Iterator[None]:
+    """Answer this thread's questions for the operating system's randomness from a seed."""
+    source, thread, made = generator(seed, "entropy"), threading.get_ident(), Counter[str]()
+    outermost = id(next(_frames()))  # a universe may itself begin while a module is imported
+    real, set_one, set_all = os.urandom, random.Random.seed, random.seed
+
+    def is_ours() -> bool:
+        return threading.get_ident() == thread and not _something_is_imported(outermost)
 
     def urandom(size: int, /) -> bytes:
-        return source.randbytes(size) if threading.get_ident() == thread else real(size)
+        return source.randbytes(size) if is_ours() else real(size)
+
+    def unless_given(a: Any) -> Any:
+        if a is not None or not is_ours():
+            return a
+        place = _place()
+        made[place] += 1
+        return f"trio_wsproxy {seed} {place} {made[place]}"
 
     def seed_one(self: random.Random, a: Any = None, version: int = 2) -> None:
-        seed(self, urandom(32) if a is None else a, version)
+        set_one(self, unless_given(a), version)
 
     def seed_all(a: Any = None, version: int = 2) -> None:
-        seed_of_module(urandom(32) if a is None else a, version)
+        set_all(unless_given(a), version)
 
     # secrets has methods of a SystemRandom that was made when it was imported; all of them end here.
     replaced = [
@@ -134,3 +150,23 @@ def _entropy(source: random.Random) -> Iterator[None]:
     finally:
         for owner, name, function in originals:
             setattr(owner, name, function)
+
+
+def _frames(outermost: int = 0) -> Iterator[FrameType]:
+    """Give the frames above this module, the innermost first, up to one that has this ``id``."""
+    frame = inspect.currentframe()
+    while frame is not None and id(frame) != outermost:
+        if frame.f_code.co_filename not in (__file__, contextlib.__file__):
+            yield frame
+        frame = frame.f_back
+
+
+def _something_is_imported(outermost: int) -> bool:
+    """Tell whether a module runs for the first time: what it draws then, it draws once in a process."""
+    return any(f.f_code.co_filename == IMPORTING for f in _frames(outermost))
+
+
+def _place() -> str:
+    """Name the function that wants a generator: the same in each process, however many others there are."""
+    frame = next(f for f in _frames() if f.f_globals.get("__name__") != "random")
+    return f"{frame.f_globals.get('__name__')} {frame.f_code.co_name}"
