@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -54,13 +55,16 @@ def main() -> int:
     seconds = arguments.hours * 3600 + arguments.minutes * 60
     if not seconds and arguments.universes == sys.maxsize:
         seconds = 60
-    found = search(
-        first,
-        arguments.universes,
-        seconds or float("inf"),
-        behaviour=arguments.behaviour,
-        jobs=arguments.jobs,
-    )
+    try:
+        found = search(
+            first,
+            arguments.universes,
+            seconds or float("inf"),
+            behaviour=arguments.behaviour,
+            jobs=arguments.jobs,
+        )
+    except BrokenProcessPool:
+        return 1  # one hangs, and has said so
     return bool(found.broken)
 
 

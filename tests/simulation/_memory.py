@@ -17,11 +17,9 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-# Values that bounded caches keep: a parsed URL, and the password that stands in none of these.
+# Values that bounded caches keep: parsed URLs.
 CACHED = {"trio_wsproxy.Target", "trio_wsproxy._redaction._secret.SecretStr"}
-MOST = (
-    256  # entries of a container on module level that came since it was first seen; caches have 64
-)
+MOST = 256  # entries of a container that came since it was first seen; caches have 64
 SELDOM = 8  # universes, of which one has its containers looked at: that takes a millisecond
 CONTAINERS = (list, dict, set, deque, bytearray)
 OTHERS = {  # than ours

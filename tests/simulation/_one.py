@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--behaviour")
     arguments = parser.parse_args()
     for seed in range(arguments.universes):
-        watch(f"FOUND {seed + 1} it_hangs")
+        watch(f"FOUND {seed + 1} in_time")
         verdict = try_case(case_of(seed, arguments.behaviour))
         if verdict.broken:
             laws = dict.fromkeys(law for law, _ in verdict.broken)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import _searching
 import pytest
 from _behaviours import BEHAVIOURS
 from _laws import LAWS, LAWS_BEHIND
@@ -9,6 +12,7 @@ from _memory import MOST, SELDOM, left_in_memory
 from _planting import plantable
 from _routes import ROUTES
 from _scenarios import LINKS, Case, case_of, smaller, try_case
+from _searching import Tally
 
 import trio_wsproxy._client
 from trio_wsproxy import Proxy
@@ -99,3 +103,56 @@ def test_entries_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
                 pass
             told += left
     assert told == [f"trio_wsproxy._client.everything has {MOST + 1} entries"]
+
+
+@pytest.mark.parametrize(
+    ("same", "new", "once_more", "fails"),
+    [
+        ([], [], 0, False),
+        ([3], [], 0, True),
+        ([], [70], 1, True),
+        ([], [70], 0, False),  # not broken in a process of its own
+    ],
+)
+def test_what_fails_in_ci(
+    same: list[int],
+    new: list[int],
+    once_more: int,
+    fails: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A broken law fails in a universe that is always tried, and in a new one if it is broken there again."""
+    tried: list[list[str]] = []
+
+    def search(first: int, most: int, *_: object, jobs: int) -> Tally:
+        assert jobs == 2
+        return Tally(count=min(most, 10), broken=new if first else same)
+
+    def run(arguments: list[str], **_: object) -> SimpleNamespace:
+        tried.append(arguments[1:])
+        return SimpleNamespace(returncode=once_more)
+
+    monkeypatch.setattr(_searching, "search", search)
+    monkeypatch.setattr("subprocess.run", run)
+    assert _searching.bounded(10, 50, 60.0, 2) == fails
+    assert tried == [["-m", "tests.simulation", "--replay", "70"]] * len(new)
+    told = capsys.readouterr().out
+    assert all(f"universe {number}, once more: " in told for number in new)
+
+
+def test_counted() -> None:
+    """Universes are counted by scenario, route and fault, and each law is there, broken or not."""
+    tally = Tally()
+    for first in (0, 3):
+        tally.add(_searching.try_some(first, 3, "echo"))
+    assert tally.count == tally.by["scenario"]["echo"] == tally.by["route"].total() == 6
+    assert tally.by["law"] == dict.fromkeys((*LAWS, *LAWS_BEHIND), 0)
+    assert tally.by["fault"]
+    assert not tally.found
+    assert [line.partition(":")[0] for line in str(tally).splitlines()] == [
+        "by scenario",
+        "by route",
+        "by fault",
+        "by law",
+    ]
