@@ -13,17 +13,17 @@ from collections.abc import Callable
 import trio
 from trio_websocket import ConnectionClosed, WebSocketRequest
 
-from trio_wsproxy import ConnectionLost, reconnecting_websocket_url
+from trio_wsproxy import ConnectionLost, ProxyArgument, reconnecting_websocket_url
 from trio_wsproxy.testing import open_echo_server, open_http_proxy
 from trio_wsproxy.testing.simulate import Chance, Network, RunUniverses, current_universe
 
 # -- the program ------------------------------------------------------------------------------
 
 
-async def follow(url: str, show: Callable[[int], None], **options: object) -> None:
+async def follow(url: str, show: Callable[[int], None], proxy: ProxyArgument = True) -> None:
     """Show each number of a feed once, in order, for ever."""
     last = 0
-    async with reconnecting_websocket_url(url, **options) as connections:  # type: ignore[arg-type]
+    async with reconnecting_websocket_url(url, proxy=proxy) as connections:
         async for ws in connections:
             try:
                 await ws.send(f"after {last}")
@@ -65,7 +65,7 @@ async def an_hour_of_trouble() -> None:
         trio.open_nursery() as nursery,
     ):
         url, way = server.url_for("feed.test"), proxy.url_for(host="proxy.test")
-        nursery.start_soon(lambda: follow(url, shown.append, proxy=way))
+        nursery.start_soon(follow, url, shown.append, way)
         await trio.sleep(HOUR / 2)
         universe.cut_off("proxy.test")  # somebody pulls the plug
         await trio.sleep(300)

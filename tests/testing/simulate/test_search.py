@@ -152,3 +152,42 @@ def test_nothing_to_torture() -> None:
     with pytest.raises(ValueError, match="nothing can be cancelled"):
         torture(without_a_subject, kinds=[Fault.CANCEL])
     assert torture(without_a_subject) == 3  # what would do nothing is left out
+
+
+async def looks_up_in_tasks() -> None:
+    """Look a name up in a nursery, which makes a group of what fails; then fail as a test does."""
+    try:
+        async with trio.open_nursery() as nursery:
+            for _ in range(current_universe().times(5)):
+                nursery.start_soon(trio.socket.getaddrinfo, "far.test", 80)
+    except Exception as exc:
+        if not is_of_the_network(exc):
+            raise
+        pytest.fail("no name")
+
+
+async def or_something_else() -> None:
+    """Raise groups of two kinds, by the number of faults."""
+    count = 0
+    for _ in range(10):
+        try:
+            await trio.socket.getaddrinfo("far.test", 80)
+        except OSError:
+            count += 1
+    if count:
+        async with trio.open_nursery():
+            raise KeyError if count > 1 else ValueError
+
+
+def test_shrink_what_pytest_raises() -> None:
+    """A test that calls pytest.fail() is made smaller as any other program."""
+    network = Network(hosts=HOSTS, faults=Chance(0.9, (Fault.FAIL,)))
+    smallest = shrink(looks_up_in_tasks, seed=1, network=network)
+    assert len(smallest.faults.faults) == 1
+    assert smallest.at_most == 1
+
+
+def test_shrink_by_what_is_in_groups() -> None:
+    """A group around another error is another failure."""
+    network = Network(hosts=HOSTS, faults=Chance(0.9, (Fault.FAIL,)))
+    assert len(shrink(or_something_else, seed=1, network=network).faults.faults) == 2
