@@ -59,7 +59,7 @@ intersphinx_timeout = 5  # seconds
 # Their names are shown, and lead nowhere: no inventory has them.
 nitpick_ignore_regex = [
     (r"py:.*", r"(httpcore2?|httpx2?|trio_websocket)\..*"),
-    (r"py:class", r".*\.(ResultT|ServerT)"),  # what a function gives, as a type variable
+    (r"py:class", r".*\.(ResultT|ServerT|ThingT)"),  # what a function gives, as a type variable
 ]
 nitpick_ignore = [
     # Their annotations stay strings, because of Unpack, which Python 3.10 does not have.

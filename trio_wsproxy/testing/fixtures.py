@@ -23,19 +23,12 @@ from trio_wsproxy.testing import (
     open_http_proxy,
     open_socks_proxy,
 )
+from trio_wsproxy.testing._settings import hide_proxy_settings
 
 __all__ = ["certificates", "echo_server", "http_proxy", "no_proxy_settings", "socks_proxy"]
 
 # What a proxy of a fixture knows beside addresses; ``.test`` exists nowhere (RFC 6761 section 6.2).
 NAMES = {"echo.test": "127.0.0.1"}
-# What decides on a route, see docs/routing.rst; names are read in either case.
-SCHEMES = ("ws", "wss", "http", "https", "socks", "all", "no")
-VARIABLES = [
-    *(f"{scheme}_proxy" for scheme in SCHEMES),
-    *(f"{scheme}_proxy".upper() for scheme in SCHEMES),
-    "TRIO_WSPROXY_AUTH",
-    "TRIO_WSPROXY_PAC",
-]
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +65,4 @@ def no_proxy_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     The variables of proxies are removed until the test ends, those of ``TRIO_WSPROXY_…`` too,
     and the desktop is not asked. Set what the test is about with ``monkeypatch.setenv`` then.
     """
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TRIO_WSPROXY_DESKTOP", "0")
+    hide_proxy_settings(monkeypatch)

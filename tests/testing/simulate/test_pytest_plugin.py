@@ -115,3 +115,51 @@ def test_line_for_a_shell(tmp_path: Path) -> None:
         assert 'it\'s "quoted" $HOME 3' in output
         assert "1 failed" in output
     assert line_in(first.stdout) == line_in(again.stdout)
+
+
+SETTINGS = """
+import os
+import trio
+from trio_wsproxy import resolve_proxy
+
+async def hops():
+    await trio.lowlevel.checkpoint()
+    found.append(len(resolve_proxy("wss://example.org/").hops))
+
+found = []
+
+def test_hidden(universes):
+    universes(hops, count=1)
+    assert found.pop() == 0
+
+def test_of_its_own(universes, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://proxy.test:3128")
+    universes(hops, count=1)
+    assert found.pop() == 1
+
+async def test_async(universes):
+    try:
+        universes(hops, count=1)
+    except RuntimeError as exc:
+        assert "written with def, not with async def" in str(exc)
+    else:
+        raise AssertionError
+
+def test_still_there():
+    assert os.environ["https_proxy"] == "http://real.test:80"
+"""
+
+
+def test_settings_of_the_machine(tmp_path: Path) -> None:
+    """Proxies of whoever runs the tests do not count, those of a test do; an async test is told what to write."""
+    (tmp_path / "test_it.py").write_text(SETTINGS, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntrio_mode = true\n", encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "trio_wsproxy.testing.simulate.pytest_plugin"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "https_proxy": "http://real.test:80"},
+    )
+    assert "4 passed" in result.stdout, result.stdout

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import pytest
 
+from trio_wsproxy.testing._settings import hide_proxy_settings
+
 from ._again import in_shell
 from ._many import RunUniverses
 
@@ -29,8 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def universes(request: pytest.FixtureRequest) -> RunUniverses:
-    """Run a program in many universes; see :class:`.RunUniverses`."""
+def universes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> RunUniverses:
+    """Run a program in many universes; see :class:`.RunUniverses`.
+
+    The proxy settings of the machine that runs the test are hidden until it ends: they differ from the next one's.
+    """
+    hide_proxy_settings(monkeypatch)
     config = request.config
     plugin = ["-p", __name__]  # known then before the options are read
     return RunUniverses(
