@@ -42,6 +42,20 @@ def test_a_thread_takes_no_time() -> None:
     assert run(with_a_sleeper, work, seed=1) == (True, 0, [])
 
 
+def test_while_other_threads_end() -> None:
+    """Threads of the program's own that end meanwhile do not hide one that works."""
+    ends, never = threading.Event(), threading.Event()
+    other = threading.Thread(target=ends.wait)
+    other.start()
+
+    async def work() -> bool:
+        ends.set()
+        other.join()
+        return await trio.to_thread.run_sync(never.wait, 0.05)  # for so long it works
+
+    assert run(with_a_sleeper, work, seed=1) == (False, 0, [])
+
+
 def test_files_take_no_time() -> None:
     """So do trio's files and paths, which are read in threads."""
 
@@ -96,6 +110,7 @@ def test_where_tasks_wait() -> None:
     )
     assert f'File "{__file__}", line {number}, in never: await event.wait()  # this line' in text
     assert "task 'the sleeper'" in text
+    assert "(task 'main')" in text
     assert "_universe.py" not in text
     assert "_run.py" not in text
 

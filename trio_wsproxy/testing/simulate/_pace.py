@@ -40,14 +40,15 @@ class Pace(trio.abc.Instrument):
         self._turns = 0
         self._moment = -1.0
         self._pauses = False
-        # Trio keeps threads for a while, under this name. Where there is none, no thread can be at work while
-        # there are no more than now, which is cheap to know.
-        kept = any(t.name.startswith("Trio thread") for t in threading.enumerate())
-        self._usual = -1 if kept else threading.active_count()
+        # Trio keeps threads for a while, under this name. Where there is none, no thread can be at work as long as
+        # there are only those that were there before, which is cheap to know.
+        threads = set(threading.enumerate())
+        kept = any(thread.name.startswith("Trio thread") for thread in threads)
+        self._usual = set[threading.Thread]() if kept else threads
 
     def before_io_wait(self, timeout: float) -> None:
         """Look at the threads, and at the clock."""
-        if self._pauses or threading.active_count() != self._usual:
+        if self._pauses or not self._usual.issuperset(threading.enumerate()):
             self._look_at_threads()
         self._turns += 1
         if self._turns >= MOST_TURNS:

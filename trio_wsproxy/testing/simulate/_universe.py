@@ -165,6 +165,7 @@ class Universe:
     def _set_bounds(self, over: trio.CancelScope) -> None:
         """End the program at the limit, or when it goes round in circles."""
         program = trio.lowlevel.current_task()
+        program.name = "main"  # whatever it is called, that is what it was given as
 
         def end(why: str) -> None:
             if not self._why_over:
@@ -237,6 +238,9 @@ class Universe:
           address: Another one of the host's addresses, or ``"::"`` for all of them.
           options: Whatever else it is called with.
 
+        Raises:
+          ValueError: The network has no such host.
+
         """
         async with AsyncExitStack() as stack:
             with self.on(host):
@@ -246,7 +250,7 @@ class Universe:
             yield running
 
     def address(self, host: str) -> str:
-        """Give the first address of a host."""
+        """Give the first address of a host; a :exc:`ValueError` if the network has none of that name."""
         return self.network.addresses_of(host)[0]
 
     @contextmanager
