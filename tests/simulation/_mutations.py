@@ -236,9 +236,9 @@ MUTATIONS = [
     ),
     Mutation(
         "a message overtakes those that wait",
-        "_websocket/_core.py",
-        "                if isinstance(event, (bytes, str)) and self.inbox.is_empty:",
-        "                if isinstance(event, (bytes, str)):",
+        "_websocket/_inbox.py",
+        "        message = self.messages.popleft()\n",
+        "        message = self.messages.pop()\n",
         "crossing",
     ),
     Mutation(
