@@ -54,5 +54,5 @@ def test_names() -> None:
 def test_without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is missing, the error says what to install."""
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
-    with pytest.raises(ImportError, match=r"trio-wsproxy\[testing\]"):
+    with pytest.raises(ImportError, match=r"comes with trustme .* pip install trustme"):
         Certificates()

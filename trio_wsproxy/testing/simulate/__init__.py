@@ -22,8 +22,8 @@ the real code, TLS included::
             ),
         )
 
-No private name of trio's is used. Certificates need the package cryptography, which comes with the extra
-``trio-wsproxy[testing]``.
+No private name of trio's is used. Certificates need the package cryptography, which comes with trustme: ``pip install
+trustme``.
 """
 
 from trio_wsproxy import _public

@@ -35,8 +35,8 @@ class Certificates:
                 ...
 
     Raises:
-      ImportError: The package cryptography is not installed; it comes with the extra
-        ``trio-wsproxy[testing]``.
+      ImportError: The package cryptography is not installed; it comes with trustme
+        (extra ``testing``).
 
     """
 
@@ -45,8 +45,8 @@ class Certificates:
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         except ImportError as exc:
             raise ImportError(
-                "certificates are made with the package cryptography, which is not installed; "
-                "run: pip install 'trio-wsproxy[testing]'"
+                "certificates are made with the package cryptography, which comes with trustme and is not installed; "
+                "run: pip install trustme"
             ) from exc
         self._serials = itertools.count(0x10000000)
         self._key = Ed25519PrivateKey.generate()
