@@ -199,6 +199,8 @@ def _places(struck: Struck, route: Route, record: Record, failed_at: float) -> l
     tunnels = [[time for time in times if time > began] for times in record.tunnels.values()]
     low = sum(bool(times) and times[0] <= operation.time for times in tunnels)
     high = sum(bool(times) and times[0] <= failed_at for times in tunnels)
+    if route.asks:  # a proxy that asks who comes may hang up: the whole way to it is dialed again
+        low = 0
     hops = range(max(1, low), min(high + 1, count) + 1)
     places: list[Place] = [(hop, ("proxy_tls", "connect", "socks")) for hop in hops]
     if high >= count:
