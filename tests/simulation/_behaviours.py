@@ -6,7 +6,7 @@ import itertools
 from contextlib import suppress
 
 import trio
-from _conversations import (
+from _talks import (
     CLOSING,
     KEEPALIVE,
     SILENCE,

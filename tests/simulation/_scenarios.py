@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 from _behaviours import BEHAVIOURS
-from _conversations import Behaviour
+from _talks import Behaviour
 from _laws import LAWS, LAWS_BEHIND
 from _memory import left_in_memory
 from _places import HOSTS, places
