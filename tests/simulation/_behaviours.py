@@ -6,6 +6,8 @@ import itertools
 from contextlib import suppress
 
 import trio
+from _places import CONNECT_TIMEOUT, PROXIES, SERVER, Places
+from _record import ClientSide, Record, Timed
 from _talks import (
     CLOSING,
     KEEPALIVE,
@@ -28,8 +30,6 @@ from _talks import (
     slow_consumer,
     suppress_end,
 )
-from _places import CONNECT_TIMEOUT, PROXIES, SERVER, Places
-from _record import ClientSide, Record, Timed
 
 from trio_wsproxy import (
     ConnectionClosed,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import trio
 from _behaviours import BEHAVIOURS
-from _talks import Behaviour
 from _laws import LAWS, LAWS_BEHIND
 from _memory import left_in_memory
 from _places import HOSTS, places
 from _record import Record
 from _routes import ROUTES, Route
+from _talks import Behaviour
 
 import trio_wsproxy
 from trio_wsproxy.testing.simulate import (
