@@ -19,6 +19,7 @@ from _pages import in_docstrings
 
 import trio_wsproxy
 from trio_wsproxy import resolve_proxy, testing
+from trio_wsproxy.testing import simulate
 
 ROOT = Path(trio_wsproxy.__file__).parent
 ASYNC = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -27,13 +28,15 @@ DRAWN = {
     "_exceptions/__init__": "tests/test_exceptions.py::test_drawn_tree",
     "_routing/_route: explain": "test_way",
     "_websocket/_core": "a theory of operation; nobody but its readers sees it",
+    "testing/simulate/_pipe": "likewise",
 }
 SHOWN = {
     f"{path.relative_to(ROOT).with_suffix('').as_posix()}: {name}".removesuffix(": "): text
     for path in sorted(ROOT.rglob("*.py"))
     for name, text in in_docstrings(path.read_text(encoding="utf-8"))
 }
-EXAMPLES = sorted(SHOWN.keys() - DRAWN)
+IN_UNIVERSES = sorted(name for name in SHOWN.keys() - DRAWN if "/simulate/" in name)
+EXAMPLES = sorted(SHOWN.keys() - DRAWN - set(IN_UNIVERSES))
 
 
 def names() -> dict[str, Any]:
@@ -78,6 +81,33 @@ async def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 assert file.getvalue() == "hello"
         else:
             await executed(text, hosts)
+
+
+@pytest.mark.parametrize("name", IN_UNIVERSES)
+def test_example_in_a_universe(name: str) -> None:
+    """What is shown of simulated networks does not fail, in a universe or around some."""
+    text = SHOWN[name]
+    network = simulate.Network(hosts={"echo.test": ("10.0.0.2",), "proxy.test": ("10.0.0.3",)})
+    defined = {**names(), "simulate": simulate, "main": trio.lowlevel.checkpoint}
+    defined |= {shown: getattr(simulate, shown) for shown in simulate.__all__}
+    code = compile(text, "example", "exec", ASYNC, dont_inherit=True)
+    if code.co_flags & inspect.CO_COROUTINE:  # it stands in a main
+
+        async def main() -> None:
+            defined["universe"] = simulate.current_universe()
+            await eval(code, defined)
+
+        simulate.run(main, seed=1, network=network)
+        return
+    exec(code, defined)
+    if "test_feed" in defined:
+        counts: list[int] = []
+
+        def universes(main: Any, *, network: simulate.Network, count: int) -> None:
+            counts.append(count)
+
+        defined["test_feed"](universes)
+        assert counts == [50]
 
 
 def test_way() -> None:

@@ -25,6 +25,10 @@ COMMENTS = {
 }
 
 
+# Pages whose Python is run by tests of their own, see the rules.
+OWN_TESTS = {"testing", "simulate"}
+
+
 def before(block: Block) -> Block:
     """The one in front of it on its page; it itself, where it is the first."""
     page = next(page for page in PAGES if page.stem == block.page)
@@ -33,7 +37,7 @@ def before(block: Block) -> Block:
 
 def is_snippet(block: Block) -> bool:
     """Whether it is Python that is run among the hosts that it names."""
-    return block.language == "python" and not is_program(block) and block.page != "testing"
+    return block.language == "python" and not is_program(block) and block.page not in OWN_TESTS
 
 
 def is_command(line: str) -> bool:
@@ -50,6 +54,11 @@ RULES: dict[str, Callable[[Block], bool]] = {
     ),
     "tests/testing/test_fixtures.py::test_what_the_page_shows": lambda block: (
         block.language == "python" and block.page == "testing"
+    ),
+    "tests/testing/simulate/test_page.py::test_all_are_tried": lambda block: (
+        block.page == "simulate"
+        and not block.source
+        and (block.language == "python" or (block.output and before(block).language == "python"))
     ),
     "tests/test_examples.py": lambda block: block.source.startswith("examples/"),
     "tests/test_examples.py::test_readme": lambda block: block in blocks(ROOT / "README.md")[:2],

@@ -28,9 +28,8 @@ from _pages import PAGES, Block, blocks, is_program
 from trio_wsproxy import ServerRejected, open_websocket_url
 from trio_wsproxy.testing import Fail, open_echo_server, open_http_proxy, open_tcp_server
 
-OWN_TESTS = {
-    "testing"
-}  # pages whose blocks are test modules; tests/testing/test_fixtures.py runs them
+# Pages whose blocks have tests of their own: tests/testing/test_fixtures.py, tests/testing/simulate/test_page.py.
+OWN_TESTS = {"testing", "simulate"}
 MASKS = {
     r"[\d.]+ (m?s)\b": r"TIME \1",
     r"█+": "",

@@ -7,23 +7,18 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
+from _pages import blocks, checked_by
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "simulate.rst").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n\n((?:(?:\1   .*)?\n)+)", re.MULTILINE)
-BLOCKS = [
-    (language, textwrap.dedent(text).strip("\n") + "\n")
-    for _, language, text in BLOCK.findall(PAGE)
-]
-PYTHON = [text for language, text in BLOCKS if language == "python"]
+BLOCKS = [block for block in blocks(ROOT / "docs" / "simulate.rst") if not block.source]
+PYTHON = [block.text for block in BLOCKS if block.language == "python"]
 PROGRAMS = [
-    (text, following)
-    for (language, text), (_, following) in itertools.pairwise(BLOCKS)
-    if language == "python" and "print(" in text
+    (block.text, following.text)
+    for block, following in itertools.pairwise(BLOCKS)
+    if block.language == "python" and following.output
 ]
 TESTS = [text for text in PYTHON if "def test_" in text]
 PLUGIN = "trio_wsproxy.testing.simulate.pytest_plugin"
@@ -69,8 +64,9 @@ def test_test_modules(module: str, mode: str, tmp_path: Path) -> None:
 
 def test_command() -> None:
     """The command of the page prints what stands below it."""
-    (text,) = [text for language, text in BLOCKS if language == "console"]
-    command, output = text.removeprefix("$ python ").split("\n", 1)
+    command, output = (
+        checked_by(__file__)["a command"].text.removeprefix("$ python ").split("\n", 1)
+    )
     assert said(command.split(), ROOT) == output
 
 
@@ -96,7 +92,7 @@ def test_line_behind_a_failure(tmp_path: Path) -> None:
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    (shown,) = [text for language, text in BLOCKS if "faults that struck" in text]
+    shown = checked_by(__file__)["a failure"].text
     pattern = re.escape(shown.splitlines()[-1].strip())
     pattern = (
         pattern.replace("/home/ada/feed", ".+").replace("17", r"\d+").replace("python", r"\S+", 1)
