@@ -60,6 +60,7 @@ intersphinx_timeout = 5  # seconds
 nitpick_ignore_regex = [
     (r"py:.*", r"(httpcore2?|httpx2?|trio_websocket)\..*"),
     (r"py:class", r".*\.(ResultT|ServerT|ThingT)"),  # what a function gives, as a type variable
+    (r"py:class", r"collections\.abc\.Mapping\[int"),  # which is cut at its comma
 ]
 nitpick_ignore = [
     # Their annotations stay strings, because of Unpack, which Python 3.10 does not have.
