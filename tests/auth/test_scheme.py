@@ -30,13 +30,22 @@ def test_proxy_auth_argument() -> None:
 
 
 @pytest.mark.parametrize(
-    "argument", ["user:s3cret", ("user", "s3cret"), [BasicAuth], 5, False, object()]
+    "argument", ["s3cret", ("basic", "s3cret"), ("s3cret",), [BasicAuth], 5, False, object()]
 )
 def test_proxy_auth_of_another_type(argument: Any) -> None:
     """Anything else is refused by name, without showing it."""
     with pytest.raises(TypeError, match=r"^proxy_auth ") as caught:
         check_proxy_auth(argument, name="proxy_auth")
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("argument", ["user:s3cret", ("user", "s3cret"), ["user", "s3cret"]])
+def test_a_pair_is_no_scheme(argument: Any) -> None:
+    """A user name and a password, as other libraries take them, are told which object to make."""
+    with pytest.raises(TypeError) as caught:
+        check_proxy_auth(argument, name="proxy_auth")
+    hint = "proxy_auth: for a user name and a password write BasicAuth(user, password)"
+    assert str(caught.value) == hint
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,10 @@ ProxyAuthArgument: TypeAlias = (
 CheckedProxyAuth: TypeAlias = tuple[ProxyAuth | SchemeName, ...] | CredentialStore
 
 
+# What other libraries take.
+_PAIR = "for a user name and a password write BasicAuth(user, password)"
+
+
 def check_proxy_auth(argument: ProxyAuthArgument, *, name: str) -> CheckedProxyAuth:
     """Check what was given as a scheme, or several of them.
 
@@ -159,6 +163,8 @@ def check_proxy_auth(argument: ProxyAuthArgument, *, name: str) -> CheckedProxyA
         schemes = tuple(argument)
     else:
         raise TypeError(f"{name} is a scheme or a sequence of them, not {type(argument).__name__}")
+    if len(schemes) == 2 and all(isinstance(x, str) and read_names(x)[1] for x in schemes):
+        raise TypeError(f"{name}: {_PAIR}")
     checked: list[ProxyAuth | SchemeName] = []
     for scheme in schemes:
         if isinstance(scheme, str):
@@ -177,6 +183,8 @@ def _names(text: str, argument: str) -> tuple[SchemeName, ...]:
     names, unknown = read_names(text)
     if unknown is None and names:
         return names
+    if ":" in text:
+        raise TypeError(f"{argument}: {_PAIR}")
     raise TypeError(
         f'{argument} is a scheme such as BasicAuth("user", "password"), a name ({", ".join(NAMES)}) '
         'for the credentials of the proxy URL, a sequence of them, "netrc" or "keyring"; it is another str'

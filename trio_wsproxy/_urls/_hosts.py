@@ -141,6 +141,8 @@ def normalise_host(text: str) -> str:
         raise Malformed("the host is missing")
     if text.startswith("[") or ":" in text:
         return _normalise_ipv6(text)
+    if any(map(str.isspace, text)):
+        raise Malformed("there is a blank in the host")
     name = _to_ascii(text)
     if name is None:
         raise Malformed("the host is not a valid name (IDNA refuses it)")
