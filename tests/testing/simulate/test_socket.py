@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -448,3 +449,33 @@ def test_what_there_is_not(call: Callable[[Any], Any], words: str) -> None:
         assert await near.receive_some() == b"x"
 
     with_ends(use)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.CANCEL])
+def test_nothing_is_missing_before_something(fault: Fault) -> None:
+    """Whatever strikes, what is read is how what was sent begins: a stream has no gap."""
+    sent = bytes(range(256)) * 40
+
+    async def talk(near: trio.SocketStream, far: trio.SocketStream) -> None:
+        read = bytearray()
+
+        async def write() -> None:
+            with suppress(trio.BrokenResourceError):
+                for start in range(0, len(sent), 500):
+                    await near.send_all(sent[start : start + 500])
+
+        with trio.move_on_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(write)
+                with suppress(trio.BrokenResourceError):
+                    for _ in range(2):  # behind the end, too, as a program may
+                        while data := await far.receive_some(300):
+                            read += data
+                        await trio.sleep(1)
+                nursery.cancel_scope.cancel()
+        assert sent.startswith(read)
+
+    link = Link(latency=(0.001, 0.02), send_buffers=(2048,), receive_buffers=(1024,))
+    for operation in range(3, 27):  # the first two look the host up, and connect
+        for seed in range(4):
+            with_ends(talk, faults=At({operation: fault}), link=link, seed=seed)

@@ -259,7 +259,7 @@ class Pipe:
             if self.refuses is not None:
                 self.refuses()
             return
-        if self.error is None:
+        if self.error is None and not self.ended:  # which it has, where it was cut off
             self._arrived += data
             self.readable.open()
         self._transmit()
