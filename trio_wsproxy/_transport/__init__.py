@@ -3,6 +3,7 @@
 from ._dialer import dial, dial_tls
 from ._names import look_up
 from ._preparation import DialOptions, MakeProxyHeaders
+from ._setup import forget_setup
 from ._tcp import socket_of, speaks_tls
 from ._tls import presented_certificates
 from ._tls_failure import failure_behind_handshake
@@ -15,6 +16,7 @@ __all__ = [
     "dial",
     "dial_tls",
     "failure_behind_handshake",
+    "forget_setup",
     "look_up",
     "presented_certificates",
     "socket_of",

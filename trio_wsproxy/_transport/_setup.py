@@ -17,7 +17,7 @@ from trio_wsproxy._routing import tls_settings
 from trio_wsproxy._threads import Workers
 
 from ._exhausted import exhaustion, is_exhausted
-from ._trust import HTTP_1_1, TrustProblem, kept_context, made_context
+from ._trust import HTTP_1_1, TrustProblem, forget_contexts, kept_context, made_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,6 +115,13 @@ async def _import_socks(hop: Hop, log: StageLog) -> None:
     ):
         stage.question = _FILE
         await _IMPORTS.run(_import)
+
+
+def forget_setup() -> None:
+    """Let the next dial set up what a process sets up once, so that each simulated universe begins alike."""
+    global _imported  # noqa: PLW0603  # see below
+    _imported = False
+    forget_contexts()
 
 
 def _import() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from trio_wsproxy import open_websocket_url
+from trio_wsproxy import ServerUnreachable, open_websocket_url
 from trio_wsproxy.testing import open_echo_server, open_http_proxy, open_socks_proxy
 from trio_wsproxy.testing.simulate import (
     At,
@@ -128,6 +128,45 @@ def test_in_another_process() -> None:
         told.add(result.stdout)
     (only,) = told
     assert lived(3, chat_in_the_clear).trace.payload_digest in only
+
+
+FIRST = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_universe import default_trust, lived
+first, again = lived(int(sys.argv[2]), default_trust), lived(int(sys.argv[2]), default_trust)
+assert first.trace.lines == again.trace.lines
+"""
+
+
+async def default_trust() -> None:
+    """A context that this process makes once, and python-socks, which it imports once; by several at a time."""
+    universe = current_universe()
+    server = CERTIFICATES.server_context("echo.test")
+    async with (
+        universe.serve("echo.test", open_echo_server, ssl_context=server) as echo,
+        universe.serve("two.test", open_socks_proxy) as two,
+        trio.open_nursery() as nursery,
+    ):
+        url, way = echo.url_for("echo.test"), two.url_for(host="two.test")
+
+        async def fail(proxy: str | None) -> None:
+            with pytest.raises(ServerUnreachable, match="certificate"):
+                async with open_websocket_url(url, proxy=proxy):
+                    pass  # pragma: no cover
+
+        for proxy in (way, None, way, None):
+            nursery.start_soon(fail, proxy)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_first_in_a_process(seed: int) -> None:
+    """What a process does once for all connections makes its first universe no other than the next."""
+    subprocess.run(
+        [sys.executable, "-c", FIRST, str(Path(__file__).parent), str(seed)],
+        check=True,
+        env={key: value for key, value in os.environ.items() if "proxy" not in key.lower()},
+    )
 
 
 def test_with_faults() -> None:

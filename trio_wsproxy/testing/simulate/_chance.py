@@ -39,6 +39,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from trio_wsproxy._auth import forget_proxies
+from trio_wsproxy._transport import forget_setup
 from trio_wsproxy._websocket import forget_masking_keys
 
 _found: list[random.Random] = []  # trio's generator, once it was asked for
@@ -107,6 +108,7 @@ def _forget() -> None:
     """Forget what this package keeps from one connection to the next."""
     forget_masking_keys()
     forget_proxies()
+    forget_setup()
 
 
 @contextmanager
