@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import itertools
 import re
+import ssl
 import sys
 import textwrap
 from typing import Any
@@ -129,7 +130,13 @@ def test_all_are_public() -> None:
             ConnectionEnded(CloseReason(1001, "restart")),
             "the peer closed the connection (1001 GOING_AWAY: restart)",
         ),
-        (ConnectionLost(CloseReason(1006, None)), "the connection is lost (1006 ABNORMAL_CLOSURE)"),
+        (
+            ConnectionLost(CloseReason(1006, None)),
+            (
+                "the connection is lost (1006 ABNORMAL_CLOSURE): it ended without a close; the server or a "
+                "proxy has gone"
+            ),
+        ),
         (ConnectionLost(None), "the connection is lost (no close code)"),
         (
             ConnectionLost(CloseReason(4000, "x")),
@@ -144,6 +151,28 @@ def test_all_are_public() -> None:
 def test_closed_messages(error: ConnectionClosed, text: str) -> None:
     """A closed connection says who closed it, with code, its name and reason."""
     assert str(error) == text
+
+
+SSL_ERROR = ssl.SSLError(1, "[SSL: BAD_RECORD] bad record")
+SSL_ERROR.reason = "BAD_RECORD"
+
+
+@pytest.mark.parametrize(
+    ("cause", "why"),
+    [
+        (OSError(104, "Connection reset by peer"), " (Connection reset by peer)"),
+        (SSL_ERROR, " (OpenSSL: BAD_RECORD)"),
+        (ssl.SSLError("odd"), ""),
+        (OSError("odd"), ""),
+        (None, ""),
+    ],
+)
+def test_why_it_is_lost(cause: Exception | None, why: str) -> None:
+    """What the system or OpenSSL says of the end is told behind it, however trio wraps that."""
+    error = ConnectionLost(CloseReason(1006, None))
+    error.__cause__ = trio.BrokenResourceError()
+    error.__cause__.__cause__ = cause
+    assert str(error).endswith(f"; the server or a proxy has gone{why}")
 
 
 def test_closed_message_commands_no_terminal() -> None:

@@ -112,6 +112,18 @@ def a_terminal() -> Iterator[tuple[int, int]]:
         os.close(theirs)
 
 
+@contextmanager
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """What starts in the block ignores none of them, as it would where nohup, or a shell's ``&``, runs the tests."""
+    numbers = [getattr(signal, name) for name in NUMBERS]
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
 async def read_until(fd: int, text: bytes, read: bytearray) -> None:
     """Read a terminal until a text is there."""
     while text not in read:
@@ -143,13 +155,14 @@ async def test_a_terminal_is_given_back(name: str, moment: str, tmp_path: Path) 
         urls = {"URL": echo.url, "NEVER": f"ws://{silent.authority}"}
         with a_terminal() as (theirs, ours):
             before = termios.tcgetattr(theirs)
-            process = await trio.lowlevel.open_process(
-                [sys.executable, *WAYS["module"], *(urls.get(x, x) for x in arguments)],
-                env=environ(tmp_path, XDG_STATE_HOME=str(tmp_path), TERM="xterm"),
-                stdin=theirs,
-                stdout=theirs,
-                stderr=theirs,
-            )
+            with signals_as_in_a_terminal():
+                process = await trio.lowlevel.open_process(
+                    [sys.executable, *WAYS["module"], *(urls.get(x, x) for x in arguments)],
+                    env=environ(tmp_path, XDG_STATE_HOME=str(tmp_path), TERM="xterm"),
+                    stdin=theirs,
+                    stdout=theirs,
+                    stderr=theirs,
+                )
             await read_until(ours, shown, read)
             process.send_signal(getattr(signal, name))
             async with trio.open_nursery() as nursery:

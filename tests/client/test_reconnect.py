@@ -756,6 +756,17 @@ async def test_each_outage_is_logged_once(
     assert "secret" not in caplog.text
 
 
+async def test_a_question_is_followed_by_a_sentence(
+    network: Network, autojump_clock: MockClock, steady: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message that ends in a question mark has no semicolon put behind it."""
+    network.script = [ServerUnreachable("it is down; is it up?", stage="tcp"), be_good]
+    async with reconnecting_websocket_url("ws://example.org/") as connections:
+        async for _ in connections:
+            break
+    assert "it is down; is it up? Next attempt in 0.5 s" in caplog.messages
+
+
 async def test_a_peer_cannot_forge_records(
     network: Network, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -52,6 +52,10 @@ ALLOWED = {
         "the JavaScript engine's text, not ours; it says in no other way which limit was reached",
     ),
     (
+        "testing/simulate/_pace.py",
+        "thread.name.startswith('Trio thread')",
+    ): "the name of a thread",
+    (
         "_routing/_route.py",
         "place.startswith(_VARIABLE)",
     ): "the form of a place is documented, and here it is made and read, next to each other",

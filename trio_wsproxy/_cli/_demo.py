@@ -43,6 +43,7 @@ WIDTH = 100  # columns
 LEAST = 24  # columns for stages beside the rest of a row
 BAR = 20  # columns
 BLANK = "\0"  # one at which no line is broken, while lines are broken
+GOOD, BAD = "ok", "FAIL"
 HEAD = (
     "Echo servers and proxies run on loopback; no network is used. Times in milliseconds.",
     "A tls before connect or socks is the proxy's, after it the server's.",
@@ -144,7 +145,7 @@ async def demo(console: Console) -> bool:
             failed += not good
             if console.rewrites:
                 console.rewrite("")
-            console.print(text, style="good" if good else "bad", first=text.find(" "))
+            console.print(text, style="good" if good else "bad", first=len(GOOD if good else BAD))
     console.print()
     verdict = (
         f"All {len(legs)} legs are good: the echo came back, and each proxy's record has its part."
@@ -165,7 +166,7 @@ async def _told(leg: Leg, proxies: Sequence[ProxyServer], width: int) -> tuple[b
     try:
         stages = await _run(leg, proxies)
     except Exception as exc:  # whatever it is, the other legs are of interest too
-        row = _row("FAIL", leg.route, leg.url.partition(":")[0], "-", "", width)
+        row = _row(BAD, leg.route, leg.url.partition(":")[0], "-", "", width)
         return False, "\n".join([row, *_failure(exc, width)])
     return True, _result(leg, stages, width)
 
@@ -262,7 +263,7 @@ def _result(leg: Leg, stages: Sequence[Stage], width: int) -> str:
     total = max(start + duration for _, start, duration in times)
     shown = (f"{SHORT.get(name, name)}{BLANK}{_ms(duration)}" for name, _, duration in times)
     scheme = leg.url.partition(":")[0]
-    return _row("ok", leg.route, scheme, _ms(total), ", ".join(shown), width)
+    return _row(GOOD, leg.route, scheme, _ms(total), ", ".join(shown), width)
 
 
 def _row(result: str, route: str, scheme: str, total: str, stages: str, width: int) -> str:

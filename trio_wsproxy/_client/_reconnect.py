@@ -271,9 +271,10 @@ class Reconnections:
         asked = retry_after(exc.headers) if isinstance(exc, (ServerRejected, ProxyRejected)) else 0
         delay = max(delay, min(asked, most))
         capped = f" (Retry-After asks for {asked:.0f} s, max_retry_after is {most:g} s)"
+        why = escaped(str(exc))
         logger.warning(
-            "%s; the next attempt is in %.1f s%s",
-            escaped(str(exc)),
+            "%s %.1f s%s",
+            why + (" Next attempt in" if why.endswith("?") else "; the next attempt is in"),
             delay,
             capped if asked > most else "",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import trio
 from trio_websocket import CloseReason, ConnectionClosed
 
@@ -60,13 +62,29 @@ def shown_reason(reason: CloseReason | None) -> CloseReason | None:
 def words_of_loss(error: ConnectionLost) -> Words:
     reason, unsent = error.reason, _unsent(error.unsent_messages, error.unsent_bytes)
     if reason is not None and reason.code == ABNORMAL_CLOSURE and not reason.reason:
-        return words("the connection is lost {end}{unsent}", end=Topic.LOST, unsent=unsent)
+        return words(
+            "the connection is lost {end}{why}{unsent}",
+            end=Topic.LOST,
+            why=_what_broke_it(error),
+            unsent=unsent,
+        )
     template = "the connection is lost ({reason}){unsent}"
     if reason is not None and reason.code in APPLICATION_CODES:  # this side sends none by itself
         template = "the peer closed the connection ({reason}){unsent}"
     what = Words(template, (("reason", _describe(reason)), ("unsent", unsent)))
     remedy = error._remedy  # noqa: SLF001 - its own file
     return what if remedy is None else words("{what}; {remedy}", what=what, remedy=remedy)
+
+
+def _what_broke_it(error: ConnectionLost) -> str:
+    """Say what the operating system or OpenSSL says, if one of them does; trio wraps that."""
+    cause = error.__cause__
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__
+    if isinstance(cause, ssl.SSLError):
+        reason = getattr(cause, "reason", None)  # which not all of them have
+        return f" (OpenSSL: {reason})" if reason else ""
+    return f" ({escaped(cause.strerror)})" if cause is not None and cause.strerror else ""
 
 
 def _unsent(messages: int, size: int) -> str:

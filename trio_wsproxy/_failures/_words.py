@@ -129,7 +129,9 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.GRANT_PRIVATE: "redirect_policy gives RedirectGrant(private=True)",
         Topic.GRANT_CONTEXT: "redirect_policy can give RedirectGrant(ssl_context=…)",
         Topic.SEE_ANSWER: "see the error's .headers and .body for what it says",
-        Topic.LOST: "(1006 ABNORMAL_CLOSURE)",
+        Topic.LOST: (
+            "(1006 ABNORMAL_CLOSURE): it ended without a close; the server or a proxy has gone"
+        ),
     }
 )
 
