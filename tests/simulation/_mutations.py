@@ -217,8 +217,8 @@ MUTATIONS = [
     Mutation(
         "a SOCKS reply that comes in pieces is its last piece",
         "_transport/_socks.py",
-        "            self.answer += data",
-        "            self.answer = bytearray(data)",
+        "Kind.CUT_OFF)\n            self.answer += data",
+        "Kind.CUT_OFF)\n            self.answer = bytearray(data)",
     ),
     Mutation(
         "a large frame ends with its first piece",
@@ -309,7 +309,7 @@ MUTATIONS = [
     Mutation(
         "an error of trio's is not translated where a proxy hangs up",
         "_transport/_hop.py",
-        "        except trio.BrokenResourceError as exc:\n            raise self.broken(stage, doing, exc) from exc\n\n\nclass",
+        "        except trio.BrokenResourceError as exc:\n            raise self.broken(stage, doing, exc, remedy()) from exc\n\n\nclass",
         "        except ZeroDivisionError:\n            raise\n\n\nclass",
     ),
     Mutation(
