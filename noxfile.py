@@ -132,7 +132,7 @@ def simulate(session: nox.Session) -> None:
     """Let the client live through universes in which anything goes wrong, a minute by default.
 
     ``nox -s simulate -- --hours N`` is for nights, ``-- --mutations`` plants faults in our code and tells after how many
-    universes each was found, ``-- --bounded 100`` is what CI does, ``-- --coverage`` shows how much of the client these
+    universes each was found, ``-- --bounded 70`` is what CI does, ``-- --coverage`` shows how much of the client these
     universes reach, without any other test.
     """
     install(session, "coverage", package=".[testing]")
