@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
@@ -18,6 +19,8 @@ from ._pipe import Gate, Pipe
 
 if TYPE_CHECKING:
     from ._world import World
+
+ResultT = TypeVar("ResultT")
 
 
 def error(code: int) -> OSError:
@@ -174,23 +177,7 @@ class Transfer(trio.socket.SocketType):
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
         if flags:
             raise missing(f"flags for recv(): {flags}")
-        await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            data = self.read_now(buflen)
-        except BlockingIOError:
-            pass
-        except OSError:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            raise
-        else:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return data
-        while True:
-            await self.wait_readable()
-            try:
-                return self.read_now(buflen)
-            except BlockingIOError:
-                continue
+        return await _done(lambda: self.read_now(buflen), self.wait_readable)
 
     async def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         view = memoryview(buffer).cast("B")
@@ -201,20 +188,25 @@ class Transfer(trio.socket.SocketType):
     async def send(self, data: Any, flags: int = 0, /) -> int:
         if flags:
             raise missing(f"flags for send(): {flags}")
-        await trio.lowlevel.checkpoint_if_cancelled()
+        return await _done(lambda: self.write_now(data), self.wait_writable)
+
+
+async def _done(now: Callable[[], ResultT], ready: Callable[[], Awaitable[None]]) -> ResultT:
+    """Do what never waits as soon as it can be done; a checkpoint, as each call of a socket of trio's is."""
+    await trio.lowlevel.checkpoint_if_cancelled()
+    try:
+        result = now()
+    except BlockingIOError:
+        pass
+    except OSError:
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        raise
+    else:
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        return result
+    while True:
+        await ready()
         try:
-            size = self.write_now(data)
+            return now()
         except BlockingIOError:
-            pass
-        except OSError:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            raise
-        else:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return size
-        while True:
-            await self.wait_writable()
-            try:
-                return self.write_now(data)
-            except BlockingIOError:
-                continue
+            continue
