@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from _pages import CHECKED, PAGES, ROOT, Block, all_blocks, blocks, is_program
+from _pages import CHECKED, PAGES, ROOT, Block, all_blocks, blocks, is_program, is_snippet
 
 from trio_wsproxy import PAC, resolve_proxy
 
@@ -25,19 +25,10 @@ COMMENTS = {
 }
 
 
-# Pages whose Python is run by tests of their own, see the rules.
-OWN_TESTS = {"testing", "simulate"}
-
-
 def before(block: Block) -> Block:
     """The one in front of it on its page; it itself, where it is the first."""
     page = next(page for page in PAGES if page.stem == block.page)
     return max((other for other in blocks(page) if other.line < block.line), default=block)
-
-
-def is_snippet(block: Block) -> bool:
-    """Whether it is Python that is run among the hosts that it names."""
-    return block.language == "python" and not is_program(block) and block.page not in OWN_TESTS
 
 
 def is_command(line: str) -> bool:

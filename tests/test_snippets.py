@@ -23,13 +23,11 @@ import pytest
 import trio
 import trio_websocket
 from _named_hosts import Hosts, named_hosts
-from _pages import PAGES, Block, blocks, is_program
+from _pages import PAGES, Block, blocks, is_snippet
 
 from trio_wsproxy import ServerRejected, open_websocket_url
 from trio_wsproxy.testing import Fail, open_echo_server, open_http_proxy, open_tcp_server
 
-# Pages whose blocks have tests of their own: tests/testing/test_fixtures.py, tests/testing/simulate/test_page.py.
-OWN_TESTS = {"testing", "simulate"}
 MASKS = {
     r"[\d.]+ (m?s)\b": r"TIME \1",
     r"█+": "",
@@ -45,7 +43,7 @@ def snippets() -> list[Any]:
     for page in PAGES:
         of_page = blocks(page)
         for number, block in enumerate(of_page):
-            if block.language != "python" or is_program(block) or block.page in OWN_TESTS:
+            if not is_snippet(block):
                 continue
             following = [other for other in of_page[number + 1 : number + 2] if other.output]
             shown = following[0].text if following else ""

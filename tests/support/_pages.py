@@ -108,6 +108,15 @@ def is_program(block: Block) -> bool:
     )
 
 
+# Pages whose Python has tests of its own: tests/testing/test_fixtures.py, tests/testing/simulate/test_page.py.
+OWN_TESTS = {"testing", "simulate"}
+
+
+def is_snippet(block: Block) -> bool:
+    """Whether it is Python that is run among the hosts that it names."""
+    return block.language == "python" and not is_program(block) and block.page not in OWN_TESTS
+
+
 def programs() -> list[tuple[Block, Block]]:
     """Those, each with what it prints."""
     pairs = zip(all_blocks(), all_blocks()[1:], strict=False)
