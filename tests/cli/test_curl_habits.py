@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import trio
 import trustme
+from _deaf import open_deaf_server
 from trio_websocket import ConnectionClosed, WebSocketRequest, wrap_server_stream
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Request
@@ -160,12 +161,7 @@ async def test_quiet_and_verbose() -> None:
 @pytest.mark.parametrize("command", ["connect", "check"])
 async def test_max_time(command: str) -> None:
     """``--max-time`` ends it wherever it is, with 1 and a word."""
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        await trio.sleep_forever()
-
-    async with open_tcp_server(never_answer) as server:
+    async with open_deaf_server() as server:
         code, out, told = await run(
             command, "--no-proxy", "--max-time", "0.3", f"ws://{server.authority}"
         )

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 import trio
+from _deaf import open_deaf_server
 
 import trio_wsproxy
-from trio_wsproxy.testing import open_echo_server, open_tcp_server
+from trio_wsproxy.testing import open_echo_server
 
 ROOT = Path(trio_wsproxy.__file__).parent.parent
 WAYS = {
@@ -73,14 +74,7 @@ def test_ctrl_c_during_imports(way: str, module: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["connect", "check"])
 async def test_sigterm(command: str) -> None:
     """SIGTERM ends a command as Ctrl-C does, with the exit code that a shell expects."""
-    asked = trio.Event()
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        asked.set()
-        await trio.sleep_forever()
-
-    async with open_tcp_server(never_answer) as server:
+    async with open_deaf_server() as server:
         process = await trio.lowlevel.open_process(
             [
                 *sys.orig_argv[:1],
@@ -94,7 +88,7 @@ async def test_sigterm(command: str) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        await asked.wait()
+        await server.asked.wait()
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         assert b"".join([data async for data in process.stderr]) == b""
@@ -151,7 +145,7 @@ async def test_a_terminal_is_given_back(name: str, moment: str, tmp_path: Path) 
         (tmp_path / "sitecustomize.py").write_text(hidden, encoding="utf-8")
     arguments, shown = MOMENTS[moment]
     read = bytearray()
-    async with open_tcp_server(never) as silent, open_echo_server() as echo:
+    async with open_deaf_server() as silent, open_echo_server() as echo:
         urls = {"URL": echo.url, "NEVER": f"ws://{silent.authority}"}
         with a_terminal() as (theirs, ours):
             before = termios.tcgetattr(theirs)
@@ -172,12 +166,6 @@ async def test_a_terminal_is_given_back(name: str, moment: str, tmp_path: Path) 
             assert termios.tcgetattr(theirs) == before
     assert code == NUMBERS[name]
     assert b"Traceback" not in read
-
-
-async def never(stream: trio.abc.Stream) -> None:
-    """Answer nothing."""
-    await stream.receive_some()
-    await trio.sleep_forever()
 
 
 def test_ignored() -> None:

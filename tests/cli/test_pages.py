@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from _deaf import open_deaf_server
 from _example_org import example_org
 from _pages import ROOT, checked_by
 from _typed import environ, masked, replaced, session, typed
@@ -187,14 +188,7 @@ async def test_talk(tmp_path: Path) -> None:
 async def test_interrupted(tmp_path: Path) -> None:
     """The report of a check that waits is shown as far as it came at Ctrl-C."""
     shown, output = SESSIONS["interrupted"]
-    asked = trio.Event()
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        asked.set()
-        await trio.sleep_forever()
-
-    async with open_tcp_server(never_answer) as server:
+    async with open_deaf_server() as server:
         commands = replaced(shown, {"127.0.0.1:41893": server.authority})
         process = await trio.lowlevel.open_process(
             ["sh", "-c", f"exec {commands}"],
@@ -203,7 +197,7 @@ async def test_interrupted(tmp_path: Path) -> None:
             cwd=tmp_path,
             env=environ(tmp_path),
         )
-        await asked.wait()
+        await server.asked.wait()
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         async with process.stdout:

@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 import trio
+from _deaf import open_deaf_server
 
 import trio_wsproxy
 from trio_wsproxy.testing import (
@@ -22,7 +23,6 @@ from trio_wsproxy.testing import (
     Fail,
     open_echo_server,
     open_http_proxy,
-    open_tcp_server,
 )
 
 ROOT = Path(trio_wsproxy.__file__).parent.parent
@@ -111,12 +111,7 @@ async def test_good(tmp_path: Path) -> None:
 
 async def test_failing() -> None:
     """Of a proxy that refuses, one that is not there, a server that is none, and of the time."""
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        await trio.sleep_forever()
-
-    async with open_http_proxy(script=[Fail(403)]) as proxy, open_tcp_server(never_answer) as deaf:
+    async with open_http_proxy(script=[Fail(403)]) as proxy, open_deaf_server() as deaf:
         refused = await told("check", "-x", proxy.url, "ws://h.test/")
         assert (refused["error"]["type"], refused["error"]["hop"]) == ("ProxyRejected", 1)
         assert refused["error"]["stage"] == "connect"
@@ -170,18 +165,11 @@ async def test_pac(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for others")
 async def test_interrupted() -> None:
     """After Ctrl-C the object tells how far it came."""
-    asked = trio.Event()
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        asked.set()
-        await trio.sleep_forever()
-
-    async with open_tcp_server(never_answer) as server, trio.open_nursery() as nursery:
+    async with open_deaf_server() as server, trio.open_nursery() as nursery:
         url = f"ws://{server.authority}/"
         command = [sys.executable, "-m", "trio_wsproxy", "check", "--json", "--no-proxy", url]
         process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, env=ENVIRON)
-        await asked.wait()
+        await server.asked.wait()
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         value = json.loads(b"".join([data async for data in process.stdout]))

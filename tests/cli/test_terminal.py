@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from _deaf import open_deaf_server
 from _tmux import (
     COMMAND,
     DEADLINE,
@@ -177,17 +178,10 @@ async def test_ctrl_c_while_closing() -> None:
 
 async def test_ctrl_c_while_connecting() -> None:
     """Ctrl-C before there is a connection ends it without a traceback."""
-    asked = trio.Event()
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        asked.set()
-        await trio.sleep_forever()
-
-    async with open_tcp_server(never_answer) as server:
+    async with open_deaf_server() as server:
         command = [*COMMAND, "--no-proxy", f"ws://{server.authority}"]
         async with open_terminal(*command) as terminal:
-            await asked.wait()
+            await server.asked.wait()
             await terminal.type("", "C-c")
             assert await terminal.exit_code() == 130
             assert "Traceback" not in await terminal.text()
@@ -195,17 +189,10 @@ async def test_ctrl_c_while_connecting() -> None:
 
 async def test_ctrl_c_during_a_check() -> None:
     """Ctrl-C ends a check that hangs, and what was being waited for is told."""
-    asked = trio.Event()
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        asked.set()
-        await trio.sleep_forever()
-
-    async with open_tcp_server(never_answer) as server:
+    async with open_deaf_server() as server:
         command = [*COMMAND[:-1], "check", "--no-proxy", f"ws://{server.authority}"]
         async with open_terminal(*command) as terminal:
-            await asked.wait()
+            await server.asked.wait()
             await terminal.type("", "C-c")
             assert await terminal.exit_code() == 130
             stage = f"interrupted during the stage upgrade, {server.authority}"

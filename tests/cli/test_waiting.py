@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from _deaf import open_deaf_server
 from _tmux import COMMAND, EDITED, open_conversation, open_terminal
 
 from trio_wsproxy.testing import (
@@ -29,12 +30,7 @@ ALL_WIDTHS = [40, 80, 140]
 @pytest.mark.parametrize("command", ["connect", "check"])
 async def test_the_waiting_line(command: str, width: int) -> None:
     """One line tells what is waited for, with a clock that goes on; it is gone when there is an end."""
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        await trio.sleep_forever()
-
-    async with open_tcp_server(never_answer) as server:
+    async with open_deaf_server() as server:
         arguments = [*PROGRAM, command, "--no-proxy", f"ws://{server.authority}"]
         async with open_terminal(*arguments, width=width) as terminal:
             rows = await terminal.eventually(lambda rows: rows[0].startswith("asking "))
@@ -53,18 +49,11 @@ async def test_the_waiting_line(command: str, width: int) -> None:
 @pytest.mark.parametrize("options", [["-q"], ["-v"]])
 async def test_no_waiting_line(options: list[str]) -> None:
     """With ``-q`` nothing is shown, with ``-v`` lines that stay."""
-    asked = trio.Event()
-
-    async def never_answer(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        asked.set()
-        await trio.sleep_forever()
-
-    async with open_tcp_server(never_answer) as server:
+    async with open_deaf_server() as server:
         url = f"ws://{server.authority}"
         command = [*COMMAND, "--no-proxy", "--connect-timeout", "2", *options, url]
         async with open_terminal(*command) as terminal:
-            await asked.wait()
+            await server.asked.wait()
             assert await terminal.exit_code() == 1
             text = await terminal.text()
             assert "asking" not in text
