@@ -1,7 +1,8 @@
-"""A feed client, and the test that lets it live through hours of bad network in a second.
+"""A feed client, and the test that lets it live through hours of bad network.
 
-The client keeps a price up to date: it connects again whenever its connection is over, asks for everything since the
-last number that it has, and must show no number twice and none before another. Run it with pytest::
+The client keeps a price up to date: it connects again whenever its connection is
+over, asks for everything since the last number that it has, and must show no number
+twice and none before another. Run it with pytest::
 
     python -m pytest -p trio_wsproxy.testing.simulate.pytest_plugin examples/simulated_feed.py
 """
@@ -17,7 +18,7 @@ from trio_wsproxy import ConnectionLost, ProxyArgument, reconnecting_websocket_u
 from trio_wsproxy.testing import open_echo_server, open_http_proxy
 from trio_wsproxy.testing.simulate import Chance, Network, RunUniverses, current_universe
 
-# -- the program ------------------------------------------------------------------------------
+# -- the program ---------------------------------------------------------------
 
 
 async def follow(url: str, show: Callable[[int], None], proxy: ProxyArgument = True) -> None:
@@ -34,7 +35,7 @@ async def follow(url: str, show: Callable[[int], None], proxy: ProxyArgument = T
                 pass  # the loop goes on with a new connection
 
 
-# -- its test ---------------------------------------------------------------------------------
+# -- its test ------------------------------------------------------------------
 
 HOUR = 3600
 NETWORK = Network(
