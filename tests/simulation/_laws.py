@@ -24,6 +24,7 @@ Law = Callable[[Universe, Route, Record], Broken]
 
 PONG = 6.0  # seconds in which a client that does nothing answers a ping; four of the slowest links need 4
 SILENT = 2.0  # seconds; twice as long as an answer takes on the slowest way through one hop
+SHARE = 15.0  # seconds; of ``connect_timeout``, for each of two ways
 SHOWN = 6  # kinds of objects; one that is held holds many others
 EPSILON = 1e-6  # seconds; virtual time is a float
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -133,23 +134,31 @@ def without_faults_all_is_well(universe: Universe, route: Route, record: Record)
         return
     for error, failed_at in zip(record.errors, record.failed_at, strict=True):
         allowed = [seconds for kind, seconds in TIMEOUTS.items() if isinstance(error, kind)]
-        if not any(_flowed(universe, failed_at - seconds, failed_at) for seconds in allowed):
+        if not any(_flowed(universe, failed_at - x, failed_at, record) for x in allowed):
             yield f"nothing went wrong, but: {error!r}"
     for client, sent, _ in pairs(record):
         if client.error is None and client.received != sent[: len(client.received)]:
             yield "nothing went wrong, but messages are missing"
 
 
-def _flowed(universe: Universe, began: float, until: float) -> bool:
+def _flowed(universe: Universe, began: float, until: float, record: Record) -> bool:
     """Tell whether bytes were moved all the time before a time-out: what had left was still on its way.
 
     With small windows and long ways a large message takes longer than ``disconnect_timeout``, whose clock looks at
     bytes that leave this machine, and two dials with TLS through a chain, which is what a redirect is, longer than
-    ``connect_timeout``. A client that is stuck is told by a network that is silent.
+    ``connect_timeout``; one dial longer than the share of it that a way has which is one of two. A client
+    that is stuck is told by a network that is silent.
     """
     times = [float(line.partition(" ")[0]) for line in universe.trace.lines]
     times = [began, *(time for time in times if began < time <= until), until]
-    return max(b - a for a, b in itertools.pairwise(times)) < SILENT
+    enough = SHARE - SILENT if record.crowded else until - began
+    since = began
+    for before, now in itertools.pairwise(times):
+        if now - before >= SILENT:
+            since = now
+        elif now - since >= enough:
+            return True
+    return False
 
 
 def names_are_asked_where_they_should(universe: Universe, route: Route, record: Record) -> Broken:
