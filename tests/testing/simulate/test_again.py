@@ -7,7 +7,10 @@ import random
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import trio
@@ -106,7 +109,7 @@ def test_in_a_shell(call: str, program: Path, tmp_path: Path) -> None:
     assert said in done.stderr.splitlines()
 
 
-async def fails(*_: object) -> None:
+async def fails(*_: object, **__: object) -> None:
     """Fail at once."""
     await trio.lowlevel.checkpoint()
     raise KeyError
@@ -138,6 +141,44 @@ def test_what_has_no_name() -> None:
     network = Network(black_holes=("10.8.8.8",))
     assert f"({qualname}, 5, seed=1, network={network!r})" in note(local, 5, network=network)
     assert "simulate.run(fails, <object" in note(fails, object())
+
+
+class Bot:
+    """A program that keeps something."""
+
+    async def __call__(self) -> None:
+        """Fail at once."""
+        await fails()
+
+    async def live(self) -> None:
+        """Likewise."""
+        await fails()
+
+
+def test_what_is_no_function() -> None:
+    """A partial of a function is that function with arguments; what has no name at all hides no failure."""
+    named = note(partial(partial(fails, 1), "a"), 5)
+    assert ":fails --seed 1 --args \"(1, 'a', 5)\"" in named
+    for program in (partial(fails, key=1), Bot()):
+        assert f"simulate.run({program!r}, seed=1)" in note(program)
+    assert "simulate.run(Bot.live, seed=1)" in note(Bot().live)
+
+
+def test_a_module_that_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that ``python -m`` has started is named as there, so its relative imports work."""
+
+    async def main() -> None:
+        await fails()
+
+    module = ModuleType("__main__")
+    module.__file__ = str(tmp_path / "feed" / "bot.py")
+    module.__spec__ = ModuleSpec("feed.bot", None)
+    vars(module)["main"] = main
+    main.__module__, main.__qualname__ = "__main__", "main"
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    text = note(main)
+    assert f"cd {tmp_path} && " in text
+    assert text.endswith("feed.bot:main --seed 1")
 
 
 def test_faults_are_told() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from trio_wsproxy.testing.simulate import NothingHappens
 from trio_wsproxy.testing.simulate.__main__ import main
 
 MODULE = '''
@@ -22,6 +23,10 @@ class Programs:
         """Give all that it is given, and seven."""
         await trio.lowlevel.checkpoint()
         return *args, current_universe().times(7, 7)
+
+async def sleepy():
+    """Sleep too long where it may do two things at most, and for ever elsewhere."""
+    await trio.sleep(10 if current_universe().times(100, 2) == 2 else 1e9)
 
 async def unlucky():
     """Look up a name often enough."""
@@ -75,3 +80,56 @@ def test_no_such_program(module: str, capsys: pytest.CaptureFixture[str]) -> Non
     """A function that is not there is told of."""
     assert main([f"{module}:nothing"]) == 2
     assert capsys.readouterr().err == "some_programs has no function 'nothing'\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("some_program:main", "no module 'some_program' in "),
+        ("some_programs.py:unlucky", "no module 'some_programs.py' in "),
+        ("some_programs.py:unlucky", "; it is MODULE:FUNCTION, so some_programs:…"),
+        ("some_programs", "'some_programs' is not MODULE:FUNCTION, such as feed:main"),
+        (":unlucky", "':unlucky' is not MODULE:FUNCTION"),
+        ("some_programs:HOSTS", "some_programs has no function 'HOSTS'"),
+        ("some_programs:unlucky --network Network(", "--network Network(: SyntaxError: "),
+        ("some_programs:unlucky --network Netz()", "NameError: name 'Netz' is not defined"),
+        ("some_programs:unlucky --network Link()", "network is a Network(…), not Link()"),
+        ("some_programs:unlucky --args 5", "--args 5: a tuple, such as '(5,)'"),
+        ("some_programs:unlucky --universes 0", "--universes=0: a whole number, at least 1"),
+        ("some_programs:unlucky --universes=-4", "--universes=-4: a whole number, at least 1"),
+        ("some_programs:unlucky --limit=nan", "limit=nan: a number"),
+        ("some_programs:unlucky --at-most=-1", "at_most=-1: a whole number, at least 0"),
+    ],
+)
+def test_mistakes(module: str, words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the words do not mean is told in one line, without a traceback."""
+    assert module == "some_programs"
+    assert main(words.split(" ")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
+@pytest.mark.parametrize("words", ["--trace", "--shrink", "--seed=1 --universes=3"])
+def test_options_that_do_not_fit(
+    module: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An option that would do nothing is refused."""
+    with pytest.raises(SystemExit) as caught:
+        main([f"{module}:unlucky", *words.split()])
+    assert caught.value.code == 2
+    assert "--seed" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_a_module_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that cannot import another one shows where it tries to."""
+    (tmp_path / "lacks_another.py").write_text("import no_such_thing\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_thing"):
+        main(["lacks_another:main"])
+
+
+@pytest.mark.parametrize("words", ["", "--seed=4", "--seed=4 --shrink"])
+def test_bounds(module: str, words: str) -> None:
+    """Bounds hold for one universe, for many and for those of a shrinker."""
+    with pytest.raises(NothingHappens, match="after 5 virtual seconds"):
+        main([f"{module}:sleepy", "--limit=5", "--at-most=2", *words.split()])

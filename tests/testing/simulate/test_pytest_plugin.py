@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from trio_wsproxy.testing.simulate import RunUniverses, current_universe
+from trio_wsproxy.testing.simulate import NothingHappens, RunUniverses, current_universe
 
 TEST = """
 import trio
@@ -46,6 +46,25 @@ def test_seeds() -> None:
     only: list[int] = []
     RunUniverses(only=77, count=3)(main, only)
     assert only == [77]
+
+
+@pytest.mark.parametrize("count", [0, -3])
+def test_no_universes(count: int) -> None:
+    """No universes are a mistake: nothing would be tried, and nothing would fail."""
+    for universes, told in ((RunUniverses(), count), (RunUniverses(count=count), 5)):
+        with pytest.raises(ValueError, match=f"count={count}: a whole number, at least 1"):
+            universes(trio.sleep, 1, count=told)
+
+
+def test_bounds() -> None:
+    """A call may bound how long each lasts, and how much its program does."""
+
+    async def main() -> None:
+        assert current_universe().times(100) <= 3
+        await trio.sleep(10)
+
+    with pytest.raises(NothingHappens, match="after 5 virtual seconds"):
+        RunUniverses()(main, at_most=3, limit=5)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from trio_wsproxy.testing.simulate import (
     Chance,
     Fault,
     Network,
+    NothingHappens,
     Universe,
     current_universe,
     pairs,
@@ -191,3 +192,30 @@ def test_shrink_by_what_is_in_groups() -> None:
     """A group around another error is another failure."""
     network = Network(hosts=HOSTS, faults=Chance(0.9, (Fault.FAIL,)))
     assert len(shrink(or_something_else, seed=1, network=network).faults.faults) == 2
+
+
+def test_mistakes() -> None:
+    """What would try nothing is refused."""
+    with pytest.raises(ValueError, match="count=0: a whole number, at least 1"):
+        pairs(tolerant, 0, network=NETWORK)
+    with pytest.raises(ValueError, match="at least one Fault"):
+        torture(tolerant, network=NETWORK, kinds=())
+    with pytest.raises(TypeError, match="kinds is a tuple such as"):
+        torture(tolerant, network=NETWORK, kinds="fail")  # type: ignore[arg-type]  # the point
+    with pytest.raises(TypeError, match=r"network is a Network\(…\)"):
+        torture(tolerant, network={})  # type: ignore[arg-type]  # likewise
+
+
+def test_limits() -> None:
+    """Each search may bound how long its universes last."""
+
+    async def main() -> None:
+        await trio.socket.getaddrinfo("far.test", 80)
+        await trio.sleep(10)
+
+    with pytest.raises(NothingHappens, match="after 5 "):
+        torture(main, network=NETWORK, limit=5)
+    with pytest.raises(NothingHappens, match="after 5 "):
+        pairs(main, 3, network=NETWORK, limit=5)
+    smallest = shrink(main, seed=1, network=NETWORK, limit=5, at_most=7)
+    assert (smallest.limit, smallest.at_most) == (5, 1)

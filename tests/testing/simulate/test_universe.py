@@ -10,6 +10,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -392,3 +393,40 @@ def test_nothing_is_held_afterwards() -> None:
     universe.run(main)
     gc.collect()
     assert tasks[0]() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "told"),
+    [
+        ({"seed": "x"}, TypeError, "seed is a whole number, not 'x'"),
+        ({"seed": None}, TypeError, "seed is a whole number, not None"),
+        ({"seed": 1.5}, TypeError, "seed is a whole number, not 1.5"),
+        ({"seed": 1, "network": {}}, TypeError, r"network is a Network\(…\), not {}"),
+        ({"seed": 1, "at_most": -1}, ValueError, "at_most=-1: a whole number, at least 0"),
+        ({"seed": 1, "limit": 0}, ValueError, "limit=0: a number above 0"),
+        ({"seed": 1, "limit": float("nan")}, ValueError, "limit=nan"),
+        ({"seed": 1, "limit": None}, TypeError, "limit is a number, not None"),
+    ],
+)
+def test_mistakes(arguments: dict[str, Any], error: type[Exception], told: str) -> None:
+    """What makes no universe is refused before there is one."""
+    with pytest.raises(error, match=told):
+        run(trio.sleep, 1, **arguments)
+
+
+def test_any_whole_number_is_a_seed() -> None:
+    """Below zero, of any size, and whatever Python takes for one."""
+    assert [run(trio.sleep, 1, seed=s) for s in (-1, 10**30, True)] == [None] * 3
+    assert repr(Universe(True)) == "Universe(seed=1, network=Network())"
+
+
+def test_a_plan_that_gives_something_else() -> None:
+    """A plan of a program's own that gives no Fault is told, before anything strikes."""
+
+    class Wrong:
+        def strike(self, *_: object) -> str:
+            return "fail"
+
+    network = Network(faults=Wrong())  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(TypeError, match=r"strike\(\) gave 'fail', and should give a Fault"):
+        run(trio.socket.getaddrinfo, "far.test", 80, seed=1, network=network)

@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 PACKAGE = "trio_wsproxy.testing.simulate"
 
 
-def line_for(universe: Universe, main: Callable[..., Any], args: tuple[Any, ...]) -> str:
-    """Write the line that runs a program once more in the same universe."""
+def line_for(universe: Universe, main: Any, args: tuple[Any, ...]) -> str:
+    """Write the line that runs a program once more in the same universe; it may be no function at all."""
+    while isinstance(main, partial) and not main.keywords:
+        main, args = main.func, (*main.args, *args)
     place = _place_of(main)
     names = {} if place is None else vars(sys.modules[main.__module__])
     network = as_code(universe.network, universe.faults, names)
@@ -125,16 +128,17 @@ def _is_literal(args: tuple[Any, ...]) -> bool:
 def _place_of(main: Callable[..., Any]) -> tuple[Path, str] | None:
     """Find the folder to start from, and the name of a function there; or nothing, if it has none."""
     module = sys.modules.get(getattr(main, "__module__", None) or "")
-    file = getattr(module, "__file__", None)
-    if module is None or file is None or found_in(module, main.__qualname__) is not main:
+    file, name = getattr(module, "__file__", None), getattr(main, "__qualname__", None)
+    if module is None or file is None or name is None or found_in(module, name) is not main:
         return None
     path = Path(file).absolute().with_suffix("")
     if path.name == "__init__":
         path = path.parent
-    parts = module.__name__.split(".")
+    spec = getattr(module, "__spec__", None)  # python -m knows a name beside "__main__"
+    parts = (module.__name__ if spec is None else spec.name).split(".")
     if tuple(parts) != path.parts[-len(parts) :]:  # a script, or a test module as pytest imports it
         parts = [path.name]
-    return path.parents[len(parts) - 1], f"{'.'.join(parts)}:{main.__qualname__}"
+    return path.parents[len(parts) - 1], f"{'.'.join(parts)}:{name}"
 
 
 def found_in(module: ModuleType, name: str) -> Any:

@@ -24,9 +24,11 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal, NamedTuple, Protocol
+
+from ._checks import check_mapping, check_members, check_number, check_probability, check_whole
 
 OperationKind = Literal["resolve", "connect", "send", "receive"]
 
@@ -108,8 +110,7 @@ class Chance:
       probability: Of a fault, for each operation, 0 to 1.
       kinds: Which faults; each is as probable as the others.
       until: Virtual seconds after which nothing fails any more, so that recovery can be looked at.
-      host: Only operations of this host fail (as :attr:`Operation.host` has it: the first name of a machine, in lower
-        case); of all hosts by default.
+      host: Only operations of this host fail, whichever of its names this is; of all hosts by default.
 
     """
 
@@ -120,6 +121,8 @@ class Chance:
 
     def __post_init__(self) -> None:
         check_probability("probability", self.probability)
+        check_kinds(self.kinds)
+        check_number("until", self.until)
 
     def __repr__(self) -> str:
         return what_differs(self)
@@ -144,6 +147,13 @@ class At:
 
     faults: Mapping[int, Fault] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_mapping("At(faults)", self.faults, "{3: Fault.FAIL}")
+        for number, fault in self.faults.items():
+            check_whole("the number of an operation", number, least=1)
+            if not isinstance(fault, Fault):
+                raise TypeError(f"At({{{number}: {fault!r}}}): a Fault, such as Fault.FAIL")
+
     def strike(self, operation: Operation, chance: random.Random) -> Fault | None:
         """Look it up."""
         return self.faults.get(operation.number)
@@ -152,17 +162,20 @@ class At:
         return f"At({dict(sorted(self.faults.items()))!r})"
 
 
-def check_probability(name: str, value: float) -> None:
-    """See that a number is one from 0 to 1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name}={value!r} is no probability: from 0 to 1")
+def check_kinds(kinds: Iterable[Fault]) -> tuple[Fault, ...]:
+    """See that there are faults to choose from, and give them."""
+    checked = check_members("kinds", kinds, Fault, "(Fault.FAIL, Fault.CUT)")
+    if not checked:
+        raise ValueError("kinds=(): at least one Fault; what never fails is Nothing()")
+    return checked
 
 
-def check_range(name: str, value: tuple[float, float]) -> None:
-    """See that two numbers are a range of seconds."""
-    low, high = value
-    if not 0 <= low <= high:
-        raise ValueError(f"{name} {value} is no range: from what to what?")
+def struck_by(plan: FaultPlan, operation: Operation, chance: random.Random) -> Fault | None:
+    """Ask a plan, which may be anybody's."""
+    fault = plan.strike(operation, chance)
+    if fault is not None and not isinstance(fault, Fault):
+        raise TypeError(f"{plan!r}: strike() gave {fault!r}, and should give a Fault or None")
+    return fault
 
 
 def what_differs(value: Any) -> str:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ._faults import FaultPlan, Nothing, check_probability, check_range, what_differs
+from ._checks import (
+    canonical,
+    check_mapping,
+    check_members,
+    check_number,
+    check_probability,
+    check_range,
+    check_type,
+    check_whole,
+    folded,
+)
+from ._faults import Chance, FaultPlan, Nothing, what_differs
 
 HERE = "here"  # the host that main runs on
 HERE_ADDRESSES = ("10.0.0.1", "fd00::1")
@@ -44,10 +54,14 @@ class Link:
         check_range("latency", self.latency)
         for name in ("fragmentation", "late_ends", "lost_on_reset"):
             check_probability(name, getattr(self, name))
-        if self.bandwidth <= 0 or min(*self.send_buffers, *self.receive_buffers) <= 0:
-            raise ValueError("bandwidth and buffers must be above 0: a Fault stops a connection")
-        if self.jitter < 0:
-            raise ValueError(f"jitter {self.jitter} must not be below 0: nothing arrives early")
+        check_number("bandwidth", self.bandwidth, above=0)  # a Fault stops a connection
+        check_number("jitter", self.jitter, least=0)  # nothing arrives early
+        for name in ("send_buffers", "receive_buffers"):
+            sizes = check_members(name, getattr(self, name), int, "(4096, 65536)")
+            if not sizes:
+                raise ValueError(f"{name}=(): at least one size in bytes")
+            for size in sizes:
+                check_whole(f"{name}, each of {sizes}", size, least=1)
 
     def __repr__(self) -> str:
         return what_differs(self)
@@ -90,14 +104,36 @@ class Network:
     faults: FaultPlan = field(default_factory=Nothing)
 
     def __post_init__(self) -> None:
-        hosts = dict(_checked(*item) for item in self.hosts.items())
+        check_mapping("hosts", self.hosts, '{"echo.test": ("10.0.0.2", "fd00::2")}')
+        check_mapping("links", self.links, '{("here", "echo.test"): Link()}')
+        hosts = [_checked(*item) for item in self.hosts.items()]
+        if len(dict(hosts)) < len(hosts):
+            raise ValueError(f"hosts={self.hosts!r}: each name once, whatever its spelling")
+        black_holes = check_members("black_holes", self.black_holes, str, '("10.0.0.9",)')
         # Names and addresses are compared as text from here on.
-        self._set(hosts=hosts, black_holes=tuple(_canonical(a) for a in self.black_holes))
-        self._set(_machines=_machines({HERE: HERE_ADDRESSES, **hosts}))
-        self._set(links={(_folded(a), _folded(b)): x for (a, b), x in self.links.items()})
-        for name in itertools.chain.from_iterable(self.links):
-            self.machine(name)  # raises ValueError
+        self._set(hosts=dict(hosts))
+        self._set(black_holes=tuple(canonical("black_holes", a) for a in black_holes))
+        self._set(_machines=_machines({HERE: HERE_ADDRESSES, **self.hosts}))
+        check_type("link", self.link, Link)
+        self._set(links=dict(self._checked_link(*item) for item in self.links.items()))
         check_range("dns_latency", self.dns_latency)
+        self._check_faults()
+
+    def _checked_link(self, pair: tuple[str, str], link: Link) -> tuple[tuple[str, str], Link]:
+        """See that a link is one, and runs between two machines that there are."""
+        names = check_members("a key of links", pair, str, '("here", "echo.test")')
+        check_type(f"links[{pair!r}]", link, Link)
+        if len({self.machine(name) for name in names}) != 2 or len(names) != 2:
+            raise ValueError(f"links={{{pair!r}: …}}: a pair of names, of two machines")
+        return (folded(names[0]), folded(names[1])), link
+
+    def _check_faults(self) -> None:
+        if isinstance(self.faults, type) or not callable(getattr(self.faults, "strike", None)):
+            raise TypeError(
+                f"faults is a plan such as Chance(0.01) or At({{3: Fault.FAIL}}), not {self.faults!r}"
+            )
+        if isinstance(self.faults, Chance) and self.faults.host is not None:
+            self._set(faults=replace(self.faults, host=self.machine(self.faults.host)))
 
     def _set(self, **values: object) -> None:
         for name, value in values.items():
@@ -115,8 +151,8 @@ class Network:
         """
         known: dict[str, str] = self.__dict__["_machines"]
         try:
-            return known[_folded(host)]
-        except KeyError:
+            return known[folded(host)]
+        except (KeyError, AttributeError):  # no such name, or no text
             names = ", ".join(map(repr, known))
             raise ValueError(f"this network has no host {host!r}; it has {names}") from None
 
@@ -129,7 +165,7 @@ class Network:
     def addresses_of(self, host: str) -> tuple[str, ...]:
         """Give the addresses of a machine, those of the name first, without loopback."""
         machine, known = self.machine(host), {HERE: HERE_ADDRESSES, **self.hosts}
-        names = [_folded(host), *(n for n in known if self.machine(n) == machine)]
+        names = [folded(host), *(n for n in known if self.machine(n) == machine)]
         return tuple(dict.fromkeys(a for name in names for a in known[name]))
 
     def between(self, one: str, other: str) -> Link:
@@ -143,21 +179,29 @@ class Network:
         return self.link
 
 
-def _folded(name: str) -> str:
-    return name.lower().rstrip(".")
-
-
-def _canonical(address: str) -> str:
-    return str(ipaddress.ip_address(address))  # raises ValueError
-
-
 def _checked(name: str, addresses: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """See that a host makes sense, and spell it as all others."""
-    if _folded(name) in (HERE, "") or isinstance(addresses, str):
+    told = f"hosts={{{name!r}: {addresses!r}}}"
+    if not isinstance(name, str) or folded(name) in (HERE, "") or isinstance(addresses, str):
+        raise ValueError(f"{told}: names other than {HERE!r}, with tuples of addresses")
+    if folded(name).rpartition(".")[2] == "localhost" or _is_address(name):
         raise ValueError(
-            f"hosts={{{name!r}: {addresses!r}}}: names other than {HERE!r}, with tuples of addresses"
+            f"{told}: no name server is asked for this; each host has localhost itself"
         )
-    return _folded(name), tuple(map(_canonical, addresses))
+    members = check_members(told, addresses, str, '("10.0.0.2", "fd00::2")')
+    spelled = tuple(canonical(told, address) for address in members)
+    for address in map(ipaddress.ip_address, spelled):
+        if address.is_loopback or address.is_unspecified or address.is_multicast:
+            raise ValueError(f"{told}: {address} belongs to no host that others can reach")
+    return folded(name), spelled
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _machines(hosts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

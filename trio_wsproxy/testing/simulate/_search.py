@@ -14,9 +14,10 @@ from typing import Any
 from trio_wsproxy.testing._server import leaves
 
 from ._chance import generator
-from ._faults import At, Fault
+from ._checks import check_type, check_whole
+from ._faults import At, Fault, check_kinds
 from ._network import Network
-from ._universe import Universe
+from ._universe import DAY, Universe
 
 Program = Callable[[], Awaitable[Any]]
 
@@ -30,6 +31,7 @@ def torture(
     seed: int = 0,
     network: Network | None = None,
     kinds: Iterable[Fault] = KINDS,
+    limit: float = 7 * DAY,
 ) -> int:
     """Run a program once for each of its operations and each fault, which strikes that operation.
 
@@ -41,6 +43,7 @@ def torture(
       network: What they are like.
       kinds: Which faults: ``FAIL``, ``CUT``, ``STALL`` and ``CANCEL`` by default, the last one where the program has a
         block of :meth:`Universe.cancellable`.
+      limit: Of each, as for :func:`run`.
 
     Returns:
       How many universes there were.
@@ -50,26 +53,33 @@ def torture(
       BaseException: What the program raises, with the line as a note that runs that universe once more.
 
     """
-    network = network or Network()
-    quiet = _lived_quietly(seed, network, main)
+    network = _checked(network)
+    wanted = check_kinds(kinds)
+    quiet = _lived_quietly(seed, network, main, limit)
     count = 0
     for number in range(1, quiet.operations + 1):
-        for kind in _possible(kinds, quiet):
-            Universe(seed, replace(network, faults=At({number: kind}))).run(main)
+        for kind in _possible(wanted, quiet):
+            Universe(seed, replace(network, faults=At({number: kind})), limit=limit).run(main)
             count += 1
     return count
 
 
-def _lived_quietly(seed: int, network: Network, main: Program) -> Universe:
+def _checked(network: Network | None) -> Network:
+    network = Network() if network is None else network
+    check_type("network", network, Network)
+    return network
+
+
+def _lived_quietly(seed: int, network: Network, main: Program, limit: float) -> Universe:
     """Run a program where nothing fails, and see that something could."""
-    quiet = Universe(seed, replace(network, faults=At()))
+    quiet = Universe(seed, replace(network, faults=At()), limit=limit)
     quiet.run(main)
     if not quiet.operations:
         raise ValueError("nothing can fail: the program has asked nothing of the network")
     return quiet
 
 
-def _possible(kinds: Iterable[Fault], quiet: Universe) -> tuple[Fault, ...]:
+def _possible(kinds: tuple[Fault, ...], quiet: Universe) -> tuple[Fault, ...]:
     """Leave out what would do nothing."""
     possible = tuple(k for k in kinds if k is not Fault.CANCEL or quiet.has_a_subject)
     if not possible:
@@ -86,6 +96,7 @@ def pairs(
     seed: int = 0,
     network: Network | None = None,
     kinds: Iterable[Fault] = KINDS,
+    limit: float = 7 * DAY,
 ) -> int:
     """Run a program in some universes, in each of which two faults strike at random operations.
 
@@ -95,6 +106,7 @@ def pairs(
       seed: Of the choice.
       network: What they are like.
       kinds: Which faults.
+      limit: Of each, as for :func:`run`.
 
     Returns:
       ``count``.
@@ -103,12 +115,14 @@ def pairs(
       BaseException: As for :func:`torture`.
 
     """
-    network = network or Network()
-    quiet = _lived_quietly(seed, network, main)
-    dice, choice = generator(seed, "pairs"), _possible(kinds, quiet)
+    network = _checked(network)
+    check_whole("count", count, least=1)
+    wanted = check_kinds(kinds)
+    quiet = _lived_quietly(seed, network, main, limit)
+    dice, choice = generator(seed, "pairs"), _possible(wanted, quiet)
     for number in range(count):
         faults = {dice.randint(1, quiet.operations): dice.choice(choice) for _ in range(2)}
-        Universe(seed + number, replace(network, faults=At(faults))).run(main)
+        Universe(seed + number, replace(network, faults=At(faults)), limit=limit).run(main)
     return count
 
 
@@ -118,6 +132,8 @@ def shrink(
     seed: int,
     network: Network | None = None,
     fails: Callable[[Universe], bool] | None = None,
+    at_most: int | None = None,
+    limit: float = 7 * DAY,
 ) -> Universe:
     """Look for the smallest universe in which a program still fails: fewer faults, then fewer operations.
 
@@ -127,6 +143,8 @@ def shrink(
       network: Of that universe.
       fails: Runs the program in the given universe and tells whether it fails; by default it fails if it
         raises what it raises now.
+      at_most: Of that universe, as for :func:`run`.
+      limit: Likewise.
 
     Returns:
       The smallest that was found; it has run, and its :meth:`~Universe.replay` runs it once more.
@@ -135,9 +153,8 @@ def shrink(
       ValueError: It does not fail.
 
     """
-    network = network or Network()
-    first = Universe(seed, network)
-    fails = fails or _raises_the_same(main, Universe(seed, network))
+    first, known = (Universe(seed, network, at_most=at_most, limit=limit) for _ in range(2))
+    fails = fails or _raises_the_same(main, known)
     if not fails(first):
         raise ValueError("there is nothing to shrink: the program does not fail in this universe")
     smallest = _as_list_of_faults(first, fails)

@@ -22,6 +22,7 @@ from trio_wsproxy.testing._here import IN_A_UNIVERSE
 from . import _pace
 from ._again import line_for
 from ._chance import generator, seeded
+from ._checks import check_number, check_type, check_whole
 from ._faults import At, Struck
 from ._network import Network
 from ._processes import without_processes
@@ -80,12 +81,14 @@ class Universe:
         at_most: int | None = None,
         limit: float = 7 * DAY,
     ) -> None:
-        self.seed = seed
+        self.seed = check_whole("seed", seed)
         self.network = Network() if network is None else network
-        self.at_most = at_most
+        check_type("network", self.network, Network)
+        self.at_most = None if at_most is None else check_whole("at_most", at_most, least=0)
+        check_number("limit", limit, above=0)
         self.limit = limit
-        self._world = World(seed, self.network)
-        self._choices = generator(seed, "program")
+        self._world = World(self.seed, self.network)
+        self._choices = generator(self.seed, "program")
         self._used = False
         self._why_over = ""
         self.command: str | None = None
@@ -251,7 +254,9 @@ class Universe:
 
     def address(self, host: str) -> str:
         """Give the first address of a host; a :exc:`ValueError` if the network has none of that name."""
-        return self.network.addresses_of(host)[0]
+        for address in self.network.addresses_of(host):
+            return address
+        raise ValueError(f"host {host!r} has no address in this network")
 
     @contextmanager
     def cancellable(self) -> Iterator[trio.CancelScope]:

@@ -25,7 +25,7 @@ import trio
 import trio.testing
 
 from ._chance import generator
-from ._faults import Fault, Operation, OperationKind, Struck
+from ._faults import Fault, Operation, OperationKind, Struck, struck_by
 from ._network import HERE, Network
 from ._trace import Trace
 
@@ -156,7 +156,7 @@ class World:
         """Count an operation; give the fault that strikes it, which is recorded."""
         self.operations += 1
         operation = Operation(self.operations, kind, self.here, peer, connection, self.now)
-        fault = self.network.faults.strike(operation, self._fate)
+        fault = struck_by(self.network.faults, operation, self._fate)
         if fault is not None:
             self.struck.append(Struck(operation, fault))
             self.trace.add(self.now, f"operation {operation.number}", f"{kind} {fault.value}")
