@@ -149,7 +149,9 @@ def _flowed(universe: Universe, began: float, until: float, record: Record) -> b
     ``connect_timeout``; one dial longer than the share of it that a way has which is one of two. A client
     that is stuck is told by a network that is silent.
     """
-    times = [float(line.partition(" ")[0]) for line in universe.trace.lines]
+    moves = (" send ", " receive ", " operation ", " is reset")
+    lines = [line for line in universe.trace.lines if any(move in line for move in moves)]
+    times = [float(line.partition(" ")[0]) for line in lines]
     times = [began, *(time for time in times if began < time <= until), until]
     enough = SHARE - SILENT if record.crowded else until - began
     since = began

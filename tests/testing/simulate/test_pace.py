@@ -80,6 +80,58 @@ def test_a_thread_that_calls_back() -> None:
     assert run(with_a_sleeper, work, seed=1) == (0.0, 0, [])
 
 
+def test_a_thread_that_sleeps_in_trio() -> None:
+    """What a thread waits for in trio may sleep: time goes on then, and stops where the thread goes on."""
+    never = threading.Event()
+
+    def hour_by_hour() -> list[float]:
+        times = []
+        for _ in range(3):
+            trio.from_thread.run(trio.sleep, 3600)
+            never.wait(0.01)  # for so long it works
+            times.append(trio.from_thread.run_sync(trio.current_time))
+        return times
+
+    async def main() -> list[float]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sleeper, [])
+            times = await trio.to_thread.run_sync(hour_by_hour)
+            nursery.cancel_scope.cancel()
+        return times
+
+    assert run(main, seed=1) == pytest.approx([3600, 7200, 10800])
+
+
+def test_a_thread_that_calls_back_for_another() -> None:
+    """A thread works while another one waits for what it does."""
+
+    async def outer() -> float:
+        await trio.to_thread.run_sync(threading.Event().wait, 0.01)
+        return trio.current_time()
+
+    async def work() -> float:
+        return await trio.to_thread.run_sync(trio.from_thread.run, outer)
+
+    before = trio.from_thread.run
+    assert run(with_a_sleeper, work, seed=1) == (0.0, 0, [])
+    assert trio.from_thread.run is before
+
+
+def test_a_universe_in_a_thread_of_one() -> None:
+    """It is refused: both would wait for each other for ever. In a thread of a run that is real there may be one."""
+
+    async def within() -> float:
+        await trio.lowlevel.checkpoint()
+        return trio.current_time()
+
+    async def main() -> float:
+        return await trio.to_thread.run_sync(lambda: run(within, seed=2))
+
+    with pytest.raises(RuntimeError, match="there is none within another one"):
+        run(main, seed=1)
+    assert trio.run(main) == 0.0
+
+
 def test_after_a_thread() -> None:
     """Time goes on afterwards, and jumps as before."""
 

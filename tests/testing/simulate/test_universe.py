@@ -430,3 +430,60 @@ def test_a_plan_that_gives_something_else() -> None:
     network = Network(faults=Wrong())  # type: ignore[arg-type]  # that is the point
     with pytest.raises(TypeError, match=r"strike\(\) gave 'fail', and should give a Fault"):
         run(trio.socket.getaddrinfo, "far.test", 80, seed=1, network=network)
+
+
+def test_what_a_trace_tells() -> None:
+    """Who asks for a name, listens, connects, sends, ends, closes and dies is told, and how that went."""
+
+    async def main() -> None:
+        universe = current_universe()
+        with pytest.raises(OSError, match="not known"):
+            await trio.open_tcp_stream("nobody.test", 80)
+        with pytest.raises(OSError, match="all attempts"):
+            await trio.open_tcp_stream("one.test", 80)
+        with universe.on("one.test"):
+            (listener,) = await trio.open_tcp_listeners(80, host="10.0.1.1")
+        async with listener, await trio.open_tcp_stream("one.test", 80) as near:
+            async with await listener.accept():
+                await near.send_eof()
+                await trio.sleep(10)
+                universe.cut_off("one.test")
+            universe.restore("one.test")
+
+    universe = Universe(1, NETWORK)
+    universe.run(main)
+    assert [line.partition(" ")[2] for line in universe.trace.lines] == [
+        "here looks up nobody.test: no such name",
+        "here looks up one.test: 10.0.1.1",
+        "here connect to 10.0.1.1:80: Connection refused",
+        "one.test listen at 10.0.1.1:80",
+        "here looks up one.test: 10.0.1.1",
+        "#1 here>one.test connect to 10.0.1.1:80",
+        "#1 here>one.test end is sent",
+        "#1 here>one.test end is there",
+        "one.test is cut off",
+        "#1 here>one.test dies silently",
+        "#1 one.test>here dies silently",
+        "#1 one.test close",
+        "#1 one.test>here end is sent",
+        "one.test is restored",
+        "#1 here close",
+        "one.test close 10.0.1.1:80",
+    ]
+
+
+def test_the_host_of_an_operation() -> None:
+    """It is the socket's: a program may connect on one host, and go on anywhere."""
+
+    async def main() -> None:
+        universe = current_universe()
+        async with universe.serve("echo.test", open_echo_server) as echo:
+            with universe.on("one.test"):
+                stream = await trio.open_tcp_stream("echo.test", echo.port)
+            async with stream:
+                await stream.send_all(b"x")
+                await trio.sleep(1)
+
+    universe = Universe(1, Network(hosts=HOSTS, faults=Chance(1, (Fault.SLOW,), host="one.test")))
+    universe.run(main)
+    assert [s.operation.kind for s in universe.struck] == ["resolve", "connect", "connect", "send"]

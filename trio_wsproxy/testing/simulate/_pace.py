@@ -8,6 +8,9 @@ hour would pass. So an instrument looks at each turn of trio's scheduler, and fo
 threads of this run are at work. In the turn in which it says so the jump is already decided; but one
 does not take place when something has happened meanwhile, so it lets something happen.
 
+A thread that has called :func:`trio.from_thread.run` is not at work: it waits for an async function, which may sleep. Those
+are counted where they run, in trio's thread, so the clock stops in the turn in which one returns and its thread goes on.
+
 A program that goes round in circles without waiting for anything stops time, too: virtual time passes only when all wait.
 After so many turns at one moment it is taken for that.
 """
@@ -16,12 +19,44 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import trio
 import trio.testing
 
 MOST_TURNS = 1_000_000  # of the scheduler at one moment; some tens of seconds
+
+
+_called_back: trio.lowlevel.RunVar[int] = trio.lowlevel.RunVar("trio_wsproxy.called_back")
+
+
+async def _counted(function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    """Call an async function for a thread that waits for it."""
+    _called_back.set(_called_back.get(0) + 1)
+    try:
+        return await function(*args)
+    finally:
+        _called_back.set(_called_back.get(0) - 1)
+
+
+@contextmanager
+def threads_that_wait() -> Iterator[None]:
+    """Let trio's threads that wait for an async function be counted, while the block runs."""
+    real = trio.from_thread.run
+
+    def counted(afn: Any, *args: Any, trio_token: trio.lowlevel.TrioToken | None = None) -> Any:
+        if trio_token is not None:  # a thread of the program's own, which stops no clock
+            return real(afn, *args, trio_token=trio_token)
+        return real(_counted, afn, *args)
+
+    replacement: Any = counted  # whose types are what the program writes, not what is declared here
+    trio.from_thread.run = replacement
+    try:
+        yield
+    finally:
+        trio.from_thread.run = real
 
 
 class Pace(trio.abc.Instrument):
@@ -58,7 +93,7 @@ class Pace(trio.abc.Instrument):
             self._moment, self._turns = now, 0
 
     def _look_at_threads(self) -> None:
-        pauses = trio.testing.active_thread_count() > 0
+        pauses = trio.testing.active_thread_count() > _called_back.get(0)
         if pauses is not self._pauses:
             self._pauses = pauses
             self._clock.autojump_threshold = math.inf if pauses else 0

@@ -171,6 +171,8 @@ class Pipe:
 
     def finish(self, delay: float = 0.0) -> None:
         """Shut this direction down: the end arrives behind all bytes."""
+        if not self._eof_wanted:
+            self._world.note(self._name, "end is sent")
         self._eof_wanted = True
         self.delay(delay)
         self._transmit()
@@ -226,6 +228,7 @@ class Pipe:
             self._world.at(self._world.now + GIVE_UP, self._give_up)
 
     def _give_up(self) -> None:
+        self._world.note(self._name, "times out")
         self.fail_writer(errno.ETIMEDOUT)
         if self.gives_up is not None:
             self.gives_up()
@@ -244,6 +247,8 @@ class Pipe:
 
     def die(self) -> None:
         """Carry nothing any more, and tell nobody."""
+        if not self.dead:
+            self._world.note(self._name, "dies silently")
         self.dead = True
         self._watch()
 
@@ -268,6 +273,7 @@ class Pipe:
 
     def _end(self) -> None:
         if not self.dead:
+            self._world.note(self._name, "end is there")
             self.ended = True
             self.readable.open()
 

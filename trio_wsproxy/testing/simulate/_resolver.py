@@ -37,8 +37,15 @@ class Resolver(trio.abc.HostnameResolver):
         number = _port(port)
         local = name == "localhost" or name.endswith(".localhost")
         if not local:
-            await self._ask(name)
+            try:
+                await self._ask(name)
+            except stdlib.gaierror as exc:
+                self._world.note(self._world.here, f"looks up {name}: {exc.strerror}")
+                raise
         known = ("127.0.0.1", "::1") if local else self._addresses(name)
+        if not local:
+            told = ", ".join(known) or "no such name"
+            self._world.note(self._world.here, f"looks up {name}: {told}")
         infos = []
         for address in known:
             six = ipaddress.ip_address(address).version == 6
@@ -56,7 +63,7 @@ class Resolver(trio.abc.HostnameResolver):
     async def _ask(self, name: str) -> None:
         """Let the question travel, unless something happens to it."""
         world = self._world
-        fault = world.operation("resolve", name)
+        fault = world.operation("resolve", world.here, name)
         if fault is Fault.STALL:
             await trio.sleep_forever()
         if fault in (Fault.SLOW, Fault.FULL):

@@ -34,6 +34,11 @@ LOOPBACK = ("127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # no system is asked to bind them
 
 
+def told(address: str, port: int) -> str:
+    """Write where a socket is."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 class SimulatedSocket(Transfer):
     """A TCP socket; see :mod:`socket` for what its methods do."""
 
@@ -136,6 +141,7 @@ class SimulatedSocket(Transfer):
         self._backlog = backlog
         key = (self.host, *self._local)
         self._world.listeners[key] = self
+        self._world.note(self.host, f"listen at {told(*self._local)}")
 
     async def accept(self) -> tuple[trio.socket.SocketType, Any]:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -157,7 +163,9 @@ class SimulatedSocket(Transfer):
         host, port = await self._resolved(address, LOOPBACK[self._family == stdlib.AF_INET6])
         try:
             await self._connect(host, port)
-        except BaseException:
+        except BaseException as exc:
+            if isinstance(exc, OSError):
+                self._world.note(self.host, f"connect to {told(host, port)}: {exc.strerror}")
             self.close()  # as trio does it: nobody knows what becomes of the attempt
             raise
 
@@ -166,7 +174,7 @@ class SimulatedSocket(Transfer):
         loopback = ipaddress.ip_address(address).is_loopback
         target = self.host if loopback else world.network.host_of(address)
         self.peer_name = target or address
-        fault = world.operation("connect", self.peer_name)
+        fault = world.operation("connect", self.host, self.peer_name)
         latency = 0.0
         if target is not None:
             latency = world.chance.uniform(*world.network.between(self.host, target).latency)
@@ -184,7 +192,8 @@ class SimulatedSocket(Transfer):
         if self._local[0] in EVERYWHERE:
             self._local = (own, self._local[1])
         self._peer = (address, port)
-        listener.enqueue(self)
+        number = listener.enqueue(self).number
+        world.note(f"#{number} {self.host}>{listener.host}", f"connect to {told(address, port)}")
         await trio.sleep(latency)
 
     async def _syn(self, fault: Fault | None, latency: float) -> None:
@@ -224,16 +233,17 @@ class SimulatedSocket(Transfer):
         """Tell whether another connection may wait here."""
         return self._waiting is not None and len(self._waiting) <= self._backlog
 
-    def enqueue(self, caller: SimulatedSocket) -> None:
+    def enqueue(self, caller: SimulatedSocket) -> Connection:
         """Let a connection wait to be accepted."""
         with self._world.on(self.host):
             accepted = SimulatedSocket(self._world, self._family)
         accepted._local, accepted._peer = caller._peer, caller._local  # the same class
         accepted.peer_name = caller.host
-        Connection(self._world, caller, accepted)
+        connection = Connection(self._world, caller, accepted)
         assert self._waiting is not None
         self._waiting.append(accepted)
         self._waiting_gate.open()
+        return connection
 
     # -- what there is not ------------------------------------------------------------------------
 
@@ -277,10 +287,12 @@ class SimulatedSocket(Transfer):
         if self._waiting is not None:
             assert self._local is not None
             self._world.listeners.pop((self.host, *self._local), None)
+            self._world.note(self.host, f"close {told(*self._local)}")
             for waiting in self._waiting:
                 waiting.close()
             self._waiting = None
         if self.connection is not None:
+            self._world.note(f"#{self.connection.number} {self.host}", "close")
             if self.incoming.unread or self._lingers_not():
                 self.connection.reset(by=self)
             else:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from ._connection import Connection, Kernel
-from ._faults import Fault
+from ._faults import Fault, OperationKind
 from ._pipe import Gate, Pipe
 
 if TYPE_CHECKING:
@@ -74,10 +74,14 @@ class Transfer(trio.socket.SocketType):
         if self._world.now < self._hidden_until:
             raise error(errno.EAGAIN)
         if self.incoming.unread:
-            fault = self._world.operation("receive", self.peer_name, connection.number)
+            fault = self._operation("receive", connection)
             if fault is not None:
                 size = self._receive_badly(fault, connection, size)
         return self.incoming.read(size)
+
+    def _operation(self, kind: OperationKind, connection: Connection) -> Fault | None:
+        """Ask the plan; the host is the socket's, whoever uses it."""
+        return self._world.operation(kind, self.host, self.peer_name, connection.number)
 
     def _receive_badly(self, fault: Fault, connection: Connection, size: int) -> int:
         """Play a fault; give how many bytes may be read now."""
@@ -108,7 +112,7 @@ class Transfer(trio.socket.SocketType):
         """Write what is taken; see :meth:`Pipe.write`."""
         connection = self._joined()
         if self.outgoing.room and len(data):
-            fault = self._world.operation("send", self.peer_name, connection.number)
+            fault = self._operation("send", connection)
             if fault is not None:
                 return self._send_badly(fault, connection, data)
         return self.outgoing.write(data)

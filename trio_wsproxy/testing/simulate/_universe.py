@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from ._chance import generator, seeded
 from ._checks import check_number, check_type, check_whole
 from ._faults import At, Struck
 from ._network import Network
+from ._outside import check_that_no_trio_runs, without_gc
 from ._processes import without_processes
 from ._resolver import Factory, Resolver
 from ._trace import Trace
@@ -108,7 +108,7 @@ class Universe:
         __tracebackhide__ = True  # what a test does is above this
         if self._used:
             raise RuntimeError("a universe runs once; make another one of the same seed")
-        _check_that_no_trio_runs()
+        check_that_no_trio_runs()
         if inspect.iscoroutine(main):
             main.close()
             raise TypeError(
@@ -116,7 +116,7 @@ class Universe:
             )
         self._used = True
         try:
-            with seeded(self.seed), _without_gc(), without_processes():
+            with seeded(self.seed), without_gc(), without_processes(), _pace.threads_that_wait():
                 return trio.run(self._main, main, args, clock=self._world.clock)
         except BaseException as exc:
             self._note_command(main, args)
@@ -301,12 +301,14 @@ class Universe:
 
         """
         self._world.down.add(self.network.machine(host))
+        self._world.note(self.network.machine(host), "is cut off")
         for connection in self._connections_of(host):
             connection.die()
 
     def restore(self, host: str) -> None:
         """Let a host be reached again; the connections of before stay dead."""
         self._world.down.discard(self.network.machine(host))
+        self._world.note(self.network.machine(host), "is restored")
 
     def reset(self, host: str) -> None:
         """Reset all connections of a host."""
@@ -356,29 +358,6 @@ def current_universe() -> Universe:
         return _current.get()
     except (LookupError, RuntimeError):  # of the real one, or none of trio's
         raise RuntimeError("this program does not run in a simulated universe") from None
-
-
-@contextmanager
-def _without_gc() -> Iterator[None]:
-    """Let no finalizer run at a moment that depends on what ran before in this process."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _check_that_no_trio_runs() -> None:
-    try:
-        trio.lowlevel.current_trio_token()
-    except RuntimeError:
-        return
-    raise RuntimeError(
-        "a universe is a run of trio by itself, and this is called from inside a run: "
-        "call it from a plain function; a test that has universes is written with def, not with async def"
-    )
 
 
 def _told(struck: Struck) -> str:

@@ -89,6 +89,10 @@ class World:
         """Virtual seconds."""
         return self.clock.current_time()
 
+    def note(self, where: str, what: str) -> None:
+        """Add a line to the trace."""
+        self.trace.add(self.now, where, what)
+
     def at(self, time: float, action: Callable[[], object]) -> None:
         """Let something happen at a time."""
         heapq.heappush(self._events, (time, next(self._order), action))
@@ -152,14 +156,17 @@ class World:
 
     # -- what goes wrong ----------------------------------------------------------------------
 
-    def operation(self, kind: OperationKind, peer: str, connection: int = 0) -> Fault | None:
+    def operation(
+        self, kind: OperationKind, host: str, peer: str, connection: int = 0
+    ) -> Fault | None:
         """Count an operation; give the fault that strikes it, which is recorded."""
         self.operations += 1
-        operation = Operation(self.operations, kind, self.here, peer, connection, self.now)
+        operation = Operation(self.operations, kind, host, peer, connection, self.now)
         fault = struck_by(self.network.faults, operation, self._fate)
         if fault is not None:
             self.struck.append(Struck(operation, fault))
-            self.trace.add(self.now, f"operation {operation.number}", f"{kind} {fault.value}")
+            where = f"operation {operation.number} {host}>{peer}"
+            self.trace.add(self.now, where, f"{kind} {fault.value}")
             if fault is Fault.CANCEL:
                 for scope in self.on_cancel:
                     scope.cancel()
