@@ -55,6 +55,7 @@ from trio_wsproxy._websocket import WebSocketConnection
 from trio_wsproxy._websocket._deflate import Deflate
 from trio_wsproxy._websocket._inbox import READ_AHEAD, SLOT, Inbox
 from trio_wsproxy._websocket._outbox import HIGH_WATER, MAX_PONGS
+from trio_wsproxy._websocket._pings import MAX_LATE
 from trio_wsproxy._websocket._protocol import Protocol
 from trio_wsproxy._websocket._state import State
 
@@ -465,6 +466,39 @@ async def test_a_ping_takes_only_itself_away(nursery: trio.Nursery) -> None:
     second = ws._attendant.put_ping(b"same")
     await wait_all_tasks_blocked()  # the first ping() returns
     assert ws._pings.in_flight == {b"same": second}
+
+
+async def test_the_pong_of_a_cancelled_ping_answers_those_before(nursery: trio.Nursery) -> None:
+    """A peer may answer the latest ping only (RFC 6455 section 5.5.3), whether it is still waited for or not."""
+    ws, peer = connect(nursery, ping_interval=None)
+    with trio.fail_after(5):
+        async with trio.open_nursery() as others:
+            others.start_soon(ws.ping, b"first")
+            await wait_all_tasks_blocked()
+            with trio.CancelScope() as scope:
+                nursery.start_soon(after_all_are_blocked, scope.cancel)
+                await ws.ping(b"second")
+            others.start_soon(ws.ping, b"third")
+            await wait_all_tasks_blocked()
+            peer.say(Pong(payload=b"second"))
+            await wait_all_tasks_blocked()
+            assert [*ws._pings.in_flight] == [b"third"], "it was sent behind that one"
+            peer.say(Pong(payload=b"third"))
+    assert ws._pings._late is None, "nobody is answered by a late pong any more"
+
+
+async def test_cancelled_pings_do_not_pile_up(nursery: trio.Nursery) -> None:
+    """However many are cancelled behind one that gets no pong, few are remembered."""
+    ws, _ = connect(nursery, ping_interval=None)
+    nursery.start_soon(ws.ping, b"first")
+    await wait_all_tasks_blocked()
+    for _ in range(MAX_LATE + 10):
+        with trio.move_on_after(0):
+            await ws.ping()
+        ping = ws._attendant.put_ping(payload := ws._pings.fresh_payload())
+        ws._pings.forget(payload, ping)
+    assert len(ws._pings._late or ()) == MAX_LATE
+    nursery.cancel_scope.cancel()
 
 
 async def test_a_cancelled_ping_leaves_nothing(nursery: trio.Nursery) -> None:

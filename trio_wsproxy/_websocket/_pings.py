@@ -23,20 +23,23 @@ JITTER = 0.1  # of the interval, taken off at random, so that many connections d
 SLACK = 0.01
 LATE = 0.01  # seconds; who looks at the clock later than that was kept from it
 SECOND_LOOK = 0.1  # seconds until then
+MAX_LATE = 64  # pings that were cancelled, and whose pong would answer those before them
 
 
 class PingInFlight:
     """A ping that was sent.
 
     Attributes:
+      number: Counted from 1, in the order in which they were sent.
       sent: When, by trio's clock.
       round_trip: Seconds; ``None`` where there was no pong.
 
     """
 
-    __slots__ = ("_over", "_waiting", "round_trip", "sent")
+    __slots__ = ("_over", "_waiting", "number", "round_trip", "sent")
 
-    def __init__(self, sent: float) -> None:
+    def __init__(self, number: int, sent: float) -> None:
+        self.number = number
         self.sent = sent
         self.round_trip: float | None = None
         self._waiting = Bench()
@@ -62,11 +65,14 @@ class Pings:
 
     """
 
-    __slots__ = ("_of_keepalive", "in_flight", "latency")
+    __slots__ = ("_count", "_late", "_of_keepalive", "in_flight", "latency")
 
     def __init__(self) -> None:
         self.in_flight: dict[bytes, PingInFlight] = {}
         self.latency: float | None = None
+        self._count = 0  # pings that were sent
+        # Numbers of those that nobody waits for, by payload: a peer may answer the latest ping only.
+        self._late: dict[bytes, int] | None = None
         self._of_keepalive = b""
 
     def fresh_payload(self) -> bytes:
@@ -85,26 +91,40 @@ class Pings:
 
     def sent(self, payload: bytes) -> PingInFlight:
         """Note that a ping leaves."""
-        ping = self.in_flight[payload] = PingInFlight(trio.current_time())
+        self._count += 1
+        ping = self.in_flight[payload] = PingInFlight(self._count, trio.current_time())
         return ping
 
     def forget(self, payload: bytes, ping: PingInFlight) -> None:
-        """Let a late pong be ignored."""
-        if self.in_flight.get(payload) is ping:
-            del self.in_flight[payload]
+        """Let a late pong be ignored, but for the pings before this one, which it answers, too."""
+        if self.in_flight.get(payload) is not ping:
+            return
+        del self.in_flight[payload]
+        late = self._late = self._late or {}
+        late[payload] = ping.number
+        if len(late) > MAX_LATE:
+            del late[next(iter(late))]
+        self._forget_late()
+
+    def _forget_late(self) -> None:
+        """Forget the late ones where nobody waits who was before them."""
+        if not self.in_flight:
+            self._late = None
 
     def match(self, payload: bytes) -> None:
         """Wake the ping with this payload, and those before it (RFC 6455 section 5.5.3)."""
-        if payload not in self.in_flight:
-            return  # unsolicited, which is allowed
+        answered = self.in_flight.get(payload)
+        last = answered.number if answered is not None else (self._late or {}).get(payload, 0)
         now = trio.current_time()
-        for sent_payload in list(self.in_flight):
-            ping = self.in_flight.pop(sent_payload)
+        for sent_payload, ping in list(self.in_flight.items()):
+            if ping.number > last:  # all of them, where the pong is unsolicited, which is allowed
+                return
+            del self.in_flight[sent_payload]
             ping.round_trip = now - ping.sent
             ping.end()
-            if sent_payload == payload:
+            if ping is answered:
                 self.latency = ping.round_trip
-                return
+        self._forget_late()
 
     def give_up(self) -> None:
         """Wake all who wait: no pong will come."""
