@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, Request
 
 import trio_wsproxy
+from trio_wsproxy._cli._check import Findings, _rows
+from trio_wsproxy._report import Certificate
 from trio_wsproxy.testing import (
     Certificates,
     Fail,
@@ -174,20 +177,46 @@ async def test_certificates_of_a_refused_server(certificates: Certificates, cafi
         assert echo.connections == 2
     assert done.returncode == 1
     assert "\ncertificate  " in done.stdout
-    assert "\n             for localhost\n" in done.stdout
-    assert "\n             (looked at over another connection, made for that)\n" in done.stdout
+    assert "\n             for localhost; issued by OU=" in done.stdout
+    assert "\n             (looked at over a second connection)\n" in done.stdout
 
 
-async def test_certificate_of_a_refused_proxy(certificates: Certificates, cafile: str) -> None:
-    """Where it is a proxy's certificate that was refused, that one is shown; nothing is asked for."""
+@pytest.mark.parametrize(
+    ("issuer", "names", "shown"),
+    [
+        ("OU=CA", ("h.test",), ["left)", "for h.test; issued by OU=CA"]),
+        ("OU=CA", (), ["left); issued by OU=CA"]),
+        ("CN=h.test", (), ["left); issued by itself"]),
+        ("", ("h.test",), ["left)", "for h.test"]),
+        ("O=\x1b[2J", (), ["left); issued by O=\\x1b[2J"]),
+    ],
+)
+def test_issuer(issuer: str, names: tuple[str, ...], shown: list[str]) -> None:
+    """Behind whom a certificate is for stands who issued it, if that has a name."""
+    certificate = Certificate(
+        "CN=h.test", issuer, datetime.max.replace(tzinfo=timezone.utc), names=names
+    )
+    rows = [text for _, text in _rows(Findings(certificates=[certificate]))]
+    assert len(rows) == len(shown) + 3
+    for row, end in zip(rows[1:], shown, strict=False):
+        assert row.endswith(end)
+
+
+@pytest.mark.parametrize("insecure", [(), ("-k",)])
+async def test_certificate_of_a_refused_proxy(
+    certificates: Certificates, cafile: str, insecure: tuple[str, ...]
+) -> None:
+    """Where a proxy's certificate was refused, that one is shown, and -k is not said to be for it."""
     others = Certificates()
     async with open_http_proxy(ssl_context=others.server_context("localhost")) as proxy:
         url = proxy.url_for("https", host="localhost")
-        done = await check("--proxy", url, "--proxy-cacert", cafile, "wss://e.test/")
+        done = await check("--proxy", url, "--proxy-cacert", cafile, *insecure, "wss://e.test/")
         assert (proxy.connections, proxy.requests) == (2, [])
     assert done.returncode == 1
     assert "\n! proxy_tls 1" in done.stdout
-    assert "\n             for localhost\n" in done.stdout
+    assert "\n             for localhost; issued by " in done.stdout
+    assert "\n             (proxy 1's; looked at over a second connection)\n" in done.stdout
+    assert ("--proxy-insecure for the proxy" in " ".join(done.stdout.split())) is bool(insecure)
 
 
 async def test_key_log_that_cannot_be_written(cafile: str, tmp_path: Path) -> None:

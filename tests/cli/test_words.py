@@ -79,6 +79,26 @@ def test_whose_certificate() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "insecure", "proxy_insecure", "told"),
+    [
+        (Kind.UNKNOWN_ISSUER, True, False, True),
+        (Kind.CERTIFICATE_REFUSED, True, False, True),
+        (Kind.TLS_FAILED, True, False, False),
+        (Kind.UNKNOWN_ISSUER, True, True, False),
+        (Kind.UNKNOWN_ISSUER, False, False, False),
+    ],
+)
+def test_insecure_in_vain(kind: Kind, insecure: bool, proxy_insecure: bool, told: bool) -> None:
+    """Where a proxy's certificate was refused in spite of -k, the option for proxies is named."""
+    hops, server = stops((Proxy("https://p"),), parse_target("wss://e.test"), "a setting")
+    arguments = argparse.Namespace(insecure=insecure, proxy_insecure=proxy_insecure)
+    tls = TLSFailure(kind, words("no"), words("why?"))
+    hint = "; -k is for the server, --proxy-insecure for the proxy"
+    assert message(hops[0].distrusted(tls, None), arguments).endswith(hint) is told
+    assert "--proxy-insecure" not in message(server.distrusted(tls, None), arguments)
+
+
+@pytest.mark.parametrize(
     ("proxy", "no_proxy", "source", "look"),
     [
         (["p:1"], False, "--proxy", "--proxy = 'http://p:1': used; it wins over "),

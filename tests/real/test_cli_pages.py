@@ -30,7 +30,7 @@ MASKS = {
     r"::1, 127\.0\.0\.1|::1": "127.0.0.1",
     # From Python 3.13 on the whole chain is known, and a certificate that was refused.
     r"\n +certificate: CN=echo\.example[^\n]*\n +issued by OU=TLS Inspection[^\n]*(\n +UTC)?": "",
-    r"\n +OU=[\w ]+, O=[\w ]+: valid until [\d-]+\s+\(\d+\s+days\s+left\)": "",
+    r"\n +OU=[\w ]+, O=[\w ]+: valid until [\d-]+\s+\(\d+\s+days\s+left\);\s+issued\s+by\s+itself": "",
     r"it\s+was\s+issued\s+by\s+'[^']*';\s+": "",
 }
 

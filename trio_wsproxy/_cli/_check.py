@@ -64,6 +64,7 @@ class Findings:
     subprotocol: str | None = None
     extensions: str = ""
     certificates: list[Certificate] = field(default_factory=list)  # the server's own first
+    whose: str = ""  # these are, where there is a proxy
     closed: str | None = None
     error: dict[str, Any] | None = None
     misconfigured: bool = False  # that error was one of the settings
@@ -91,7 +92,7 @@ class Findings:
             if name == b"sec-websocket-extensions"
         )
 
-    def failed(self, exc: HandshakeError | ConnectionClosed) -> None:
+    def failed(self, exc: HandshakeError | ConnectionClosed, arguments: argparse.Namespace) -> None:
         """Take what an error knows.
 
         Raises:
@@ -106,7 +107,7 @@ class Findings:
         self.report = report or self.report
         # ping() raises trio-websocket's own error, from the one that says it in a sentence.
         told = exc.__cause__ if isinstance(exc.__cause__, ConnectionClosed) else exc
-        self.error = of_error(type(told).__name__, message(told), exc)
+        self.error = of_error(type(told).__name__, message(told, arguments), exc)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -166,7 +167,7 @@ async def _check(
         with trio.move_on_after(arguments.max_time) as scope:
             await with_connection(arguments, {**options, **more}, ping)
     except (HandshakeError, ConnectionClosed) as exc:
-        findings.failed(exc)
+        findings.failed(exc, arguments)
     finally:
         progress.stop()
     if scope.cancelled_caught:
@@ -205,8 +206,11 @@ async def _look_at_certificates(
     whose: Target | Proxy = parse_target(arguments.url)
     if last.name == "proxy_tls" and last.hop is not None:
         whose, hops = hops[last.hop - 1], hops[: last.hop - 1]
+        findings.whose = f"proxy {last.hop}'s; "
     elif not any(stage.name == "server_tls" for stage in report.stages):
         return
+    elif hops:
+        findings.whose = "the server's; "
     inside_tls = any(hop.scheme == "https" for hop in hops)  # else the context is refused
     context = options["proxy_ssl_context"] if inside_tls else None
     with trio.move_on_after(CURIOSITY), suppress(*_ERRORS):
@@ -296,12 +300,14 @@ def _rows(findings: Findings) -> Iterator[tuple[str, str]]:
         yield "subprotocol", shown_subprotocols(findings.subprotocol or "none")
         yield "extensions", escaped(findings.extensions or "none")
     for number, certificate in enumerate(findings.certificates):
-        yield "" if number else "certificate", _validity(certificate)
+        issued = _issued(certificate)
+        title = "" if number else "certificate"
+        yield title, _validity(certificate, "" if certificate.names else issued)
         if certificate.names:
             names = f"for {', '.join(map(escaped, certificate.names))}"
-            yield "", textwrap.shorten(names, NAMES_WIDTH, placeholder=" …")
+            yield "", f"{textwrap.shorten(names, NAMES_WIDTH, placeholder=' …')}{issued}"
     if findings.certificates:
-        yield "", "(looked at over another connection, made for that)"
+        yield "", f"({findings.whose}looked at over a second connection)"
     yield "closed", escaped(findings.closed or "-")
 
 
@@ -314,9 +320,17 @@ def _latency(pings: Sequence[float]) -> str:
     return f"{times} ms (lowest, mean, highest of {len(pings)} pings)"
 
 
-def _validity(certificate: Certificate) -> str:
+def _issued(certificate: Certificate) -> str:
+    """Say who issued it, behind whom it is for; nothing where no name is in it."""
+    if not certificate.issuer:
+        return ""
+    own = certificate.issuer == certificate.subject
+    return f"; issued by {'itself' if own else escaped(certificate.issuer)}"
+
+
+def _validity(certificate: Certificate, issued: str) -> str:
     days = (certificate.expires - datetime.now(tz=timezone.utc)).days
     left = "expired" if days < 0 else f"{days} day{'' if days == 1 else 's'} left"
     warning = "" if days >= SOON else "  !"
     name = escaped(certificate.subject)
-    return f"{name}: valid until {certificate.expires:%Y-%m-%d} ({left}){warning}"
+    return f"{name}: valid until {certificate.expires:%Y-%m-%d} ({left}){issued}{warning}"

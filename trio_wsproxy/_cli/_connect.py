@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return 2
     except (HandshakeError, ConnectionClosed) as exc:
         progress.stop()
-        screen.end(message(exc), bad=True)
+        screen.end(message(exc, arguments), bad=True)
         return 1
 
 

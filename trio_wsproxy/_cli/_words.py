@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from trio_wsproxy._exceptions import told
-from trio_wsproxy._failures import Topic, Vocabulary
+from trio_wsproxy._exceptions import failure_of, told
+from trio_wsproxy._failures import Kind, Topic, Vocabulary
 from trio_wsproxy._redaction import escaped
 from trio_wsproxy._routing import Look, Route, spoken
 
@@ -62,10 +62,22 @@ OPTIONS: Vocabulary = {
     Topic.LOST: "(1006): it ended without a close; the server or a proxy has gone",
 }
 
+_PROXY_REFUSED = {("proxy_tls", Kind.UNKNOWN_ISSUER), ("proxy_tls", Kind.CERTIFICATE_REFUSED)}
+_IN_VAIN = "; -k is for the server, --proxy-insecure for the proxy"
 
-def message(error: BaseException) -> str:
-    """Give an error's message in these words, fit for a terminal."""
-    return escaped(told(error, OPTIONS))
+
+def message(error: BaseException, arguments: argparse.Namespace | None = None) -> str:
+    """Give an error's message in these words, fit for a terminal.
+
+    Args:
+      error: Any.
+      arguments: Of the connection that it is about, if it is about one.
+
+    """
+    failure = failure_of(error)
+    in_vain = arguments is not None and arguments.insecure and not arguments.proxy_insecure
+    refused = failure is not None and (failure.stage, failure.kind) in _PROXY_REFUSED
+    return escaped(told(error, OPTIONS)) + (_IN_VAIN if in_vain and refused else "")
 
 
 def refuse(error: Exception, console: Console, arguments: argparse.Namespace) -> int:
