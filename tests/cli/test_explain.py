@@ -115,6 +115,29 @@ def test_no_proxy(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     assert capsys.readouterr().out.startswith("wss://h.test/ is reached directly\n")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://proxy.corp/proxy.pac",
+        "https://wpad.corp/wpad.dat?v=2",
+        "http://proxy.corp:8080/getpac",
+        "pac+http://proxy.corp/x",
+        "file:///etc/proxy.pac",
+    ],
+)
+def test_script_as_a_proxy(monkeypatch: pytest.MonkeyPatch, capsys: Capture, url: str) -> None:
+    """Whoever names a PAC script as a proxy is told the option for it."""
+    assert explain(monkeypatch, "-x", url, "wss://h.test") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("--proxy: ")
+    assert "PAC) file" in err
+    assert "use --pac URL, or name it in the variable TRIO_WSPROXY_PAC (in " in err
+    assert "PAC(" not in err
+    assert explain(monkeypatch, "wss://h.test", https_proxy=url) == 2
+    assert "https_proxy: " in (err := capsys.readouterr().err)
+    assert "use --pac URL, or name it in the variable TRIO_WSPROXY_PAC" in err
+
+
 def test_not_both(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """One cannot have both."""
     with pytest.raises(SystemExit) as excinfo:

@@ -23,6 +23,7 @@ from ._secrets import PASSWORD
 OPTIONS: Vocabulary = {
     Topic.ARGUMENT: "--proxy",
     Topic.PAC_ARGUMENT: "--pac",
+    Topic.NAME_PAC: "use --pac URL, or name it in the variable TRIO_WSPROXY_PAC",
     Topic.PROXY: "--proxy",
     Topic.BY_PROXY: "with --proxy",
     Topic.WAY: "the way",

@@ -30,6 +30,7 @@ class Topic(Enum):
 
     ARGUMENT = "the place of a setting that was given to us"
     PAC_ARGUMENT = "… of a PAC script"
+    NAME_PAC = "where to name a PAC script"
     PROXY = "the option for the proxy"
     BY_PROXY = "… behind a verb: by which means"
     WAY = "the proxies that were given"
@@ -81,6 +82,7 @@ PARAMETERS: Vocabulary = MappingProxyType(
     {
         Topic.ARGUMENT: "argument proxy=",
         Topic.PAC_ARGUMENT: "argument proxy=",
+        Topic.NAME_PAC: "name it in the variable TRIO_WSPROXY_PAC, or in a program as proxy=PAC(…)",
         Topic.PROXY: "proxy=",
         Topic.BY_PROXY: "in proxy=",
         Topic.WAY: "proxy=",

@@ -65,9 +65,8 @@ _UNESCAPED = re.compile(r"[/?#@]")
 _DOMAIN_AND_USER = lazy_pattern(r"[^\\:]+\\[^\\:]+(?::[^\\]*)?\Z")
 _BEHIND_PATH = re.compile(r"[?#]")
 
-_PAC_HINT = (
-    "this looks like a proxy auto-configuration (PAC) file; name it in the variable TRIO_WSPROXY_PAC, "
-    "or in a program as proxy=PAC(…)"
+_PAC_HINT = words(
+    "this looks like a proxy auto-configuration (PAC) file; {name_it}", name_it=Topic.NAME_PAC
 )
 
 
@@ -368,10 +367,13 @@ def _check_tail(scheme: str, tail: str) -> None:
     path = cut(tail, _BEHIND_PATH)[0].lower()
     if path.endswith((".pac", "/wpad.dat", "/wpad.da")):
         raise Malformed(_PAC_HINT)
-    problem = "a proxy URL ends with host and port; remove the path, query or fragment behind them"
+    problem = words(
+        "a proxy URL ends with host and port; remove the path, query or fragment behind them"
+    )
     if len(path) > 1 and scheme in ("http", "https"):
-        problem += (
-            "; or, if this is the address of a proxy auto-configuration (PAC) file, name it in "
-            "TRIO_WSPROXY_PAC, or in a program as proxy=PAC(…)"
+        problem = words(
+            "{problem}; or, if this is the address of a proxy auto-configuration (PAC) file, {name_it}",
+            problem=problem,
+            name_it=Topic.NAME_PAC,
         )
     raise Malformed(problem)
