@@ -157,11 +157,8 @@ def test_a_wrong_value(arguments: list[str], said: str) -> None:
         (["example.org:8443/chat?s3cret"], "wss://example.org:8443 was probably meant"),
         (["localhost:8000"], "ws://localhost:8000"),
         (["ftp://example.org"], "the scheme 'ftp' is not supported"),
-        ([""], "it is empty; a URL here starts with ws:// or wss://"),
         (["//example.org/chat"], "wss://example.org was probably meant"),
         (["ws:/example.org"], "'://' goes between the scheme and the host; ws://example.org was"),
-        (["https//example.org"], "; wss://example.org was probably meant"),
-        (["w://example.org"], "the scheme 'w' is not supported; use ws:// or wss://"),
         (["ws://h/" + "x" * 100_000], "it is too long"),
     ],
 )
@@ -172,6 +169,40 @@ def test_arguments_that_make_no_sense(command: str, arguments: list[str], said: 
     assert (done.returncode, done.stdout) == (2, b"")
     assert said in told
     assert len(told.splitlines()) == 1
+
+
+KNOWN = {
+    "connect": "ws:// or wss://",
+    "check": "ws:// or wss://",
+    "explain": "ws://, wss://, http://, https://, tcp:// or tls://",
+}
+
+
+@pytest.mark.parametrize("command", KNOWN)
+@pytest.mark.parametrize(
+    ("url", "said", "meant", "meant_by_explain"),
+    [
+        ("", "it is empty; a URL here starts with {}", "", ""),
+        (
+            "example.org",
+            "the scheme is missing; a URL here starts with {}",
+            "wss://example.org",
+            "",
+        ),
+        ("w://example.org", "the scheme 'w' is not supported; use {}", "", ""),
+        ("htps://x", "the scheme 'htps' is not supported; use {}", "wss://", "https://"),
+        ("https//example.org", "'://' goes", "wss://example.org", "https://example.org"),
+    ],
+)
+def test_a_url_of_no_known_scheme(
+    command: str, url: str, said: str, meant: str, meant_by_explain: str
+) -> None:
+    """What a URL may start with is told: more for `explain`, which connects to nothing."""
+    told = run(command, url).stderr.decode()
+    if command == "explain":
+        meant = meant_by_explain or meant
+    assert said.format(KNOWN[command]) in told
+    assert told.endswith(f"; {meant} was probably meant\n" if meant else f"{KNOWN[command]}\n")
 
 
 @pytest.mark.parametrize("command", ["connect", "check"])

@@ -37,7 +37,8 @@ from trio_wsproxy._report._certificates import read_certificate
 from trio_wsproxy._routing import parse_bypass
 from trio_wsproxy._routing._netrc import netrc_credentials
 from trio_wsproxy._transport._channel_binding import server_end_point
-from trio_wsproxy._urls import Target, parse_target, parse_tcp_target
+from trio_wsproxy._urls import Target, parse_target
+from trio_wsproxy._urls._targets import parse_tcp_target
 
 from ._reader import SECRET, SIZE, Reader, fields, holds, pump, shown, told
 

@@ -59,7 +59,7 @@ from trio_wsproxy._routing import parse_bypass
 from trio_wsproxy._routing._bypass import PatternRule
 from trio_wsproxy._routing._netrc import netrc_credentials
 from trio_wsproxy._transport._channel_binding import server_end_point
-from trio_wsproxy._urls import make_target, parse_proxy, parse_target, parse_tcp_target
+from trio_wsproxy._urls import make_target, parse_any_target, parse_proxy, parse_target
 from trio_wsproxy._urls._hosts import percent_decode
 from trio_wsproxy._urls._slips import shown_proxy
 from trio_wsproxy._websocket._answer import judged
@@ -261,7 +261,7 @@ READERS = {
     "target": Reader(
         "/:@?#%[].\\", read_target, ("", "ws://", "wss://a:", "ws://h/", "ws://[", "ws://h?")
     ),
-    "tcp target": Reader(":[].%/", parse_tcp_target, ("tcp://", "tls://[", "tcp://h:")),
+    "tcp target": Reader(":[].%/", parse_any_target, ("tcp://", "tls://[", "tcp://h:")),
     "resource": Reader("/?#%", lambda text: str(make_target("ws", "h", 80, text)), ("/", "?")),
     "host": Reader(".-:[]%", lambda text: make_target("ws", text, 80), ("", "[", "[fe80::1%", "é")),
     "proxy": Reader("/:@?#%[].", lambda text: parse_proxy(text, source="x"), URLS),

@@ -11,7 +11,7 @@ from trio_wsproxy._routing._desktop._asking import NoAnswer, NoProgram
 from trio_wsproxy._routing._desktop._gnome import read_gnome
 from trio_wsproxy._routing._desktop._settings import DesktopSettings
 from trio_wsproxy._routing._route import Trail
-from trio_wsproxy._urls import parse_target, parse_tcp_target
+from trio_wsproxy._urls import parse_any_target, parse_target
 
 
 def read(**changes: str) -> DesktopSettings:
@@ -22,8 +22,7 @@ def read(**changes: str) -> DesktopSettings:
 
 def proxy(settings: DesktopSettings, url: str = "wss://h.test") -> str | None:
     """The URL of the proxy for a target, with its password."""
-    target = parse_tcp_target(url) if url.startswith("t") else parse_target(url)
-    found, _ = proxy_of(settings, target, Trail())
+    found, _ = proxy_of(settings, parse_any_target(url), Trail())
     if found is None:
         return None
     return found.url.replace("***", found.password or "")

@@ -14,8 +14,8 @@ from trio_wsproxy import PAC, ProxyConfigError
 from trio_wsproxy._routing import _pac
 from trio_wsproxy._routing._pac import MAX_KEPT, MAX_NAMES, NAME_PATIENCE, Answer, World, ask
 from trio_wsproxy._routing._pac_engine import Outcome, Run
-from trio_wsproxy._routing._resolve import read_target
 from trio_wsproxy._threads import ThreadsHang
+from trio_wsproxy._urls import parse_any_target
 
 pytest.importorskip("quickjs")
 
@@ -52,7 +52,9 @@ class Fake:
     async def ask(self, body: str, url: str = "wss://h.test/") -> Answer:
         """Ask a script with this body."""
         pac = PAC(f"function FindProxyForURL(url, host) {{ {body} }}")
-        return await ask(pac, read_target(url), "a test", World(self.load, self.look_up, self.own))
+        return await ask(
+            pac, parse_any_target(url), "a test", World(self.load, self.look_up, self.own)
+        )
 
 
 async def test_names() -> None:
@@ -131,7 +133,9 @@ async def test_each_dial_asks() -> None:
     world, answers = World(fake.load, fake.look_up, fake.own), set()
 
     async def find() -> None:
-        answers.add((await ask(PAC("http://h/"), read_target("wss://h"), "a test", world)).text)
+        answers.add(
+            (await ask(PAC("http://h/"), parse_any_target("wss://h"), "a test", world)).text
+        )
 
     await find()
     async with trio.open_nursery() as nursery:
@@ -145,8 +149,8 @@ async def test_few_are_kept() -> None:
     fake = Fake("function FindProxyForURL() { return 'DIRECT'; }")
     world = World(fake.load, fake.look_up, fake.own)
     for number in range(MAX_KEPT + 1):
-        await ask(PAC(f"http://h/{number}"), read_target("wss://h"), "a test", world)
-    await ask(PAC("http://h/0"), read_target("wss://h"), "a test", world)
+        await ask(PAC(f"http://h/{number}"), parse_any_target("wss://h"), "a test", world)
+    await ask(PAC("http://h/0"), parse_any_target("wss://h"), "a test", world)
     assert fake.loads == MAX_KEPT + 2
 
 

@@ -6,7 +6,7 @@ import pytest
 from _cost import linear
 
 from trio_wsproxy._routing._pac_answer import MAX_WAYS, parse_answer, question
-from trio_wsproxy._routing._resolve import read_target
+from trio_wsproxy._urls import parse_any_target
 
 
 def ways(text: str) -> list[str]:
@@ -116,4 +116,4 @@ def test_linear(piece: str) -> None:
 )
 def test_question(url: str, asked: str, host: str) -> None:
     """A script is told scheme, host and port, and of ws:// the rest; never credentials."""
-    assert question(read_target(url)) == (asked, host)
+    assert question(parse_any_target(url)) == (asked, host)

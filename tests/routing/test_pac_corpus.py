@@ -15,7 +15,7 @@ from trio_wsproxy._routing import PAC, _pac, _pac_engine
 from trio_wsproxy._routing._pac import World, ask
 from trio_wsproxy._routing._pac_answer import question
 from trio_wsproxy._routing._pac_engine import MINE, Outcome, Run, run_script
-from trio_wsproxy._routing._resolve import read_target
+from trio_wsproxy._urls import parse_any_target
 
 pytest.importorskip("quickjs")
 
@@ -40,7 +40,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def settled(case: Case, url: str) -> Run:
     """Run a script until it asks for no name that is not known."""
-    asked, host = question(read_target(url))
+    asked, host = question(parse_any_target(url))
     known: dict[str, tuple[str, ...]] = {}
     while len(known) <= _pac.MAX_NAMES:
         run = run_script(case.text.lstrip("\ufeff"), asked, host, known, case.now)
@@ -95,7 +95,9 @@ async def test_failures_say_so(monkeypatch: pytest.MonkeyPatch, path: Path) -> N
 
     pac = PAC(f"http://wpad.test/{path.name}")
     with pytest.raises(ProxyConfigError) as caught:
-        await ask(pac, read_target("wss://h.test/?secret"), "a test", World(load, look_up, own))
+        await ask(
+            pac, parse_any_target("wss://h.test/?secret"), "a test", World(load, look_up, own)
+        )
     said = str(caught.value)
     assert said.startswith(f"a test: the PAC script http://wpad.test/{path.name} ")
     assert "; " in said

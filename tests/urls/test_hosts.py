@@ -14,9 +14,9 @@ from trio_wsproxy._urls import (
     make_target,
     normalise_host,
     parse_target,
-    parse_tcp_target,
     split_host_port,
 )
+from trio_wsproxy._urls._targets import parse_tcp_target
 
 
 @pytest.mark.parametrize(

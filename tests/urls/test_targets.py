@@ -9,13 +9,8 @@ from _awkward import SECRET, SHAPES, UrlObject, anything, everything_told, insid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_wsproxy._urls import (
-    Target,
-    make_target,
-    parse_http_target,
-    parse_target,
-    parse_tcp_target,
-)
+from trio_wsproxy._urls import Target, make_target, parse_any_target, parse_target
+from trio_wsproxy._urls._targets import parse_http_target, parse_tcp_target
 
 
 @pytest.mark.parametrize(
@@ -434,6 +429,50 @@ def test_malformed_http_url(url: str) -> None:
     """What is no such URL is refused."""
     with pytest.raises(ValueError):
         parse_http_target(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        (" WSS://h/a", Target("wss", "h", 443, "/a")),
+        ("http://h#x", Target("http", "h", 80)),
+        ("tls://h:5", Target("tls", "h", 5)),
+    ],
+)
+def test_any_url(url: str, target: Target) -> None:
+    """Whatever there is a way to is read by its scheme."""
+    assert parse_any_target(url) == target
+
+
+ALL = "ws://, wss://, http://, https://, tcp:// or tls://"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("", f"it is empty; a URL here starts with {ALL}"),
+        (
+            "h.test",
+            f"the scheme is missing; a URL here starts with {ALL}; wss://h.test was probably meant",
+        ),
+        (
+            "http:/h.test",
+            "'://' goes between the scheme and the host; http://h.test was probably meant",
+        ),
+        ("htp://h", f"the scheme 'htp' is not supported; use {ALL}; http:// was probably meant"),
+        ("ftp://h", f"the scheme 'ftp' is not supported; use {ALL}"),
+        ("ws\n://h", "there are control characters"),
+        ("x" * 100_000, "it is too long"),
+        ("http://", "the host is missing"),
+        ("ada:s3cret@h", "a URL here starts with"),
+    ],
+)
+def test_malformed_any_url(url: str, problem: str) -> None:
+    """All schemes are named where none of them is there, and nothing that may be secret."""
+    with pytest.raises(ValueError, match=r"^URL '") as caught:
+        parse_any_target(url)
+    assert problem in str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_http_target() -> None:

@@ -40,11 +40,10 @@ from trio_wsproxy._routing import (
     is_worth_another,
     note_failure,
     note_success,
-    read_target,
     steps_to,
     told_of,
 )
-from trio_wsproxy._urls import Target
+from trio_wsproxy._urls import Target, parse_any_target
 
 from ._options import check_proxy_ssl_context
 
@@ -107,7 +106,7 @@ async def find_ways(
     url: str, proxy: ProxyArgument = True, environ: Mapping[str, str] | None = None
 ) -> Found:
     """Do what :func:`resolve_proxy_async` does, and tell more of it."""
-    target = read_target(url)
+    target = parse_any_target(url)
     log = StageLog()
     routes: list[Route] = []
     problems: list[ProxyError] = []

@@ -46,10 +46,8 @@ from trio_wsproxy._urls import (
     ProxyScheme,
     Target,
     TargetScheme,
-    parse_http_target,
+    parse_any_target,
     parse_shared_proxy,
-    parse_target,
-    parse_tcp_target,
 )
 
 from . import _by_desktop, _system
@@ -146,7 +144,7 @@ def resolve_proxy(
     """
     proxy, environ = hidden(proxy), None if environ is None else of_proxies(environ)
     url = hidden_url(url)
-    return resolve_target(read_target(url), proxy=proxy, environ=environ)
+    return resolve_target(parse_any_target(url), proxy=proxy, environ=environ)
 
 
 def hidden_url(url: str) -> str:
@@ -159,14 +157,6 @@ def hidden_url(url: str) -> str:
     if isinstance(url, NO_URL):
         raise TypeError(f"url is a str, not {type(url).__name__}")
     return secret(str(url))
-
-
-def read_target(url: str) -> Target:
-    """Read what :func:`resolve_proxy` takes."""
-    scheme = url.lstrip(" ")[:8].partition("://")[0].lower()
-    if scheme in ("http", "https"):
-        return parse_http_target(url)
-    return parse_tcp_target(url) if scheme in ("tcp", "tls") else parse_target(url)
 
 
 def resolve_target(

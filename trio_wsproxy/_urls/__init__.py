@@ -17,9 +17,8 @@ from ._targets import (
     TargetScheme,
     check_text,
     make_target,
-    parse_http_target,
+    parse_any_target,
     parse_target,
-    parse_tcp_target,
 )
 
 __all__ = [
@@ -35,11 +34,10 @@ __all__ = [
     "ip_literal",
     "make_target",
     "normalise_host",
-    "parse_http_target",
+    "parse_any_target",
     "parse_proxy",
     "parse_shared_proxy",
     "parse_target",
-    "parse_tcp_target",
     "split_host_port",
     "with_auth",
 ]

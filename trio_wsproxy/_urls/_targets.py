@@ -8,7 +8,7 @@ anything is dialed, with :class:`ValueError`. The syntax is that of RFC 3986 sec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, TypeVar, cast
@@ -185,6 +185,29 @@ def parse_http_target(url: str) -> Target:
     return _read("URL", url, _read_http_url)
 
 
+def parse_any_target(url: str) -> Target:
+    """Read the URL of anything that there is a way to.
+
+    Args:
+      url: As for :func:`parse_target`, :func:`parse_tcp_target` or :func:`parse_http_target`.
+
+    Returns:
+      The target.
+
+    Raises:
+      ValueError: The URL is of neither kind, or malformed.
+
+    """
+    scheme = url.lstrip(" ")[:8].partition("://")[0].lower()
+    if scheme in ("ws", "wss"):
+        return parse_target(url)
+    if scheme in ("http", "https"):
+        return parse_http_target(url)
+    if scheme in ("tcp", "tls"):
+        return parse_tcp_target(url)
+    return _read("URL", secret(url.strip(" ")), _read_any_url)
+
+
 def make_target(scheme: TargetScheme, host: str, port: int, resource: str = "/") -> Target:
     """Make a target out of its parts, with the checks of :func:`parse_target`.
 
@@ -284,32 +307,48 @@ def _read_http_url(text: str) -> Target:
     return _read_parts(scheme, authority, resource)
 
 
+def _read_any_url(text: str) -> Target:
+    """Say what is wrong with a URL whose scheme is none of those that are known."""
+    check_length(text)
+    check_controls(text)
+    raise Malformed(_scheme_problem(text, tuple(_TARGET_PORTS)))
+
+
 def _split_target_scheme(text: str, schemes: tuple[TargetScheme, ...]) -> tuple[TargetScheme, str]:
     check_length(text)
     check_controls(text)
     match = SCHEME.match(text)
-    names = " or ".join(f"{scheme}://" for scheme in schemes)
-    if match is None:
-        problem = _without_scheme(text, names, ask="wss" in schemes)
-        raise Malformed(problem)
-    name = match[1].lower()
+    name = match[1].lower() if match else ""
     scheme = next((scheme for scheme in schemes if scheme == name), None)
-    if scheme is None:
-        near = nearest_scheme(name, tuple(_MEANT)) if "wss" in schemes else ""
-        meant = f"; {_MEANT[near]}:// was probably meant" if near else ""
-        raise Malformed(f"the scheme {match[1]!r} is not supported; use {names}{meant}")
+    if match is None or scheme is None:
+        raise Malformed(_scheme_problem(text, schemes))
     return scheme, text[match.end() :]
 
 
-def _without_scheme(text: str, names: str, *, ask: bool) -> str:
-    """Say what is wrong with what has no scheme, and if asked what was probably meant."""
+def _scheme_problem(text: str, schemes: tuple[TargetScheme, ...]) -> str:
+    """Say what is wrong with a URL that has none of these schemes, and what was probably meant."""
+    *first, last = (f"{scheme}://" for scheme in schemes)
+    names = f"{', '.join(first)} or {last}"
+    meaning = _MEANT if "wss" in schemes else {}
+    if "https" in schemes:
+        meaning = {name: name for name in meaning}
+    match = SCHEME.match(text)
+    if match is None:
+        return _without_scheme(text, names, meaning)
+    near = nearest_scheme(match[1].lower(), tuple(meaning)) if meaning else ""
+    meant = f"; {meaning[near]}:// was probably meant" if near else ""
+    return f"the scheme {match[1]!r} is not supported; use {names}{meant}"
+
+
+def _without_scheme(text: str, names: str, meaning: Mapping[str, str]) -> str:
+    """Say what is wrong with what has no scheme, and what was probably meant, if that is known."""
     if not text:
         return f"it is empty; a URL here starts with {names}"
-    if not ask:
+    if not meaning:
         return f"the scheme is missing; a URL here starts with {names}"
     slip = re.fullmatch(_BROKEN_SCHEME, text, re.IGNORECASE | re.DOTALL)
     if slip is not None:
-        meant = _meant(slip[2], _MEANT[slip[1].lower()])
+        meant = _meant(slip[2], meaning[slip[1].lower()])
         return f"'://' goes between the scheme and the host{meant}"
     meant = _meant(text.removeprefix(":").removeprefix("//"))
     return f"the scheme is missing; a URL here starts with {names}{meant}"

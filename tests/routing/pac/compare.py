@@ -173,7 +173,7 @@ def main() -> int:
 
     from trio_wsproxy._routing._pac_answer import question
     from trio_wsproxy._routing._pac_engine import MINE
-    from trio_wsproxy._routing._resolve import read_target
+    from trio_wsproxy._urls import parse_any_target
 
     oracles = {"proxylib": [sys.executable, __file__, "--proxylib-job"]}
     if arguments.node:
@@ -186,7 +186,7 @@ def main() -> int:
         case = corpus.read(path)
         for url, expected in case.asks:
             total += 1
-            asked_url, host = question(read_target(url))
+            asked_url, host = question(parse_any_target(url))
             job = {
                 "text": case.text.lstrip("\ufeff"),
                 "url": asked_url,
