@@ -335,7 +335,7 @@ REFUSALS = [
         ":",
         None,
         (
-            "it offers Basic, so nothing was sent: there are credentials for Negotiate, NTLM; put "
+            "it offers only Basic (no single sign-on, which :@ means), so nothing was sent: put "
             "user:password@ into the proxy URL"
         ),
     ),
@@ -399,7 +399,7 @@ NAMED = [
         ":",
         "negotiate",
         (
-            "it offers Basic, Digest, so nothing was sent: there are credentials for Negotiate; put "
+            "it offers only Basic, Digest (no single sign-on, which :@ means), so nothing was sent: put "
             "user:password@ into the proxy URL; name digest and basic in TRIO_WSPROXY_AUTH"
         ),
     ),

@@ -7,7 +7,14 @@ import sys
 import pytest
 from _wire import Peer, all_texts, hop
 
-from trio_wsproxy import BasicAuth, DigestAuth, NTLMAuth, ProxyAuth, ProxyAuthenticationError
+from trio_wsproxy import (
+    BasicAuth,
+    DigestAuth,
+    NegotiateAuth,
+    NTLMAuth,
+    ProxyAuth,
+    ProxyAuthenticationError,
+)
 from trio_wsproxy._auth import Authentication, ProxyAuthRequest
 from trio_wsproxy._cli._words import OPTIONS
 from trio_wsproxy._exceptions import told
@@ -110,6 +117,36 @@ async def test_one_password_is_enough(schemes: tuple[ProxyAuth, ...], offer: str
     """Where there is any, none is missed."""
     error = await refused("http://p", offer, *schemes)
     assert str(error).endswith(": check user name and password of proxy_auth=")
+
+
+@pytest.mark.parametrize("offer", [BASIC, DIGEST, "Bearer"])
+@pytest.mark.parametrize(("url", "meant"), [("http://:@p", ", which :@ means"), ("http://p", "")])
+async def test_single_sign_on_where_there_is_none(url: str, meant: str, offer: str) -> None:
+    """Whoever has no password to be sent is told what that proxy offers, and what to write for it."""
+    error = await refused(url, offer, NegotiateAuth(), NTLMAuth())
+    name = offer.partition(" ")[0]
+    remedy = "see proxy_auth=" if name == "Bearer" else IN_URL
+    assert str(error).endswith(
+        f"; it offers only {name} (no single sign-on{meant}), so nothing was sent: {remedy}"
+    )
+
+
+async def test_single_sign_on_where_a_script_names_the_proxy() -> None:
+    """Where there is no proxy URL, nobody is told to put something into it."""
+    auth = Authentication((NegotiateAuth(),), ProxyAuthRequest("CONNECT", AUTHORITY, "p", 80))
+    there = Hop(Proxy("http://p"), 1, 1, "PAC script http://wpad/")
+    answer = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
+    with pytest.raises(ProxyAuthenticationError, match="no single sign-on") as caught:
+        await open_connect_tunnel(Peer(answer), there, AUTHORITY, (), auth)
+    assert str(caught.value).endswith(
+        ": name it in proxy= or in https_proxy, as http://user:password@host:port"
+    )
+
+
+async def test_single_sign_on_that_has_a_password() -> None:
+    """Who has given one to these schemes asks for no single sign-on, and is told none."""
+    error = await refused("http://p", BASIC, NTLMAuth("CORP\\ada", "s3cret"))
+    assert "; it offers Basic, so nothing was sent: there are credentials for NTLM" in str(error)
 
 
 BROKEN_OFF = (

@@ -23,6 +23,7 @@ _PASSWORD = words("put user:password@ into the proxy URL")
 _DOMAIN = words("put DOMAIN%5Cuser:password@ into the proxy URL")
 _TICKET = words("put :@ into the proxy URL for single sign-on")
 _OR_TICKET = words("or :@ for single sign-on")
+_SINGLE_SIGN_ON = {"negotiate", "ntlm"}  # the schemes of it
 # Where a PAC script or a desktop names host and port, there is no URL to put them into.
 _PASSWORD_ELSEWHERE = words(
     "name it {by} or in https_proxy, as http://user:password@host:port", by=Topic.BY_PROXY
@@ -158,13 +159,26 @@ def _not_spoken(
         said=_sent_first(list(said)) if said else "so nothing was sent",
     )
     reasons = _reasons(authentication, challenges)
-    if not reasons:
+    if not (reasons or said or offered & _SINGLE_SIGN_ON) and _has_only_tickets(
+        hop, authentication
+    ):
+        first = words(
+            "it offers only {names} (no single sign-on{meant}), so nothing was sent",
+            names=names_of(challenges),
+            meant=", which :@ means" if hop.proxy.is_single_sign_on else "",
+        )
+    elif not reasons:
         given = ", ".join(dict.fromkeys(authentication.schemes)) or "none of these"
         reasons = [words("there are credentials for {given}", given=given)]
     remedies = _remedies(hop, authentication, offered - able - authentication.impossible.keys())
     if not remedies and not authentication.impossible.keys() & offered:
         remedies = [words("{other}", other=Topic.OTHER_CREDENTIALS)]
     return words("{what}: {then}", what=first, then=_joined([*reasons, *remedies]))
+
+
+def _has_only_tickets(hop: Hop, authentication: Authentication) -> bool:
+    """Tell whether whoever has logged in on this machine is all that a proxy could be told."""
+    return hop.proxy.is_single_sign_on or not authentication.has_password
 
 
 def _sent_first(said: list[str]) -> str:
@@ -237,7 +251,10 @@ def _remedies(hop: Hop, authentication: Authentication, unused: set[str]) -> lis
         return [words("to use them for {titles}, {how}", titles=titles(names), how=name_them)]
     remedies = []
     if names != ["negotiate"]:
-        remedies.append(_DOMAIN if "ntlm" in names else _PASSWORD)
+        in_url, elsewhere = (
+            (_DOMAIN, _DOMAIN_ELSEWHERE) if "ntlm" in names else (_PASSWORD, _PASSWORD_ELSEWHERE)
+        )
+        remedies.append(in_url if holds_urls(hop.source) else elsewhere)
     if authentication.ordered:
         remedies.append(name_them)
     return remedies
