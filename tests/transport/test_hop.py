@@ -11,6 +11,9 @@ from _wire import all_texts, hop
 from trio_wsproxy import ProxyError, ProxyProtocolError, ProxyUnreachable
 from trio_wsproxy._exceptions import failure_of
 from trio_wsproxy._failures import Kind, words
+from trio_wsproxy._transport._hop import stops
+from trio_wsproxy._transport._tls_failure import TLSFailure
+from trio_wsproxy._urls import parse_target
 
 
 @pytest.mark.parametrize(
@@ -116,3 +119,22 @@ def test_conversation_lets_others_through() -> None:
     with pytest.raises(trio.ClosedResourceError):
         with hop("http://p").conversation("connect", "asking"):
             raise trio.ClosedResourceError
+
+
+@pytest.mark.parametrize(
+    ("kind", "done"),
+    [
+        (Kind.UNKNOWN_ISSUER, "trusted"),
+        (Kind.CERTIFICATE_REFUSED, "trusted"),
+        (Kind.NO_TLS, "understood"),
+        (Kind.OTHER_PROTOCOL, "understood"),
+        (Kind.TLS_FAILED, "used"),
+        (Kind.CUT_OFF, "used"),
+        (Kind.MISCONFIGURED, "used"),
+    ],
+)
+def test_what_could_not_be_done_with_a_server(kind: Kind, done: str) -> None:
+    """Whose certificate is refused is not trusted, whoever speaks something else not understood."""
+    _, server = stops((), parse_target("wss://e.test"), "a setting")
+    error = server.distrusted(TLSFailure(kind, words("why"), words("what to do")), None)
+    assert str(error) == f"the server e.test:443 could not be {done}: why; what to do"

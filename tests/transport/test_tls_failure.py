@@ -111,7 +111,7 @@ async def test_page_in_place_of_tls(page: bytes, text: str, pace: str) -> None:
             async with open_websocket_url("wss://e.test/", proxy=url):
                 pass
     assert str(caught.value) == (
-        f"the server e.test:443, reached through {url}, could not be trusted or understood: {text}; is "
+        f"the server e.test:443, reached through {url}, could not be understood: {text}; is "
         "that the right port? Else somebody on the way answers in its place (a captive portal, a "
         "filter, or the proxy itself): a browser shows what it wants"
     )
@@ -455,6 +455,9 @@ def trusting(one: tuple[x509.Certificate, Any], *, strict: bool = True) -> ssl.S
     return context
 
 
+DISTRUSTED = (Kind.UNKNOWN_ISSUER, Kind.CERTIFICATE_REFUSED)
+
+
 async def refused(where: str, theirs: ssl.SSLContext, ours: ssl.SSLContext) -> str:
     """Let a peer be refused; give what is said behind its name, and hold the rest."""
     if where == "proxy":
@@ -471,7 +474,8 @@ async def refused(where: str, theirs: ssl.SSLContext, ours: ssl.SSLContext) -> s
         assert at_server.value.stage == "server_tls"
         assert server.connections == 1
         assert proxy.connections == (way is not None)
-        return str(at_server.value).partition(" could not be trusted or understood: ")[2]
+        done = "trusted" if kind_of(at_server.value) in DISTRUSTED else "used"
+        return str(at_server.value).partition(f" could not be {done}: ")[2]
 
 
 each_place = pytest.mark.parametrize("where", ["server", "server behind a proxy", "proxy"])

@@ -46,6 +46,14 @@ SCHEME_OF: dict[str, str] = {
     "HTTP": "http",
 }
 
+# What could not be done with a server whose TLS failed, by the kind of that; of others: to use it.
+_WHAT_FAILED = {
+    Kind.UNKNOWN_ISSUER: "trusted",
+    Kind.CERTIFICATE_REFUSED: "trusted",
+    Kind.NO_TLS: "understood",
+    Kind.OTHER_PROTOCOL: "understood",
+}
+
 
 class Hop(Record):
     """A proxy and its place.
@@ -311,9 +319,10 @@ class Server(Record):
         """Make the error for a TLS handshake with it that failed."""
         remedy = tls.remedy or self._without_tls(tls)
         what = words(
-            "{server}{through} could not be trusted or understood: {why}",
+            "{server}{through} could not be {done}: {why}",
             server=words("the server {authority}", authority=self.authority),
             through=f", reached through {self.hops[-1].url}," if self.hops else "",
+            done=_WHAT_FAILED.get(tls.kind, "used"),
             why=tls.what,
         )
         failure = Failure(tls.kind, self.tls_stage, what, remedy, evidence=evidence)
