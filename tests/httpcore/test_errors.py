@@ -21,8 +21,8 @@ from trio_wsproxy import (
     resolve_proxy,
 )
 from trio_wsproxy._exceptions import failed
-from trio_wsproxy._failures import Failure, Kind, Topic, words
-from trio_wsproxy._httpcore._errors import Errors, connecting, transferring
+from trio_wsproxy._failures import PARAMETERS, Failure, Kind, Topic, words
+from trio_wsproxy._httpcore._errors import OF_CLIENT, Errors, connecting, transferring
 
 NAMES = ("connect", "connect_timeout", "read", "read_timeout", "write", "write_timeout", "proxy")
 ERRORS = Errors(*(type(name, (Exception,), {}) for name in NAMES))
@@ -59,13 +59,24 @@ def test_others_are_left_alone(error: Exception) -> None:
 
 
 def test_words() -> None:
-    """Options have the names that readers know from these libraries."""
-    what = words("{a} {b}", a=Topic.CONNECT_TIMEOUT, b=Topic.SSL_CONTEXT)
+    """Options have the names that readers know from httpcore, whose pool takes an ssl_context."""
+    what = words("{a}, {b}", a=Topic.CONNECT_TIMEOUT, b=Topic.TRUST_SERVER)
     error = failed(ConnectionTimeout, Failure(Kind.TIMED_OUT, "tcp", what, None))
     with pytest.raises(ERRORS.connect_timeout) as caught:
         with connecting(ERRORS):
             raise error
-    assert str(caught.value) == "the timeout for connecting the TLS context (verify=)"
+    assert str(caught.value).startswith("the timeout for connecting, name the authority's file in ")
+    assert " or give ssl_context= a context of the package truststore" in str(caught.value)
+
+
+def test_words_of_httpx() -> None:
+    """What httpx takes as verify= is called that; what concerns proxies, as the transport has it."""
+    assert "ssl_context" not in OF_CLIENT[Topic.SSL_CONTEXT] + OF_CLIENT[Topic.TRUST_SERVER]
+    assert " or in verify=ssl.create_default_context(cafile=…)" in OF_CLIENT[Topic.TRUST_SERVER]
+    certificate = OF_CLIENT[Topic.CLIENT_CERTIFICATE]
+    assert certificate.endswith(" of verify=, for a proxy of proxy_ssl_context=")
+    assert " proxy_ssl_context=ssl.create_default" in OF_CLIENT[Topic.TRUST_PROXY]
+    assert OF_CLIENT.keys() == PARAMETERS.keys()
 
 
 def broken(cause: BaseException | None, text: str = "") -> trio.BrokenResourceError:

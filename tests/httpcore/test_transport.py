@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -12,7 +13,11 @@ import httpx
 import pytest
 import trio
 
-from trio_wsproxy import ProxyUnreachable
+from trio_wsproxy import ProxyConfigError, ProxyUnreachable, ServerUnreachable
+from trio_wsproxy._exceptions import failed
+from trio_wsproxy._failures import Failure, Kind, Topic, words
+from trio_wsproxy._httpcore._errors import connecting
+from trio_wsproxy._httpcore._httpx import _ERRORS
 from trio_wsproxy._httpcore._transport import check_libraries, translated
 from trio_wsproxy.httpcore import AsyncHTTPTransport
 from trio_wsproxy.testing import open_tcp_server
@@ -53,6 +58,34 @@ def test_our_own_error_is_the_cause() -> None:
         with translated(httpcore, httpx):
             raise error
     assert caught.value.__cause__ is ours
+
+
+def test_options_are_called_what_httpx_calls_them() -> None:
+    """The remedy names verify=, which is what is written there; the cause, ssl_context=."""
+    what = words("it is not trusted")
+    failure = Failure(
+        Kind.UNKNOWN_ISSUER, "server_tls", what, words("{trust}", trust=Topic.TRUST_SERVER)
+    )
+    ours = failed(ServerUnreachable, failure)
+    with pytest.raises(httpx.ConnectError) as caught:
+        with translated(httpcore, httpx), connecting(_ERRORS):
+            raise ours
+    assert caught.value.__cause__ is ours
+    assert "ssl_context=" not in str(caught.value)
+    assert str(caught.value).startswith(
+        "it is not trusted; name the authority's file in SSL_CERT_FILE"
+    )
+    assert "in verify=ssl.create_default_context(cafile=…)" in str(caught.value)
+    assert "in ssl_context=ssl.create_default_context(cafile=…)" in str(ours)
+
+
+def test_options_at_odds() -> None:
+    """So does what is refused before anything is dialed."""
+    with pytest.raises(ValueError, match=r"for TLS with the server there is verify$") as caught:
+        AsyncHTTPTransport("http://p", proxy_ssl_context=ssl.create_default_context())
+    assert caught.value.__cause__ is None
+    with pytest.raises(ProxyConfigError, match="htp"):
+        AsyncHTTPTransport("htp://p")
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), httpcore.ConnectionNotAvailable()])

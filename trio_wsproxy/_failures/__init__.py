@@ -6,7 +6,17 @@ whoever shows the words says what options are called where the reader sits.
 """
 
 from ._failure import Evidence, Failure, Kind, Place, StageName
-from ._words import PARAMETERS, Topic, Value, Vocabulary, Words, render, words
+from ._words import (
+    PARAMETERS,
+    Topic,
+    Value,
+    Vocabulary,
+    Words,
+    render,
+    showing_certificate,
+    trusting,
+    words,
+)
 
 __all__ = [
     "PARAMETERS",
@@ -20,5 +30,7 @@ __all__ = [
     "Vocabulary",
     "Words",
     "render",
+    "showing_certificate",
+    "trusting",
     "words",
 ]

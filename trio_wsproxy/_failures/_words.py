@@ -72,10 +72,23 @@ class Topic(Enum):
 
 Vocabulary: TypeAlias = Mapping[Topic, str]
 
-_TRUST = (
-    "name the authority's file in SSL_CERT_FILE or in {}=ssl.create_default_context(cafile=…), or "
-    "give {}= a context of the package truststore, which trusts what the system trusts"
-)
+
+def trusting(option: str) -> str:
+    """Say how to trust an authority to whoever gives a context by that option of a program."""
+    return (
+        f"name the authority's file in SSL_CERT_FILE or in {option}=ssl.create_default_context"
+        f"(cafile=…), or give {option}= a context of the package truststore, which trusts what the "
+        "system trusts"
+    )
+
+
+def showing_certificate(option: str) -> str:
+    """Say how to show a certificate to servers, by that option of a program, and to proxies."""
+    return (
+        f"load one into the context (load_cert_chain) of {option}=, for a proxy of "
+        "proxy_ssl_context="
+    )
+
 
 #: What options are called in a program.
 PARAMETERS: Vocabulary = MappingProxyType(
@@ -98,17 +111,14 @@ PARAMETERS: Vocabulary = MappingProxyType(
         Topic.MAX_MESSAGE_SIZE: "max_message_size",
         Topic.SSL_CONTEXT: "ssl_context",
         Topic.PROXY_SSL_CONTEXT: "proxy_ssl_context",
-        Topic.TRUST_SERVER: _TRUST.format("ssl_context", "ssl_context"),
-        Topic.TRUST_PROXY: _TRUST.format("proxy_ssl_context", "proxy_ssl_context"),
+        Topic.TRUST_SERVER: trusting("ssl_context"),
+        Topic.TRUST_PROXY: trusting("proxy_ssl_context"),
         Topic.TRUST_OWN: (
             "let the context that this Proxy(…, ssl_context=…) has trust it: "
             "context.load_verify_locations(…)"
         ),
         Topic.ASK_FOR_NAME: "Proxy(…, server_hostname=…) asks for one that is not in the URL",
-        Topic.CLIENT_CERTIFICATE: (
-            "load one into the context (load_cert_chain) of ssl_context=, for a proxy of "
-            "proxy_ssl_context="
-        ),
+        Topic.CLIENT_CERTIFICATE: showing_certificate("ssl_context"),
         Topic.GIVE_CREDENTIALS: "give them with proxy_auth=",
         Topic.OTHER_CREDENTIALS: "see proxy_auth=",
         Topic.PROXY_AUTH: "proxy_auth=",

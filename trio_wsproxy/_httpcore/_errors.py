@@ -20,16 +20,31 @@ from trio_wsproxy._exceptions import (
     ProxyUnreachable,
     told,
 )
-from trio_wsproxy._failures import PARAMETERS, Topic, Vocabulary
+from trio_wsproxy._failures import (
+    PARAMETERS,
+    Topic,
+    Vocabulary,
+    showing_certificate,
+    trusting,
+)
 from trio_wsproxy._redaction import shown_text
 from trio_wsproxy._routing import Route
 
-# What our options are called where these libraries have theirs.
-VOCABULARY: Vocabulary = MappingProxyType(
+# What our options are called by whoever uses httpcore, whose pool has an ssl_context, too, …
+OF_CORE: Vocabulary = MappingProxyType(
     {
         **PARAMETERS,
         Topic.CONNECT_TIMEOUT: "the timeout for connecting",
-        Topic.SSL_CONTEXT: "the TLS context (verify=)",
+        Topic.SEE_ANSWER: "see .headers and .body of the error's __cause__ for what it says",
+    }
+)
+# … and by whoever uses httpx.
+OF_CLIENT: Vocabulary = MappingProxyType(
+    {
+        **OF_CORE,
+        Topic.SSL_CONTEXT: "verify",
+        Topic.TRUST_SERVER: trusting("verify"),
+        Topic.CLIENT_CERTIFICATE: showing_certificate("verify"),
     }
 )
 
@@ -61,13 +76,13 @@ def connecting(errors: Errors) -> Iterator[None]:
     try:
         yield
     except ConnectionTimeout as exc:
-        raise errors.connect_timeout(told(exc, VOCABULARY)) from exc
+        raise errors.connect_timeout(told(exc, OF_CORE)) from exc
     except ProxyUnreachable as exc:
-        raise errors.connect(told(exc, VOCABULARY)) from exc
+        raise errors.connect(told(exc, OF_CORE)) from exc
     except ProxyError as exc:
-        raise errors.proxy(told(exc, VOCABULARY)) from exc
+        raise errors.proxy(told(exc, OF_CORE)) from exc
     except HandshakeError as exc:
-        raise errors.connect(told(exc, VOCABULARY)) from exc
+        raise errors.connect(told(exc, OF_CORE)) from exc
 
 
 @contextmanager

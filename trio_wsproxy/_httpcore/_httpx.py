@@ -21,6 +21,7 @@ from ._transport import (
     Transport,
     check_libraries,
     checked_verify,
+    options_called_as_there,
 )
 
 with check_libraries("httpcore", "httpx"):
@@ -200,24 +201,25 @@ class AsyncHTTPTransport(Transport, httpx.AsyncBaseTransport):
         proxy, proxy_headers = hiding(proxy), hiding(proxy_headers)
         if limits is None:
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
-        self._pool = AsyncConnectionPool(
-            proxy,
-            ssl_context=checked_verify(verify),
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            http1=http1,
-            http2=http2,
-            uds=uds,
-            local_address=local_address,
-            retries=retries,
-            socket_options=socket_options,
-            proxy_ssl_context=proxy_ssl_context,
-            proxy_auth=proxy_auth,
-            proxy_headers=proxy_headers,
-            happy_eyeballs_delay=happy_eyeballs_delay,
-            trace=trace,
-        )
+        with options_called_as_there():
+            self._pool = AsyncConnectionPool(
+                proxy,
+                ssl_context=checked_verify(verify),
+                max_connections=limits.max_connections,
+                max_keepalive_connections=limits.max_keepalive_connections,
+                keepalive_expiry=limits.keepalive_expiry,
+                http1=http1,
+                http2=http2,
+                uds=uds,
+                local_address=local_address,
+                retries=retries,
+                socket_options=socket_options,
+                proxy_ssl_context=proxy_ssl_context,
+                proxy_auth=proxy_auth,
+                proxy_headers=proxy_headers,
+                happy_eyeballs_delay=happy_eyeballs_delay,
+                trace=trace,
+            )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; httpx's clients call it."""

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trio_wsproxy._exceptions import HandshakeError
+from trio_wsproxy._exceptions import HandshakeError, told
 from trio_wsproxy._redaction import kind_of
 
+from ._errors import OF_CLIENT
 from ._network import PlatformTrust
 
 if TYPE_CHECKING:
@@ -163,7 +164,26 @@ def translated(core: Any, client: Any) -> Iterator[None]:
         # Whoever wants to know more has our own error at hand: hop, stage, report. (httpcore's pool
         # raises errors "from None", but the context stays.)
         ours = exc.__context__ if isinstance(exc.__context__, HandshakeError) else exc
-        raise kind(str(exc)) from ours
+        raise kind(told(ours, OF_CLIENT)) from ours
+
+
+@contextmanager
+def options_called_as_there() -> Iterator[None]:
+    """Call the options that are at odds with each other what httpx does.
+
+    Raises:
+      ValueError: They are.
+
+    """
+    try:
+        yield
+    except ValueError as exc:
+        if type(exc) is not ValueError:  # a setting is malformed, which has nothing of httpx
+            raise
+        problem = told(exc, OF_CLIENT)
+    else:
+        return
+    raise ValueError(problem)
 
 
 def checked_verify(verify: object) -> ssl.SSLContext:
