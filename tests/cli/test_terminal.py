@@ -177,14 +177,17 @@ async def test_ctrl_c_while_closing() -> None:
 
 
 async def test_ctrl_c_while_connecting() -> None:
-    """Ctrl-C before there is a connection ends it without a traceback."""
+    """Ctrl-C before there is a connection tells what was waited for, and what a time-out would ask."""
     async with open_deaf_server() as server:
         command = [*COMMAND, "--no-proxy", f"ws://{server.authority}"]
         async with open_terminal(*command) as terminal:
             await server.asked.wait()
             await terminal.type("", "C-c")
             assert await terminal.exit_code() == 130
-            assert "Traceback" not in await terminal.text()
+            told = " ".join((await terminal.text()).split())
+            assert f"* interrupted; was waiting for the answer of ws://{server.authority}/" in told
+            assert told.endswith("; does that one answer at all?")
+            assert "Traceback" not in told
 
 
 async def test_ctrl_c_during_a_check() -> None:
@@ -195,8 +198,8 @@ async def test_ctrl_c_during_a_check() -> None:
             await server.asked.wait()
             await terminal.type("", "C-c")
             assert await terminal.exit_code() == 130
-            stage = f"interrupted during the stage upgrade, {server.authority}"
-            await terminal.eventually(lambda rows: rows[-1] == stage)
+            told = f"interrupted during the stage upgrade, {server.authority}; does that one answer at all?"
+            await terminal.eventually(lambda rows: " ".join(rows[-2:]) == told)
 
 
 async def test_errors_are_folded_between_words() -> None:

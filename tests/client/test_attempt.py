@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from _deaf import open_deaf_server
 from _network import Network, assert_nothing_left, be_good, our_tasks
 from _peer import Peer, Wire
 from _wires import kind_of_wire  # noqa: F401  # a fixture for all tests here
@@ -28,7 +29,8 @@ from trio_wsproxy import (
 )
 from trio_wsproxy._client import _attempt
 from trio_wsproxy._exceptions import failure_of
-from trio_wsproxy._failures import Kind
+from trio_wsproxy._failures import PARAMETERS, Kind
+from trio_wsproxy._report import Stage
 
 URL = "ws://example.org/chat"
 
@@ -183,6 +185,46 @@ async def test_timeout_of_a_name(
         f"no connection to {URL} within 7 s; was waiting for the address of {whose}; does this "
         f"machine's name server answer, or is connect_timeout too short?{why}"
     )
+
+
+ANSWER = "does that one answer at all?"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name", "told"),
+    [
+        (
+            "socks5h",
+            "socks",
+            "it has not sent a byte; if it is an HTTP proxy, use http:// for its scheme",
+        ),
+        ("socks5h", "tcp", f"(from argument proxy=); {ANSWER}"),
+        ("http", "connect", f"; {ANSWER}"),
+        ("https", "proxy_tls", f"(from argument proxy=); {ANSWER}"),
+        ("", "tcp", f"; {ANSWER}"),
+        ("", "upgrade", f" to the WebSocket request; {ANSWER}"),
+    ],
+)
+async def test_ctrl_c_carries_what_a_timeout_asks(scheme: str, name: str, told: str) -> None:
+    """Whoever shows that Ctrl-C struck can say at whom, and what to try, as a time-out does."""
+
+    def strike(event: str, stage: Stage) -> None:
+        if (event, stage.name) == ("begin", name):
+            raise KeyboardInterrupt
+
+    async with open_deaf_server() as deaf:
+        proxy = f"{scheme}://ada:s3cret@{deaf.authority}" if scheme else None
+        with pytest.raises(KeyboardInterrupt) as caught:
+            async with open_websocket_url(f"ws://{deaf.authority}", proxy=proxy, trace=strike):
+                pass
+    failure = failure_of(caught.value)
+    assert failure is not None
+    assert (failure.kind, failure.stage) == (Kind.TIMED_OUT, name)
+    text = failure.render(PARAMETERS)
+    assert text.startswith("was waiting for ")
+    assert text.endswith(told)
+    assert "s3cret" not in text
+    assert failure.place.hop == (1 if scheme else None)
 
 
 async def test_a_refusal_closes_the_stream(peer: Peer, nursery: trio.Nursery) -> None:

@@ -37,7 +37,7 @@ from ._objects import of_error, of_route
 from ._opening import with_connection
 from ._progress import HeadHandler, Progress, log_shown
 from ._settings import connection_arguments, warn
-from ._words import message, refuse, route_as_typed
+from ._words import message, refuse, route_as_typed, what_to_ask
 
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
 CURIOSITY = 5  # seconds to look at the certificates; all else is known then
@@ -119,9 +119,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         warn(arguments, console)
         with log_shown(HeadHandler(console.note), verbose=arguments.verbose):
             trio.run(_check, arguments, options, findings, progress)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as exc:
         progress.stop()
-        findings.error = of_error(INTERRUPTED, _interrupted(findings))
+        findings.error = of_error(INTERRUPTED, _interrupted(findings) + what_to_ask(exc))
         _tell(findings, arguments, console)
         raise
     except ValueError as exc:  # ProxyConfigError is one

@@ -35,7 +35,7 @@ from ._screen import Screen
 from ._secrets import Refused
 from ._settings import connection_arguments, warn
 from ._stdin import each_chunk, each_line
-from ._words import message
+from ._words import message, what_was_waited_for
 
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
 
@@ -95,9 +95,9 @@ async def _connect(
             await with_connection(arguments, {**options, **more}, talk)
     except ConnectionEnded as exc:
         screen.end(str(exc))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as exc:
         progress.stop()
-        screen.end_if_wanted("interrupted")
+        screen.end_if_wanted(f"interrupted{what_was_waited_for(exc)}")
         raise
     else:
         if scope.cancelled_caught:

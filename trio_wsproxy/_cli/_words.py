@@ -81,6 +81,20 @@ def message(error: BaseException, arguments: argparse.Namespace | None = None) -
     return escaped(told(error, OPTIONS)) + (_IN_VAIN if in_vain and refused else "")
 
 
+def what_to_ask(interrupt: KeyboardInterrupt) -> str:
+    """Say what a time-out would ask, behind what Ctrl-C has ended; nothing where there is nothing."""
+    failure = failure_of(interrupt)
+    if failure is None or failure.remedy is None:
+        return ""
+    return escaped(f"; {failure.remedy.render(OPTIONS)}")
+
+
+def what_was_waited_for(interrupt: KeyboardInterrupt) -> str:
+    """Say what Ctrl-C has ended, and what a time-out would ask; nothing behind the opening."""
+    failure = failure_of(interrupt)
+    return "" if failure is None else escaped(f"; {failure.render(OPTIONS)}")
+
+
 def refuse(error: Exception, console: Console, arguments: argparse.Namespace) -> int:
     """Tell what is malformed, to programs as an object too; give the exit code."""
     told = message(error)

@@ -24,11 +24,12 @@ from trio_wsproxy._exceptions import (
     HandshakeError,
     ServerRejected,
     ServerUnreachable,
+    carry,
     failed,
     failure_of,
     was_last_redirect,
 )
-from trio_wsproxy._failures import Failure, Kind, Place, Topic, words
+from trio_wsproxy._failures import Failure, Kind, Place, Topic, Words, words
 from trio_wsproxy._http import HeaderPairs
 from trio_wsproxy._redaction import secret, shown_text
 from trio_wsproxy._report import StageLog, reporting
@@ -129,6 +130,9 @@ async def connect(
             for followed in itertools.count():
                 try:
                     return await _attempt(plan, report, start)
+                except KeyboardInterrupt as exc:
+                    _tell(exc, report)
+                    raise
                 except ServerRejected as exc:
                     if followed == plan.max_redirects:
                         was_last_redirect(exc, followed)
@@ -173,7 +177,11 @@ async def wrap(
         with reporting(host, StageLog(values["trace"])) as report:
             with trio.move_on_after(timeout):
                 start = Start(nursery.start_soon, shielded=False)
-                return await _upgrade(stream, request, deflate, settings, report, start)
+                try:
+                    return await _upgrade(stream, request, deflate, settings, report, start)
+                except KeyboardInterrupt as exc:
+                    _tell(exc, report)
+                    raise
             raise timed_out(request.url, timeout, report)  # noqa: TRY301  # closes, too
     except BaseException:
         await _throw_away(stream)
@@ -320,40 +328,67 @@ def timed_out(url: str, timeout: float, report: reporting) -> HandshakeError:
       report: Of the dial.
 
     """
-    log = report.log
-    running = log.running[-1] if log.running else None
-    question = words(
-        "does that one answer at all, or is {connect_timeout} too short?",
-        connect_timeout=Topic.CONNECT_TIMEOUT,
-    )
-    if running is not None and running.name == "socks" and running.evidence is None:
-        # squid and tinyproxy, for example, take a SOCKS greeting for the beginning of a request.
-        question = words(
-            "it has not sent a byte; if it is an HTTP proxy, use http:// for its scheme; "
-            "or is {connect_timeout} too short?",
-            connect_timeout=Topic.CONNECT_TIMEOUT,
-        )
-    if running is not None and running.name == "resolve":
-        question = words(
-            "does this machine's name server answer, or is {connect_timeout} too short?",
-            connect_timeout=Topic.CONNECT_TIMEOUT,
-        )
-    if running is not None and running.question is not None:
-        question = running.question
-    elif running is not None and running.name in ("resolve", "tcp") and report.route is not None:
-        from trio_wsproxy._routing._why_direct import and_why_direct  # for errors alone
-
-        question = and_why_direct(question, report.route)
     what = words(
         "no connection to {url} within {timeout:g} s; was waiting for {waiting_for}",
         url=url,
         timeout=timeout,
-        waiting_for=log.waiting_for,
+        waiting_for=report.log.waiting_for,
     )
-    stage = running.name if running else "config"
-    what = told_of(what, report.route.tried if report.route else ())
-    place = _place(running.stage().hop if running else None, report.route)
-    return failed(ConnectionTimeout, Failure(Kind.TIMED_OUT, stage, what, question, place))
+    return failed(ConnectionTimeout, _stopped(report, what, late=True))
+
+
+def _tell(interrupt: KeyboardInterrupt, report: reporting) -> None:
+    """Let Ctrl-C carry what was waited for, and what to ask: the command line shows it."""
+    what = words("was waiting for {waiting_for}", waiting_for=report.log.waiting_for)
+    carry(interrupt, _stopped(report, what, late=False))
+
+
+def _stopped(report: reporting, what: Words, *, late: bool) -> Failure:
+    """Make the failure of a connection that was waited for long enough; see :func:`_question`."""
+    running = report.log.running[-1] if report.log.running else None
+    return Failure(
+        kind=Kind.TIMED_OUT,
+        stage=running.name if running else "config",
+        what=told_of(what, report.route.tried if report.route else ()),
+        remedy=_question(report, late=late),
+        place=_place(running.stage().hop if running else None, report.route),
+    )
+
+
+def _question(report: reporting, *, late: bool) -> Words:
+    """Say what to ask where somebody has waited long enough.
+
+    Args:
+      report: Of the dial.
+      late: Whether that was ``connect_timeout``, which may be too short.
+
+    """
+    running = report.log.running[-1] if report.log.running else None
+    if running is not None and running.question is not None:
+        return running.question
+    question, between = words("does that one answer at all"), ","
+    if running is not None and running.name == "socks" and running.evidence is None:
+        # squid and tinyproxy, for example, take a SOCKS greeting for the beginning of a request.
+        question = words(
+            "it has not sent a byte; if it is an HTTP proxy, use http:// for its scheme"
+        )
+        between = ";"
+    elif running is not None and running.name == "resolve":
+        question = words("does this machine's name server answer")
+    if late:
+        question = words(
+            "{question}{between} or is {connect_timeout} too short?",
+            question=question,
+            between=between,
+            connect_timeout=Topic.CONNECT_TIMEOUT,
+        )
+    elif between == ",":
+        question = words("{question}?", question=question)
+    if running is not None and running.name in ("resolve", "tcp") and report.route is not None:
+        from trio_wsproxy._routing._why_direct import and_why_direct  # for errors alone
+
+        question = and_why_direct(question, report.route)
+    return question
 
 
 def _place(hop: int | None, route: Route | None) -> Place:

@@ -58,6 +58,7 @@ __all__ = [
     "ProxyUnreachable",
     "ServerRejected",
     "ServerUnreachable",
+    "carry",
     "failed",
     "failure_of",
     "misconfigured",
@@ -82,8 +83,13 @@ def failed(kind: type[ErrorT], failure: Failure, **more: Any) -> ErrorT:
     elif issubclass(kind, ServerUnreachable):
         more["stage"] = failure.stage
     error = kind(str(failure.words), **more)
-    vars(error)["_failure"] = failure  # trio-websocket's classes declare no such attribute
+    carry(error, failure)
     return error
+
+
+def carry(error: BaseException, failure: Failure) -> None:
+    """Let an error carry a failure: one of ours, or Ctrl-C, of which is told where it struck."""
+    vars(error)["_failure"] = failure  # whatever class declares no such attribute
 
 
 def misconfigured(
