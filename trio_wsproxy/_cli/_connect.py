@@ -16,7 +16,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -37,6 +40,7 @@ from ._settings import connection_arguments, warn
 from ._stdin import each_chunk, each_line
 from ._words import message, what_was_waited_for
 
+CONTINUED: signal.Signals | None = getattr(signal, "SIGCONT", None)  # Windows has none
 DISCONNECT_TIMEOUT = 10  # seconds; somebody sits in front of it
 
 
@@ -143,6 +147,8 @@ class Conversation:
         end: BaseException | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send_lines)
+            if self._screen.interactive and self._screen.editor is None and CONTINUED is not None:
+                nursery.start_soon(self._prompt_again, CONTINUED)
             # Kept, for the nursery would wrap it in a group.
             try:
                 await self._show_messages()
@@ -178,6 +184,18 @@ class Conversation:
             return  # receive() says so too, after the last message
         self._input_ended = True
         self._showing.deadline = trio.current_time() + self._wait
+
+    async def _prompt_again(self, resumed: signal.Signals) -> None:
+        """Show a prompt where the terminal comes back from the shell (Ctrl-Z, ``fg``), which wrote below it.
+
+        There is no line to be shown behind it: with Ctrl-Z the kernel throws away what was typed. In the
+        background (``bg``) the terminal is the shell's.
+        """
+        with trio.open_signal_receiver(resumed) as signals:
+            async for _ in signals:
+                with suppress(OSError):  # the terminal has been closed
+                    if not self._input_ended and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
+                        self._screen.prompt()
 
     async def _send_rest(self, line: bytes) -> None:
         """Send what was typed when Ctrl-D was pressed twice: its answer has not been seen."""
