@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import socket as stdlib
 import struct
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
 import trio
 
+from trio_wsproxy.testing import open_echo_server
 from trio_wsproxy.testing.simulate import (
     At,
     Fault,
@@ -479,3 +481,180 @@ def test_nothing_is_missing_before_something(fault: Fault) -> None:
     for operation in range(3, 27):  # the first two look the host up, and connect
         for seed in range(4):
             with_ends(talk, faults=At({operation: fault}), link=link, seed=seed)
+
+
+def test_both_families() -> None:
+    """A listener at :: hears IPv4 as its option says; one of universe.serve hears both; others hear their own family."""
+
+    async def reached(listener: trio.SocketListener) -> list[bool]:
+        found = []
+        async with listener:
+            for address in ("10.0.0.2", "fd00::2"):
+                try:
+                    stream = await trio.open_tcp_stream(address, 80)
+                except OSError:
+                    found.append(False)
+                else:
+                    await stream.aclose()
+                    found.append(True)
+        return found
+
+    async def main() -> None:
+        universe = current_universe()
+        for host, expected in (("0.0.0.0", [True, False]), ("::", [False, True])):
+            with universe.on("far.test"):
+                (listener,) = await trio.open_tcp_listeners(80, host=host)
+            assert await reached(listener) == expected, host
+        with universe.on("far.test"):
+            dual = trio.socket.socket(stdlib.AF_INET6)
+            await dual.bind(("::", 80))
+            dual.listen()
+        assert await reached(trio.SocketListener(dual)) == [True, True]
+        async with universe.serve("far.test", open_echo_server, address="::") as echo:
+            for address in ("10.0.0.2", "fd00::2"):
+                await (await trio.open_tcp_stream(address, echo.port)).aclose()
+
+    run(main, seed=1, network=network())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "free"),
+    [
+        ("0.0.0.0", "0.0.0.0", False),
+        ("0.0.0.0", "10.0.0.1", False),
+        ("10.0.0.1", "0.0.0.0", False),
+        ("127.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "fd00::1", True),
+        ("0.0.0.0", "::", False),
+        ("::", "10.0.0.1", False),
+    ],
+)
+def test_one_listens(one: str, other: str, *, free: bool) -> None:
+    """Who listens at all addresses listens at each: nobody else has the port there."""
+
+    async def main() -> None:
+        sockets = []
+        for address in (one, other):
+            family = stdlib.AF_INET6 if ":" in address else stdlib.AF_INET
+            sockets.append(trio.socket.socket(family))
+        with sockets[0], sockets[1]:
+            await sockets[0].bind((one, 80))
+            sockets[0].listen()
+            sockets[0].listen(5)  # which only changes the number
+            with nullcontext() if free else pytest.raises(OSError, match="in use"):
+                await sockets[1].bind((other, 80))
+                sockets[1].listen()
+
+    run(main, seed=1)
+
+
+def test_who_listens_first() -> None:
+    """Two may bind before one of them listens; the second one does not take the port away."""
+
+    async def main() -> None:
+        with trio.socket.socket() as one, trio.socket.socket() as other:
+            for socket in (one, other):
+                await socket.bind(("10.0.0.1", 80))
+            one.listen()
+            with pytest.raises(OSError, match="in use"):
+                other.listen()
+
+    run(main, seed=1)
+
+
+def test_options() -> None:
+    """What was set is given back, as a number or as bytes; what the kernel knows by itself is there."""
+
+    async def look(near: trio.SocketStream, far: trio.SocketStream) -> None:
+        level = stdlib.SOL_SOCKET
+        assert near.getsockopt(level, stdlib.SO_TYPE) == stdlib.SOCK_STREAM
+        assert near.getsockopt(level, stdlib.SO_RCVBUF) > 0
+        assert near.getsockopt(level, stdlib.SO_ERROR) == 0
+        near.setsockopt(level, stdlib.SO_KEEPALIVE, True)
+        assert near.getsockopt(level, stdlib.SO_KEEPALIVE) == 1
+        assert near.getsockopt(level, stdlib.SO_KEEPALIVE, 4) == struct.pack("i", 1)
+        near.setsockopt(level, stdlib.SO_LINGER, struct.pack("ii", 0, 5))
+        assert near.getsockopt(level, stdlib.SO_LINGER, 8) == struct.pack("ii", 0, 5)
+        near.socket.setsockopt(level, stdlib.SO_LINGER, None, 8)
+        assert near.getsockopt(level, stdlib.SO_LINGER, 8) == bytes(8)
+        for wrong in ("x", 1.5):
+            with pytest.raises(TypeError, match="a number or bytes"):
+                near.setsockopt(level, stdlib.SO_KEEPALIVE, wrong)  # type: ignore[call-overload]
+        with pytest.raises(ValueError, match="negative"):
+            await near.socket.recv(-1)
+
+    with_ends(look)
+
+
+def test_closed_and_connected() -> None:
+    """A closed socket has no names any more, and one that is connected does not connect again."""
+
+    async def look(near: trio.SocketStream, far: trio.SocketStream) -> None:
+        with pytest.raises(OSError, match="already connected") as caught:
+            await near.socket.connect(("10.0.0.2", 80))
+        assert caught.value.errno == errno.EISCONN
+        await near.send_all(b"it goes on")
+        assert await far.receive_some() == b"it goes on"
+        await far.aclose()
+        for name in (far.socket.getsockname, far.socket.getpeername):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                name()
+
+    with_ends(look)
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "told"),
+    [
+        (stdlib.AF_INET, stdlib.SOCK_DGRAM, "AF_INET, SOCK_DGRAM"),
+        (stdlib.AF_INET, 77, "AF_INET, 77"),
+        (7777, stdlib.SOCK_STREAM, "7777, SOCK_STREAM"),
+    ],
+)
+def test_other_kinds(family: int, kind: int, told: str) -> None:
+    """What is no TCP is refused, whatever it is."""
+
+    async def main() -> None:
+        await trio.lowlevel.checkpoint()
+        with pytest.raises(ValueError, match=f"{told}: a simulated network has TCP"):
+            trio.socket.socket(family, kind)
+        flags = getattr(stdlib, "SOCK_NONBLOCK", 0)
+        trio.socket.socket(stdlib.AF_INET, stdlib.SOCK_STREAM | flags).close()
+
+    run(main, seed=1)
+
+
+def test_sockets_of_the_system() -> None:
+    """They lead out of a universe and are refused there, but for pairs; afterwards they are as before."""
+    before = (trio.socket.from_stdlib_socket, trio.socket.fromfd)
+
+    async def main() -> None:
+        await trio.lowlevel.checkpoint()
+        with stdlib.socket() as real:
+            with pytest.raises(RuntimeError, match="leads out of the universe"):
+                trio.socket.from_stdlib_socket(real)
+            with pytest.raises(RuntimeError, match="leads out of the universe"):
+                trio.socket.fromfd(real.fileno(), stdlib.AF_INET, stdlib.SOCK_STREAM)
+        if hasattr(stdlib, "AF_UNIX"):
+            for end in stdlib.socketpair():
+                trio.socket.from_stdlib_socket(end).close()
+
+    run(main, seed=1)
+    assert (trio.socket.from_stdlib_socket, trio.socket.fromfd) == before
+
+
+def test_a_cable_that_is_pulled() -> None:
+    """A host that is cut off from the others still reaches itself, and so do its connections from before."""
+
+    async def main() -> None:
+        universe = current_universe()
+        (listener,) = await trio.open_tcp_listeners(80, host="127.0.0.1")
+        async with listener, await trio.open_tcp_stream("localhost", 80) as near:
+            async with await listener.accept() as far:
+                universe.cut_off("here")
+                await near.send_all(b"x")
+                assert await far.receive_some() == b"x"
+            async with await trio.open_tcp_stream("localhost", 80):
+                (await listener.accept()).socket.close()
+
+    run(main, seed=1)

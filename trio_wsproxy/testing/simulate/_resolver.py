@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import ipaddress
 import socket as stdlib
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,14 @@ def _port(port: bytes | str | int | None) -> int:
         raise stdlib.gaierror(stdlib.EAI_SERVICE, "Servname not supported") from None
 
 
+# Linux takes them with the type; each socket of trio's is what they say.
+SOCKET_FLAGS = getattr(stdlib, "SOCK_NONBLOCK", 0) | getattr(stdlib, "SOCK_CLOEXEC", 0)
+
+
+def _named(kind: type[enum.IntEnum], value: int) -> str:
+    return kind(value).name if value in set(kind) else str(value)
+
+
 class Factory(trio.abc.SocketFactory):
     """Makes the TCP sockets of one universe."""
 
@@ -116,8 +125,9 @@ class Factory(trio.abc.SocketFactory):
           ValueError: It is to be something else than TCP.
 
         """
-        if type != stdlib.SOCK_STREAM or family not in (stdlib.AF_INET, stdlib.AF_INET6):
-            what = f"{stdlib.AddressFamily(family).name}, {stdlib.SocketKind(type).name}"
+        kind = type & ~SOCKET_FLAGS
+        if kind != stdlib.SOCK_STREAM or family not in (stdlib.AF_INET, stdlib.AF_INET6):
+            what = f"{_named(stdlib.AddressFamily, family)}, {_named(stdlib.SocketKind, kind)}"
             raise ValueError(
                 f"{what}: a simulated network has TCP over IPv4 and IPv6, and nothing else"
             )

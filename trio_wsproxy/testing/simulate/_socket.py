@@ -31,6 +31,15 @@ SYN_RETRIES = 127.0  # seconds until connect() gives up, see tcp_syn_retries in 
 ARP_TIMEOUT = 3.0  # seconds until an address that nobody has is unreachable
 BACKLOG = 128
 LOOPBACK = ("127.0.0.1", "::1")
+SO_DOMAIN = getattr(stdlib, "SO_DOMAIN", 39)  # Linux's number where the system has none
+OPTIONS: dict[
+    tuple[int, int], int | bytes
+] = {  # what has another value than 0 before anybody has set it
+    (stdlib.SOL_SOCKET, stdlib.SO_TYPE): int(stdlib.SOCK_STREAM),
+    (stdlib.SOL_SOCKET, getattr(stdlib, "SO_PROTOCOL", 38)): stdlib.IPPROTO_TCP,
+    (stdlib.SOL_SOCKET, stdlib.SO_RCVBUF): 131072,  # as Linux has it
+    (stdlib.SOL_SOCKET, stdlib.SO_SNDBUF): 131072,
+}
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # no system is asked to bind them
 
 
@@ -45,12 +54,14 @@ class SimulatedSocket(Transfer):
     def __init__(self, world: World, family: int) -> None:
         super().__init__(world)
         self._family = stdlib.AddressFamily(family)
-        self._options: dict[tuple[int, int], Any] = {}
+        self._options: dict[tuple[int, int], int | bytes]
+        self._options = OPTIONS | {(stdlib.SOL_SOCKET, SO_DOMAIN): int(family)}
         self._local: tuple[str, int] | None = None
         self._peer: tuple[str, int] | None = None
         self._waiting: deque[SimulatedSocket] | None = None  # connections to accept
         self._backlog = BACKLOG
         self._shut = False
+        self._both_families = False
 
     def __enter__(self) -> Self:
         return self
@@ -83,9 +94,11 @@ class SimulatedSocket(Transfer):
         return self._shut
 
     def getsockname(self) -> Any:
+        self._check_open()
         return self._address(self._local or (self._any, 0))
 
     def getpeername(self) -> Any:
+        self._check_open()
         if self._peer is None:
             raise error(errno.ENOTCONN)
         return self._address(self._peer)
@@ -101,13 +114,23 @@ class SimulatedSocket(Transfer):
         self._check_open()
         if (level, optname) == (stdlib.SOL_SOCKET, stdlib.SO_ACCEPTCONN):
             return int(self._waiting is not None)
-        return self._options.get((level, optname), 0 if buflen is None else bytes(buflen))
+        value = self._options.get((level, optname), 0)
+        if buflen is not None:
+            return (struct.pack("i", value) if isinstance(value, int) else value)[:buflen]
+        return value if isinstance(value, int) else struct.unpack_from("i", value)[0]
 
     def setsockopt(
         self, level: int, optname: int, value: Any = None, optlen: int | None = None
     ) -> None:
         self._check_open()
-        self._options[level, optname] = value
+        if isinstance(value, int):
+            self._options[level, optname] = int(value)
+        elif value is None and isinstance(optlen, int):
+            self._options[level, optname] = bytes(optlen)
+        elif isinstance(value, bytes | bytearray | memoryview):
+            self._options[level, optname] = bytes(value).ljust(4, b"\0")
+        else:
+            raise TypeError(f"an option's value is a number or bytes, not {value!r}")
 
     # -- beginning --------------------------------------------------------------------------
 
@@ -119,9 +142,25 @@ class SimulatedSocket(Transfer):
         if host not in known and not ipaddress.ip_address(host).is_loopback:
             raise error(errno.EADDRNOTAVAIL)
         port = port or self._world.free_port()
-        if (self.host, host, port) in self._world.listeners:
-            raise error(errno.EADDRINUSE)
+        self._check_free(host, port)
         self._local = (host, port)
+
+    def _check_free(self, address: str, port: int) -> None:
+        """See that nobody listens where this socket would, at one address or at all of them."""
+        for (host, taken, number), other in self._world.listeners.items():
+            if (host, number) == (self.host, port) and (
+                taken == address
+                or (address in EVERYWHERE and self.hears(taken))
+                or (taken in EVERYWHERE and other.hears(address))
+            ):
+                raise error(errno.EADDRINUSE)
+
+    def hears(self, address: str) -> bool:
+        """Tell whether a connection to an address may arrive here: IPv4 at ``::`` where both families are wanted."""
+        if (":" in address) == (self._family == stdlib.AF_INET6):
+            return True
+        v6_only = self._options.get((stdlib.IPPROTO_IPV6, stdlib.IPV6_V6ONLY))
+        return self._family == stdlib.AF_INET6 and (self._both_families or not v6_only)
 
     async def _resolved(self, address: Any, default: str) -> tuple[str, int]:
         """Look up what may be a name, as trio does it."""
@@ -137,7 +176,10 @@ class SimulatedSocket(Transfer):
     def listen(self, backlog: int = BACKLOG) -> None:
         self._check_open()
         self._local = self._local or (self._any, self._world.free_port())
-        self._waiting = deque()
+        self._both_families = self._world.both_families
+        if self._waiting is None:
+            self._check_free(*self._local)
+            self._waiting = deque()
         self._backlog = backlog
         key = (self.host, *self._local)
         self._world.listeners[key] = self
@@ -160,6 +202,8 @@ class SimulatedSocket(Transfer):
     async def connect(self, address: Any) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
+        if self.connection is not None:
+            raise error(errno.EISCONN)
         host, port = await self._resolved(address, LOOPBACK[self._family == stdlib.AF_INET6])
         try:
             await self._connect(host, port)
@@ -179,7 +223,7 @@ class SimulatedSocket(Transfer):
         if target is not None:
             latency = world.chance.uniform(*world.network.between(self.host, target).latency)
         await self._syn(fault, latency)
-        if world.is_silent(target, address):
+        if world.is_silent(self.host, target, address):
             await trio.sleep(SYN_RETRIES)
             raise error(errno.ETIMEDOUT)
         if target is None:
@@ -301,4 +345,4 @@ class SimulatedSocket(Transfer):
 
     def _lingers_not(self) -> bool:
         value = self._options.get((stdlib.SOL_SOCKET, stdlib.SO_LINGER))
-        return value is not None and struct.unpack("ii", value) == (1, 0)
+        return value == struct.pack("ii", 1, 0)

@@ -181,6 +181,8 @@ class Transfer(trio.socket.SocketType):
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
         if flags:
             raise missing(f"flags for recv(): {flags}")
+        if buflen < 0:
+            raise ValueError("negative buffersize in recv")
         return await _done(lambda: self.read_now(buflen), self.wait_readable)
 
     async def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:

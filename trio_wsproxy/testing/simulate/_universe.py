@@ -25,7 +25,7 @@ from ._checks import check_number, check_type, check_whole
 from ._faults import At, Struck
 from ._network import Network
 from ._outside import check_that_no_trio_runs, without_gc
-from ._processes import without_processes
+from ._real import without_what_is_real
 from ._resolver import Factory, Resolver
 from ._trace import Trace
 from ._waiting import places
@@ -116,7 +116,7 @@ class Universe:
             )
         self._used = True
         try:
-            with seeded(self.seed), without_gc(), without_processes(), _pace.threads_that_wait():
+            with seeded(self.seed), without_gc(), _pace.threads_that_wait(), without_what_is_real():
                 return trio.run(self._main, main, args, clock=self._world.clock)
         except BaseException as exc:
             self._note_command(main, args)
@@ -246,7 +246,7 @@ class Universe:
 
         """
         async with AsyncExitStack() as stack:
-            with self.on(host):
+            with self.on(host), self._world.of_both_families():
                 running = await stack.enter_async_context(
                     server(host=address or self.address(host), **options)
                 )
@@ -303,7 +303,8 @@ class Universe:
         self._world.down.add(self.network.machine(host))
         self._world.note(self.network.machine(host), "is cut off")
         for connection in self._connections_of(host):
-            connection.die()
+            if len(set(connection.hosts)) > 1:  # with itself it goes on
+                connection.die()
 
     def restore(self, host: str) -> None:
         """Let a host be reached again; the connections of before stay dead."""

@@ -41,6 +41,9 @@ FIRST_DESCRIPTOR = 1 << 30  # far above any that the system has open: a mistake 
 
 _host: contextvars.ContextVar[str] = contextvars.ContextVar("trio_wsproxy.simulated_host")
 
+_both_families: contextvars.ContextVar[bool]
+_both_families = contextvars.ContextVar("trio_wsproxy.simulated_families", default=False)
+
 
 class World:
     """See the theory of operation above.
@@ -131,6 +134,20 @@ class World:
         finally:
             _host.reset(token)
 
+    @property
+    def both_families(self) -> bool:
+        """Tell whether a listener that begins now hears IPv4 at an IPv6 address, too, whatever its options say."""
+        return _both_families.get()
+
+    @contextmanager
+    def of_both_families(self) -> Iterator[None]:
+        """Let listeners that begin in the block hear both."""
+        token = _both_families.set(True)
+        try:
+            yield
+        finally:
+            _both_families.reset(token)
+
     def free_port(self) -> int:
         """Give a port that nobody has had."""
         return next(self._ports)
@@ -146,13 +163,14 @@ class World:
         everywhere = "::" if ":" in address else "0.0.0.0"  # noqa: S104  # nothing is bound here
         for candidate in (address, everywhere, "::"):
             listener = self.listeners.get((host, candidate, port))
-            if listener is not None:
+            if listener is not None and listener.hears(address):
                 return listener
         return None
 
-    def is_silent(self, host: str | None, address: str) -> bool:
-        """Tell whether nothing comes back from there."""
-        return address in self.network.black_holes or host in self.down or self.here in self.down
+    def is_silent(self, here: str, host: str | None, address: str) -> bool:
+        """Tell whether nothing comes back from there; a host reaches itself without a cable."""
+        cut_off = here != host and not self.down.isdisjoint((here, host))
+        return address in self.network.black_holes or cut_off
 
     # -- what goes wrong ----------------------------------------------------------------------
 
