@@ -72,12 +72,12 @@ Network(link=Link(latency=0.5))  # type: ignore[arg-type]
 
 def test_feed(universes: RunUniverses) -> None:
     universes(main, 1, network=Network(faults=Chance(0.1)), count=5)
-    universes(subject)
+    universes(subject, at_most=5, limit=3600)
     assert_type(run(main, 1, seed=3, network=NETWORK, at_most=5, limit=60), int)
     assert_type(run(subject, seed=3), None)
-    assert_type(shrink(subject, seed=3), Universe)
-    assert_type(torture(subject, kinds=[Fault.FAIL]), int)
-    assert_type(pairs(subject, 50, network=NETWORK), int)
+    assert_type(shrink(subject, seed=3, at_most=5, limit=60), Universe)
+    assert_type(torture(subject, kinds=[Fault.FAIL], limit=60), int)
+    assert_type(pairs(subject, 50, network=NETWORK, limit=60), int)
     assert_type(Universe(5).struck, list[Struck])
     run(main, 1)  # type: ignore[call-arg]
     run(not_async, seed=1)  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ def run(
     Args:
       main: The program; it gets at its universe with :func:`current_universe`.
       *args: What it is called with.
-      seed: Of everything: another number is another universe.
+      seed: Of everything: any whole number, and another one is another universe.
       network: What the network is like, and what goes wrong; two quiet hosts by default.
       at_most: Bounds what :meth:`Universe.times` gives; no bound by default.
       limit: Virtual seconds after which the program is cancelled; a week by default.
@@ -45,7 +45,8 @@ def run(
     Raises:
       LeftOpen: It has returned with sockets open.
       NothingHappens: It waits for something that will never come, or goes round in circles.
-      TypeError: ``main`` is no async function, or was called already: ``run(main())``.
+      TypeError: ``main`` is no async function, or was called already: ``run(main())``; or something else is of the wrong type.
+      ValueError: ``at_most`` is below 0, or ``limit`` not above it.
       RuntimeError: This is called within a run of trio, or this version of trio cannot be made deterministic.
       BaseException: Whatever it raises, with a note that has the line which runs this universe once more (on
         Python 3.10, which has no notes, it is printed to ``stderr``).
