@@ -163,6 +163,18 @@ async def test_connection_that_was_to_be_kept(then: Any) -> None:
     assert (sent(second.heard[0]) or "").startswith("Digest ")
 
 
+async def test_the_same_once_more_is_counted() -> None:
+    """Digest counts what was sent, also what nobody has answered (RFC 7616 section 3.4): twice would be a replay."""
+    authentication = memory(DigestAuth("ada", "s"))
+    first = Peer(WRONG.replace(b'nonce="n"', b'nonce="n", qop="auth"'), then="eof")
+    with pytest.raises(DialAgain):
+        await tunnel(first, authentication)
+    second = Peer(GRANTED)
+    await tunnel(second, authentication)
+    counts = [parse_parameters(sent(x) or "")["nc"] for x in (first.heard[1], second.heard[0])]
+    assert counts == ["00000001", "00000002"]
+
+
 async def test_cut_in_the_second_answer() -> None:
     """Half an answer is no reason to ask elsewhere."""
     with pytest.raises(ProxyProtocolError, match="in the middle of its answer"):

@@ -23,6 +23,7 @@ from trio_wsproxy._redaction import shown_page
 from ._basic import TokenConversation
 from ._challenges import ProxyChallenge, as_sent
 from ._choice import Chosen, failed_here, lacks_library, strength, without_tls
+from ._digest import DigestConversation
 from ._memory import Known, known
 from ._scheme import (
     ProxyAuth,
@@ -352,6 +353,12 @@ class Authentication:
         else:
             return pairs[0][1]
         raise misconfigured(problem)
+
+    def repeats(self) -> None:
+        """Be told that the same is said once more, on another connection, for it had no answer."""
+        if isinstance(self._current, DigestConversation) and self.value is not None:
+            value = self._current.first()  # which counts
+            self.value = self.value if value is None else as_sent(value)
 
     def accepted(self, headers: Headers) -> None:
         """Tell the scheme that has spoken last that the tunnel is open."""

@@ -55,10 +55,12 @@ class DigestAuth(ProxyAuth):
 
     def begin(self, request: ProxyAuthRequest) -> ProxyAuthConversation:
         """See :meth:`ProxyAuth.begin`."""
-        return _Digest(self, request)
+        return DigestConversation(self, request)
 
 
-class _Digest:
+class DigestConversation:
+    """What is said to one proxy for one tunnel; see :class:`ProxyAuthConversation`."""
+
     needs_same_connection = False
 
     def __init__(self, auth: DigestAuth, request: ProxyAuthRequest) -> None:

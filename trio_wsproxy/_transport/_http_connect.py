@@ -204,6 +204,7 @@ class _Conversation:
             # It had promised to keep the connection, and has closed it without a word.
             silent = isinstance(error, ProxyProtocolError) and not outcome.received
             if self._used and silent and self._authentication.may_go_elsewhere:
+                self._authentication.repeats()
                 raise DialAgain
             raise error from outcome.cause
         self._used = True
