@@ -26,6 +26,8 @@ import trio
 
 from trio_wsproxy import NegotiateAuth, ProxyAuthConversation, ProxyAuthRequest
 from trio_wsproxy._auth._spnego import ServiceName, SpnegoConversation
+from trio_wsproxy.testing import ProxyRequest
+from trio_wsproxy.testing._http_proxy import address_type
 from trio_wsproxy.testing._server import RelayingServer, listen, running, serving, with_tls
 from trio_wsproxy.testing.simulate import current_universe
 
@@ -46,28 +48,48 @@ class Checks(Protocol):
 
 
 class Digest:
-    """Knows the nonces of its proxy, of which the first may be stale."""
+    """Knows the nonces of its proxy, of which the first may be stale.
 
-    def __init__(self, credentials: tuple[str, str], nonces: list[str]) -> None:
+    Args:
+      credentials: User name and password.
+      nonces: Of the proxy, the last one last.
+      counted: How each of them was used so far (RFC 7616 section 3.3).
+      odd: Is told of what was used twice.
+
+    """
+
+    def __init__(
+        self,
+        credentials: tuple[str, str],
+        nonces: list[str],
+        counted: set[str],
+        odd: list[str],
+    ) -> None:
         self._credentials = credentials
         self._nonces = nonces
+        self._counted = counted
+        self._odd = odd
 
     def hears(self, value: str, target: str) -> tuple[bool, str]:
         """See :class:`Checks`."""
         fields = dict(re.findall(r'(\w+)="?([^",]*)"?', value))
-        if self._proves(fields, target):
+        proven = self._proves(fields, target)
+        nonce = fields.get("nonce", "")
+        if proven and nonce == "n1" and current_universe().choice((True, False)):
+            self._nonces[0] = ""  # stale already: another round
+        if proven and nonce in self._nonces:
             return True, ""
         self._nonces.append(f"n{len(self._nonces) + 1}")
-        stale = ", stale=true" if fields else ""
+        stale = ", stale=true" if proven else ""
         return False, f'realm="r", nonce="{self._nonces[-1]}", qop="auth"{stale}'
 
     def _proves(self, fields: dict[str, str], target: str) -> bool:
-        nonce = fields.get("nonce", "")
-        if "response" not in fields or nonce not in self._nonces:
+        if "response" not in fields:
             return False
-        if nonce == "n1" and current_universe().choice((True, False)):
-            self._nonces[0] = ""
-            return False  # stale already: another round
+        use = " ".join(fields[name] for name in ("nonce", "cnonce", "nc"))
+        if use in self._counted:
+            self._odd.append(f"a nonce is used twice with the same count: {use}")
+        self._counted.add(use)
         user, password = self._credentials
 
         def h(text: str) -> str:
@@ -169,6 +191,7 @@ class AskingProxy(RelayingServer):
         # four requests are sent for a tunnel, and one that nobody hears counts.
         self._may_not_lie = title == "Negotiate"
         self.secrets: list[str] = []
+        self.requests: list[ProxyRequest] = []
 
     def url_for(self, scheme: str | None = None, *, host: str, **_: object) -> str:
         """The URL; credentials are not for it."""
@@ -182,6 +205,7 @@ class AskingProxy(RelayingServer):
             if head is None:
                 return
             target = head.split()[1].decode()
+            self.requests.append(_asked(head, target))
             said = re.search(rb"(?i)\r\nproxy-authorization: *([^\r]*)", head)
             value = said[1].decode("latin-1") if said else ""
             self.secrets += [value] if value else []
@@ -216,6 +240,14 @@ class AskingProxy(RelayingServer):
         await self._relay(stream, far)
 
 
+def _asked(head: bytes, target: str) -> ProxyRequest:
+    host, _, port = target.rpartition(":")
+    host = host.strip("[]")
+    pairs = (line.partition(b":") for line in head.split(b"\r\n")[1:] if line)
+    headers = tuple((name.lower(), value.strip()) for name, _, value in pairs)
+    return ProxyRequest("http", "CONNECT", host, int(port), address_type(host), headers)
+
+
 async def _head(stream: trio.abc.Stream) -> bytes | None:
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -232,13 +264,15 @@ async def open_asking_proxy(
     host: str,
     scheme: AuthScheme,
     credentials: tuple[str, str],
+    odd: list[str],
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Any]:
-    """Run one."""
+    """Run one; ``odd`` is told of what no client may do."""
     listener = await listen(host)
     nonces: list[str] = []
+    counted: set[str] = set()
     kinds: dict[AuthScheme, tuple[str, Callable[[], Checks]]] = {
-        "digest": ("Digest", lambda: Digest(credentials, nonces)),
+        "digest": ("Digest", lambda: Digest(credentials, nonces, counted, odd)),
         "ntlm": ("NTLM", NTLM),
         "negotiate": ("Negotiate", lambda: Negotiate(credentials[1])),
     }

@@ -6,7 +6,17 @@ import itertools
 from contextlib import suppress
 
 import trio
-from _places import CONNECT_TIMEOUT, PROXIES, SERVER, Places
+from _delays import FIRST, MOST, Delays
+from _odd_talks import (
+    greeted,
+    parts,
+    pings,
+    reconnecting_cancelled,
+    refused,
+    rude,
+    sorry,
+)
+from _places import CONNECT_TIMEOUT, DISCONNECT_TIMEOUT, PROXIES, SERVER, Places
 from _record import ClientSide, Record, Timed
 from _talks import (
     CLOSING,
@@ -39,6 +49,7 @@ from trio_wsproxy import (
     reconnecting_websocket_url,
     wrap_client_stream,
 )
+from trio_wsproxy._websocket import attendant_of
 from trio_wsproxy.testing.simulate import Universe
 
 
@@ -75,13 +86,14 @@ async def foreign_stream(universe: Universe, places: Places, record: Record) -> 
             if places.route.tls:
                 context = places.options["ssl_context"]
                 stream = trio.SSLStream(stream, context, server_hostname=SERVER)
+            record.bare = True
             path, size = universe.choice((("/", None), ("/push", 1), ("/push", 1000)))
             ws = await wrap_client_stream(nursery, stream, SERVER, path, message_queue_size=size)
             record.clients.append(client)
             first = await ws.receive()
             assert isinstance(first, str)
             client.number = int(first.split()[1])
-            with suppress_end():
+            with suppress_end(client):
                 for index in range(universe.times(5)):
                     if path == "/":
                         await send(ws, client, message(universe, index))
@@ -118,6 +130,13 @@ async def dead_link(universe: Universe, places: Places, record: Record) -> None:
         await trio.sleep(universe.choice((0, 1, 30)))
         universe.cut_off(nearest)
         began = trio.current_time()
+        if universe.choice((True, False, False)):
+            try:
+                await ws.aclose()
+            finally:  # no byte leaves any more, so its clock does not begin anew
+                took = trio.current_time() - began
+                record.timed.append(Timed("closing a dead link", took, DISCONNECT_TIMEOUT + 1.5))
+            return
         try:
             await ws.receive()
         finally:
@@ -142,6 +161,7 @@ async def hour_of_outages(universe: Universe, places: Places, record: Record) ->
     lost = ConnectionClosed
     over = trio.Event()
     again = trio.Event()
+    delays = Delays(record)
 
     async def weather() -> None:
         while trio.current_time() < HOUR:
@@ -157,22 +177,30 @@ async def hour_of_outages(universe: Universe, places: Places, record: Record) ->
 
     async def feed() -> None:
         options = {**places.options, "ping_interval": KEEPALIVE[0], "ping_timeout": KEEPALIVE[1]}
-        async with reconnecting_websocket_url(
-            places.url(), first_delay=0.5, max_delay=60, retry=note, **options
-        ) as connections:
+        options |= {"first_delay": FIRST, "max_delay": MOST, "retry": note, "trace": begins}
+        async with reconnecting_websocket_url(places.url("/later"), **options) as connections:
             before: WebSocketConnection | None = None
             async for ws in connections:
                 if before is not None and before.closed is None:
                     record.left.append("a connection that the loop was done with")
                 before = ws
+                opened = trio.current_time()
                 with suppress(lost):
                     await talk(ws)
                 if again.is_set():
                     break
+                closing = 0.0 if attendant_of(ws).finished else CLOSING
+                now = trio.current_time()
+                delays.over(now, lived=now - opened, closing=closing)
 
     def note(exc: Exception) -> bool | None:
         record.failed(exc)
+        delays.failed(trio.current_time(), exc)
         return True
+
+    def begins(event: str, _: object) -> None:
+        if event == "begin":
+            delays.begins(trio.current_time())
 
     async def talk(ws: WebSocketConnection) -> None:
         client = ClientSide()
@@ -232,6 +260,13 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "idle": idle,
     "foreign stream": foreign_stream,
     "dead link": dead_link,
+    "pings": pings,
+    "parts": parts,
+    "rude": rude,
+    "refused": refused,
+    "greeted": greeted,
+    "sorry": sorry,
+    "reconnecting, cancelled": reconnecting_cancelled,
     "many": many,
     "cancelled": cancelled,
     "hour of outages": hour_of_outages,

@@ -1,29 +1,14 @@
 """Planted faults: changes of our code that the laws must notice.
 
-Each is a name, a file of the package, what stands there (once), and what is planted. A mutation that no law
-notices shows a law that is missing, or a scenario. To be run by ``python -m tests.simulation --mutations``,
-each in a copy of the package and in a process of its own, for it may spin or hang.
+A mutation that no law notices shows a law that is missing, or a scenario. To be run by
+``python -m tests.simulation --mutations``, each in a copy of the package and in a process of its own, for it may spin or hang.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Mutation(NamedTuple):
-    """See above.
-
-    Attributes:
-      behaviour: The only behaviour that can meet it, where the others would be a waste of time.
-
-    """
-
-    name: str
-    file: str
-    before: str
-    after: str
-    behaviour: str | None = None
-
+from _mutation import Mutation
+from _mutations_of_talks import MUTATIONS_OF_TALKS
+from _mutations_of_ways import MUTATIONS_OF_WAYS
 
 MUTATIONS = [
     # -- waking up -------------------------------------------------------------------------------
@@ -336,4 +321,6 @@ MUTATIONS = [
         '        return f"{user}:{HIDDEN}@" if self.password',
         '        return f"{user}:{self.password}@" if self.password',
     ),
+    *MUTATIONS_OF_TALKS,
+    *MUTATIONS_OF_WAYS,
 ]

@@ -11,7 +11,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from _mutations import MUTATIONS, Mutation
+from _mutation import Mutation
+from _mutations import MUTATIONS
 
 import trio_wsproxy
 

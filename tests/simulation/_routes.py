@@ -10,6 +10,7 @@ from _asking_proxy import AuthScheme, ScriptedNegotiate
 from trio_wsproxy import DigestAuth, NTLMAuth, ProxyAuth
 
 PASSWORD = "Tr0ub4dor&3"  # must never be seen
+WRONG = "not-the-passw0rd"
 USER = "ada"
 # The last six are HTTP proxies that ask who comes, in several rounds; with three of them TLS is spoken.
 Scheme = Literal[

@@ -15,12 +15,16 @@ from trio_wsproxy import (
     ConnectionClosed,
     ConnectionClosedLocally,
     ConnectionLost,
+    ConnectionRejected,
+    Deflate,
+    Endpoint,
     Failover,
     HandshakeError,
     RedirectGrant,
     WebSocketConnection,
     open_websocket_url,
 )
+from trio_wsproxy._websocket import attendant_of
 from trio_wsproxy.testing.simulate import Universe
 
 Behaviour = Callable[[Universe, Places, Record], Awaitable[None]]
@@ -35,6 +39,10 @@ SILENCE = (
 )  # a clock may stand still, or bytes be late, for some seconds: a fault
 
 
+HIGH_WATER = 64 * 1024  # bytes above which send() waits
+READ_AHEAD = 1024 * 1024  # bytes unread above which reading stops
+ON_ERROR = 1.0  # seconds that leaving may keep a program's own exception waiting
+
 # Where frames have another header, where they are collected no more, and where sending waits; seldom, for
 # long ones are a universe's time.
 SIZES = (*(0, 1, 60, 125, 126, 1000, 5000) * 3, 17_000, 70_000)
@@ -45,6 +53,10 @@ def message(universe: Universe, index: int) -> Message:
     size = universe.choice(SIZES)
     text = f"{index}:" + "ä" * (universe.times(size, 0) // 2)
     return text if universe.choice((True, False)) else text.encode()
+
+
+class Sorry(Exception):
+    """A program's own."""
 
 
 @asynccontextmanager
@@ -64,12 +76,14 @@ async def connected(
     try:
         ws = await manager.__aenter__()
     except (HandshakeError, ConnectionClosed) as exc:
-        record.failed(exc)
+        record.failed(exc, began)
         yield None
         return
     finally:
         record.timed.append(Timed("opening", trio.current_time() - began, CONNECT_TIMEOUT))
     record.clients.append(client)
+    client.report = ws.dial_report
+    client.remote = str(ws.remote.address) if isinstance(ws.remote, Endpoint) else ""
     error: BaseException | None = None
     told = False
     try:
@@ -80,21 +94,27 @@ async def connected(
         yield ws, client
     except BaseException as exc:
         error = exc
-    began = trio.current_time()
+    began, since = trio.current_time(), None
     bound = 0.0 if isinstance(error, trio.Cancelled) else CLOSING
+    if isinstance(error, Sorry):
+        bound = ON_ERROR
     try:
         await manager.__aexit__(type(error) if error else None, error, None)
-        client.confirmed = ws.closed is not None and ws.closed.code == 1000 and error is None
+        code = client.close[0] if client.close else 1000
+        client.confirmed = ws.closed is not None and ws.closed.code == code and error is None
     except (HandshakeError, ConnectionClosed) as exc:
-        error = exc
+        if isinstance(error, Sorry):
+            record.odd.append(f"{error!r} became {exc!r}")
+        error, since = exc, began
     finally:
         record.timed.append(Timed("leaving", trio.current_time() - began, bound))
         client.closed = ws.closed
         client.error = error
+        client.unsent = attendant_of(ws).life.unsent.messages
     if isinstance(error, (HandshakeError, ConnectionClosed)):
-        record.failed(error)
+        record.failed(error, since)
         error = None
-    if error is not None:
+    if error is not None and not isinstance(error, Sorry):
         raise error
     if not told:
         yield None
@@ -132,19 +152,41 @@ async def echo(universe: Universe, places: Places, record: Record, **options: An
 
 
 async def deflate(universe: Universe, places: Places, record: Record) -> None:
-    """The same, compressed."""
-    await echo(universe, places, record, path="/deflate", raw=True, compression="deflate")
+    """The same, compressed; what is said twice lies further apart than the smallest window."""
+    compression = universe.choice(
+        (
+            "deflate",
+            Deflate(client_no_context_takeover=True),
+            Deflate(server_no_context_takeover=True),
+            Deflate(client_max_window_bits=None),
+        )
+    )
+    options: dict[str, Any] = {"compression": compression}
+    async with connected(universe, places, record, "/deflate", raw=True, **options) as found:
+        if found is None:
+            return
+        ws, client = found
+        for index in range(universe.times(6)):
+            data = message(universe, index)
+            if isinstance(data, bytes):
+                data = universe.bytes(700) * universe.choice((2, 3)) + data
+            await send(ws, client, data)
+            client.received.append(await ws.receive())
 
 
 async def redirects(universe: Universe, places: Places, record: Record) -> None:
-    """The same, behind a redirect to another port."""
+    """The same, behind a redirect to another port, or one redirect too many."""
 
     def follow(_: object) -> RedirectGrant:
         record.dialed_again.append(trio.current_time())
         return RedirectGrant(ssl_context=True)
 
-    options = {"max_redirects": 1, "redirect_policy": follow}
-    await echo(universe, places, record, path="/elsewhere", raw=True, **options)
+    steps, most = universe.choice(((1, 1), (1, 1), (2, 2), (2, 1)))
+    if steps > most:
+        record.refused.append((ConnectionRejected, 307))
+    options = {"max_redirects": most, "redirect_policy": follow}
+    path = "/elsewhere/2" if steps == 2 else "/elsewhere"
+    await echo(universe, places, record, path=path, raw=True, **options)
 
 
 async def failover(universe: Universe, places: Places, record: Record) -> None:
@@ -153,6 +195,7 @@ async def failover(universe: Universe, places: Places, record: Record) -> None:
         ("http://nowhere.test:3128", "http://one.test:1", "socks5h://10.8.8.8:1080")
     )
     ways = Failover(dead, places.options["proxy"])
+    record.remembers = True
     for _ in range(2):
         await echo(universe, places, record, proxy=ways)
 
@@ -170,6 +213,7 @@ async def pac(universe: Universe, places: Places, record: Record) -> None:
             "socks5": "SOCKS5",
         }
         way = f"{known[kind]} {authority}; DIRECT"
+        record.first_way = True
     script = (
         "function FindProxyForURL(url, host) {"
         f"  return isInNet(dnsResolve(host), '10.0.0.0', '255.0.0.0') ? '{way}' : 'PROXY 10.8.8.8:1'; }}"
@@ -238,9 +282,19 @@ async def fire_and_forget(universe: Universe, places: Places, record: Record) ->
         if found is None:
             return
         ws, client = found
+        large = universe.choice((0, 0, 0, 60_000))
         for index in range(universe.times(6)):
-            # Small ones: the server sends all of it back before it answers the close frame.
-            await send(ws, client, f"{index}:" + "x" * universe.times(1000))
+            # Mostly small ones: the server sends all of it back before it answers the close frame.
+            size = universe.times(1000) + (0 if index else large)
+            await send(ws, client, f"{index}:" + "x" * size)
+        client.close = universe.choice(((1000, ""), (3000, "done"), (4999, "ä" * 40)))
+        began = trio.current_time()
+        try:
+            await ws.aclose(*client.close)
+        finally:
+            record.timed.append(
+                Timed("closing", trio.current_time() - began, 10 * CLOSING if large else CLOSING)
+            )
 
 
 async def bulk(universe: Universe, places: Places, record: Record) -> None:
@@ -256,21 +310,36 @@ async def bulk(universe: Universe, places: Places, record: Record) -> None:
             await send(ws, client, bytes([index]) * (40_000 + universe.times(40_000)))
             if not universe.struck:
                 record.timed.append(Timed("sending", trio.current_time() - began, SENDING))
+            backlog = attendant_of(ws).outbox.backlog
+            if backlog > HIGH_WATER and ws.closed is None:
+                record.odd.append(f"send returned, and {backlog} bytes were left")
         for _ in client.sent:
             client.received.append(await ws.receive())
 
 
 async def slow_consumer(universe: Universe, places: Places, record: Record) -> None:
     """Take messages later than they come, sometimes later than keepalive would wait."""
-    options: dict[str, Any] = {"message_queue_size": universe.choice((1, 10, 1000))}
-    async with connected(universe, places, record, "/push", **options) as found:
+    path, size = "/push", universe.choice((1, 10, 1000))
+    options: dict[str, Any] = {"message_queue_size": size, "receive_buffer_size": 4096}
+    if universe.times(64) == 1 and universe.network.link.bandwidth > 1e6:
+        path, options = "/push/large", {}
+    async with connected(universe, places, record, path, **options) as found:
         if found is None:
             return
         ws, client = found
-        with suppress_end():
+        with suppress_end(client):
             while True:
                 client.received.append(await ws.receive())
                 await trio.sleep(universe.choice((0, 0, 0, 0.5, 50)))
+                _look_at_unread(ws, record, size)
+
+
+def _look_at_unread(ws: WebSocketConnection, record: Record, size: int) -> None:
+    """See that reading has stopped: what came behind the last message that fits, came with it."""
+    inbox = attendant_of(ws).inbox
+    more = sum(len(m) for m in [*inbox.messages][size + 1 :])
+    if more > 4096 or inbox.unread > READ_AHEAD + 256 * 1024:
+        record.odd.append(f"reading did not stop: {more} bytes, {inbox.unread} in all")
 
 
 async def fragments(universe: Universe, places: Places, record: Record) -> None:
@@ -279,7 +348,7 @@ async def fragments(universe: Universe, places: Places, record: Record) -> None:
         if found is None:
             return
         ws, client = found
-        with suppress_end():
+        with suppress_end(client):
             while True:
                 if universe.choice((True, False)):
                     client.received.append(await ws.receive())
@@ -296,13 +365,18 @@ async def fragments(universe: Universe, places: Places, record: Record) -> None:
 
 
 class suppress_end:  # noqa: N801  # used like contextlib.suppress
-    """Let a normal end of the connection end the block; a loss goes on."""
+    """Let a normal end of the connection end the block, and note it; a loss goes on."""
+
+    def __init__(self, client: ClientSide) -> None:
+        self._client = client
 
     def __enter__(self) -> None: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: object
     ) -> bool:
+        if isinstance(exc, ConnectionClosed):
+            self._client.end = exc
         return isinstance(exc, ConnectionClosed) and not isinstance(
             exc, (ConnectionLost, ConnectionClosedLocally)
         )
@@ -310,11 +384,17 @@ class suppress_end:  # noqa: N801  # used like contextlib.suppress
 
 async def idle(universe: Universe, places: Places, record: Record) -> None:
     """Wait for nothing while the server pings, until it closes."""
-    options: dict[str, Any] = {"ping_interval": 300, "ping_timeout": 300}  # later than all of it
+    # Mostly none of ours, for each would wake who has been forgotten.
+    interval, timeout = universe.choice(((300, 300), (300, 300), (16, 8), (5, 300)))
+    options: dict[str, Any] = {"ping_interval": interval, "ping_timeout": timeout}
     async with connected(universe, places, record, "/idle", raw=True, **options) as found:
         if found is None:
             return
         ws, client = found
         await trio.sleep(100)
-        with suppress_end():
+        with suppress_end(client):
             client.received.append(await ws.receive())
+    if client.number is not None and interval == 5 and not universe.struck:
+        server = record.servers[client.number]
+        if not 2 * server.long_naps <= server.pinged <= 6 * server.long_naps + 4:
+            record.odd.append(f"{server.pinged} pings in {server.long_naps} times 20 s of silence")

@@ -33,6 +33,9 @@ class Heard:
     Attributes:
       messages: The sizes of the whole messages.
       pongs: How many pongs.
+      pings: What the pings carry.
+      last_pong: What the last pong carries.
+      masks: The masking keys of all control frames.
       close: The payload of the close frame, if it came.
       size: Bytes in all.
 
@@ -41,6 +44,9 @@ class Heard:
     def __init__(self) -> None:
         self.messages: list[int] = []
         self.pongs = 0
+        self.pings: list[bytes] = []
+        self.last_pong = b""
+        self.masks: list[bytes] = []
         self.close: bytes | None = None
         self.size = 0
         self._head = b""  # of a frame, not yet whole
@@ -76,9 +82,15 @@ class Heard:
                 self._head = data
                 return b""
             payload, mask = data[begin : begin + size], data[begin - 4 : begin]
+            self.masks.append(mask)
+            payload = bytes(x ^ mask[i % 4] for i, x in enumerate(payload))
             if data[0] == 0x88:
-                self.close = bytes(x ^ mask[i % 4] for i, x in enumerate(payload))
-            self.pongs += data[0] == 0x8A
+                self.close = payload
+            elif data[0] == 0x89:
+                self.pings.append(payload)
+            else:
+                self.pongs += 1
+                self.last_pong = payload
             return data[begin + size :]
         assert data[0] in (0x81, 0x82)
         self._left = self._size_of_message = size
