@@ -85,7 +85,7 @@ def _code(error: BaseException) -> int | None:
 
 
 def time_outs_are_not_early(universe: Universe, route: Route, record: Record) -> Broken:
-    """A time-out strikes when its time is over, and that of closing only where no byte leaves meanwhile."""
+    """A time-out strikes when its time is over."""
     limits: dict[type[BaseException], float] = {
         trio_wsproxy.ConnectionTimeout: CONNECT_TIMEOUT,
         trio_wsproxy.DisconnectionTimeout: DISCONNECT_TIMEOUT,
@@ -96,16 +96,6 @@ def time_outs_are_not_early(universe: Universe, route: Route, record: Record) ->
             continue
         if at - began < limit - EPSILON:
             yield f"{error!r} after {at - began:.3f} s"
-        if isinstance(error, trio_wsproxy.DisconnectionTimeout) and len(record.clients) == 1:
-            left = [time for time in _left(universe) if at - limit + EPSILON < time < at - EPSILON]
-            if left:
-                yield f"{error!r} at {at:.3f}, and bytes left at {left[-1]:.3f}"
-
-
-def _left(universe: Universe) -> list[float]:
-    """When bytes left this machine."""
-    lines = (line.split() for line in universe.trace.lines)
-    return [float(line[0]) for line in lines if "send" in line and "here" in line[1:3]]
 
 
 def what_is_lost_is_told(universe: Universe, route: Route, record: Record) -> Broken:

@@ -101,7 +101,7 @@ MUTATIONS = [
         "_transport/_tcp.py",
         "        for sock in self._winners:  # of the same moment, or nobody's any more\n            sock.close()",
         "        self._winners.clear()",
-        "echo",
+        "greeted",
     ),
     Mutation(
         "a leaked stream: the attendant does not close it",

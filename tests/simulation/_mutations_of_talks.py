@@ -99,13 +99,6 @@ MUTATIONS_OF_TALKS = [
         "dead link",
     ),
     Mutation(
-        "disconnect_timeout runs although bytes leave",
-        "_websocket/_attendant.py",
-        "                with trio.CancelScope(deadline=max(began, self.outbox.progressed) + timeout):\n                    await self._waiting_for_end.wait()\n                self._try_to_flush()\n                in_time = trio.current_time() < max(began, self.outbox.progressed) + timeout",
-        "                with trio.CancelScope(deadline=began + timeout):\n                    await self._waiting_for_end.wait()\n                in_time = trio.current_time() < began + timeout",
-        "fire and forget",
-    ),
-    Mutation(
         "a user's exception waits for the closing handshake",
         "_websocket/_attendant.py",
         "            with trio.move_on_after(LEAVE_ON_ERROR):",
@@ -161,27 +154,6 @@ MUTATIONS_OF_TALKS = [
         '            self.outbox.put_close(event.code, "")\n            self.leave_now()\n            self._enter(Cause.CLOSE_RECEIVED)',
         '            self.inbox.clear()\n            self.outbox.put_close(event.code, "")\n            self.leave_now()\n            self._enter(Cause.CLOSE_RECEIVED)',
         "slow consumer",
-    ),
-    Mutation(
-        "what was lost is not told when leaving",
-        "_websocket/_attendant.py",
-        "        if self.life.unsent.messages and not self.life.told:\n            raise self.life.loss()",
-        "        return",
-        "fire and forget",
-    ),
-    Mutation(
-        "unsent messages: those below are not counted",
-        "_websocket/_outbox.py",
-        "        messages = len(self._ends) + self._in_flight_messages + len(self._marks or ())",
-        "        messages = len(self._ends) + self._in_flight_messages",
-        "sorry",
-    ),
-    Mutation(
-        "unsent messages: those that have left are counted, too",
-        "_websocket/_outbox.py",
-        "        while marks and marks[0] <= taken:\n            marks.popleft()\n",
-        "",
-        "sorry",
     ),
     # -- messages and frames -----------------------------------------------------------------------
     Mutation(
