@@ -25,7 +25,7 @@ from wsproto.extensions import PerMessageDeflate
 from trio_wsproxy.testing.simulate import Universe
 
 # What a server says at its end: normal ones, one of a program's own, and one for trouble.
-CLOSES = ((1000, "enough"), (1000, "enough"), (1001, ""), (4321, "own"), (1011, "trouble"))
+CLOSES = ((1000, "enough"), (1000, "enough"), (1001, ""), (4321, "own"), (1013, "trouble"))
 LIMIT = 2000  # bytes; the client's max_message_size where a server is rude
 OPENS = 3400.0  # seconds behind which nobody is asked to come later
 LONG_NAP = 20  # seconds

@@ -101,8 +101,7 @@ def another_address_is_tried(universe: Universe, route: Route, record: Record) -
     if operation.kind != "connect" or operation.peer != SERVER or record.refused:
         return
     direct = not route.hops and operation.host == "here"
-    lethal = {Fault.FAIL, Fault.CUT} if route.hops else {Fault.FAIL, Fault.CUT, Fault.STALL}
-    if (direct or route.hops[-1:] == ("socks5",)) and fault in lethal:
+    if direct and fault in (Fault.FAIL, Fault.CUT, Fault.STALL):
         yield f"one address failed, and the other was not tried: {record.errors[0]}"
 
 
