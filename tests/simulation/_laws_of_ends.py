@@ -62,7 +62,8 @@ def refusals_are_told(universe: Universe, route: Route, record: Record) -> Broke
     """Who is refused, or has a rude server, is told so: by class, by code, and by hop."""
     if universe.struck or record.disturbed or not record.refused:
         return
-    if len(record.secrets) > PROOFS:
+    kinds = [kind for kind, _ in record.refused]
+    if trio_wsproxy.ProxyAuthenticationError in kinds and len(record.secrets) > PROOFS:
         yield f"{len(record.secrets)} answers were tried, with credentials that are refused"
     told = [(error, _code(error)) for error in record.errors]
     fits = len(told) == len(record.refused) and all(
