@@ -148,11 +148,10 @@ def without_faults_all_is_well(universe: Universe, route: Route, record: Record)
 
 def _was_said(client: ClientSide, record: Record) -> bool:
     """Tell whether a connection was lost because the server said so."""
-    if not isinstance(client.error, trio_wsproxy.ConnectionLost):
+    error, server = client.error, record.servers.get(client.number or 0)
+    if not isinstance(error, trio_wsproxy.ConnectionLost) or error.reason is None:
         return False
-    server, closed = record.servers.get(client.number or 0), client.closed
-    said = server.said if server is not None else None
-    return said is not None and closed is not None and closed.code == said[0]
+    return server is not None and server.said is not None and server.said[0] == error.reason.code
 
 
 def _flowed(universe: Universe, began: float, until: float, record: Record) -> bool:
