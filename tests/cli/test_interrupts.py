@@ -164,7 +164,7 @@ async def test_a_terminal_is_given_back(name: str, moment: str, tmp_path: Path) 
                 code = await process.wait()
                 nursery.cancel_scope.cancel()
             assert termios.tcgetattr(theirs) == before
-    assert code == NUMBERS[name]
+    assert code == NUMBERS[name], read.decode()
     assert b"Traceback" not in read
 
 

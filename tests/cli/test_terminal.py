@@ -56,7 +56,7 @@ async def test_echo(
             await terminal.type("", "C-d")
             assert await terminal.exit_code() == 0
             await terminal.shows("< hello wörld", *([">"] if dumb else []), "* closed by this side")
-            text = " ".join((await terminal.text()).split())
+            text = " ".join((await terminal.written()).split())
             assert text.startswith(f"* connected: client ─tcp→ 127.0.0.1:{echo.port}")
 
 

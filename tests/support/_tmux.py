@@ -83,6 +83,10 @@ class Terminal:
         """What is to be seen, long lines as they were written."""
         return (await self.tmux("capture-pane", "-p", "-J")).rstrip("\n")
 
+    async def written(self) -> str:
+        """The same, and what has scrolled off: an editor that is told late where its cursor is may scroll by a row."""
+        return (await self.tmux("capture-pane", "-p", "-J", "-S", "-")).rstrip("\n")
+
     async def codes(self) -> set[str]:
         """The escape codes for colours on the screen."""
         return set(re.findall(r"\x1b\[[0-9;]*m", await self.tmux("capture-pane", "-p", "-e")))

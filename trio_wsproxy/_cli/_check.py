@@ -36,6 +36,7 @@ from ._json import written
 from ._objects import of_error, of_route
 from ._opening import with_connection
 from ._progress import HeadHandler, Progress, log_shown
+from ._running import run_in_trio
 from ._settings import connection_arguments, warn
 from ._words import message, refuse, route_as_typed, what_to_ask
 
@@ -118,7 +119,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         options = connection_arguments(arguments)
         warn(arguments, console)
         with log_shown(HeadHandler(console.note), verbose=arguments.verbose):
-            trio.run(_check, arguments, options, findings, progress)
+            run_in_trio(_check, arguments, options, findings, progress)
     except KeyboardInterrupt as exc:
         progress.stop()
         findings.error = of_error(INTERRUPTED, _interrupted(findings) + what_to_ask(exc))

@@ -34,6 +34,7 @@ from trio_wsproxy import (
 from ._console import Console
 from ._opening import with_connection
 from ._progress import Progress
+from ._running import run_in_trio
 from ._screen import Screen
 from ._secrets import Refused
 from ._settings import connection_arguments, warn
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         options = connection_arguments(arguments)
         warn(arguments, console)
         with screen.showing_log():
-            return trio.run(_connect, arguments, options, screen, progress)
+            return run_in_trio(_connect, arguments, options, screen, progress)
     except ValueError as exc:  # ProxyConfigError is one
         progress.stop()
         screen.end(message(exc), bad=True)
@@ -134,7 +135,6 @@ class Conversation:
         self._input_ended = False
         self._showing = trio.CancelScope()
 
-    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Return when this side has nothing more to say or to wait for.
 
@@ -158,7 +158,6 @@ class Conversation:
         if end is not None:
             raise end
 
-    @trio.lowlevel.disable_ki_protection
     async def _show_messages(self) -> None:
         with self._showing:
             while self._left:
@@ -167,7 +166,6 @@ class Conversation:
                 if self._input_ended:
                     self._showing.deadline = trio.current_time() + self._wait
 
-    @trio.lowlevel.enable_ki_protection
     async def _send_lines(self) -> None:
         try:
             if sys.stdin is not None:  # None where the shell has closed it: connect URL <&-

@@ -9,7 +9,9 @@ above the line that is being typed. When the conversation is over, the prompt is
 thread is waited for, since it has to give the terminal back as it was.
 
 In a terminal that is edited like this Ctrl-C is a key. It becomes what it is everywhere else, a signal to
-this process, so that it ends a conversation in one way only.
+this process, so that it ends a conversation in one way only. So is Ctrl-Z. Its signal is sent by trio's thread, which
+is the one that the system stops first: another would run on for a moment, and would leave a terminal to the
+shell that is being edited again.
 
 Where there is no prompt_toolkit, or the terminal cannot move its cursor, the kernel edits lines.
 """
@@ -21,6 +23,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.application import Application
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
+SUSPENDED: signal.Signals | None = getattr(signal, "SIGTSTP", None)  # Windows has none
 MAX_LINES = 1000  # that are kept for the next time
 
 
@@ -162,14 +166,12 @@ class Editor:
             with suppress(OSError):
                 _prepare(self._history)
                 kept = History(str(self._history))
-        return PromptSession(
-            history=kept, key_bindings=_keys(), enable_suspend=hasattr(signal, "SIGTSTP")
-        )
+        return PromptSession(history=kept, key_bindings=_keys())
 
 
 def _keys() -> KeyBindings:
     """Have Ctrl-C and Ctrl-D leave nothing of the line on the screen, as the end of a connection does."""
-    from prompt_toolkit.application import get_app
+    from prompt_toolkit.application import get_app, run_in_terminal
     from prompt_toolkit.filters import Condition
     from prompt_toolkit.key_binding import KeyBindings
 
@@ -182,6 +184,14 @@ def _keys() -> KeyBindings:
     @keys.add("c-d", filter=Condition(lambda: not get_app().current_buffer.text))
     def _(event: KeyPressEvent) -> None:
         _exit(event.app, EOFError)
+
+    if SUSPENDED is not None:
+        # For all processes of this job; it returns when the shell lets them go on.
+        suspend = partial(trio.from_thread.run_sync, os.kill, 0, SUSPENDED)
+
+        @keys.add("c-z")
+        def _(_: KeyPressEvent) -> None:
+            run_in_terminal(suspend)
 
     return keys
 

@@ -13,8 +13,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import trio
-
 from trio_wsproxy._client import Found, find_ways
 from trio_wsproxy._exceptions import HandshakeError
 from trio_wsproxy._redaction import escaped, secret
@@ -25,6 +23,7 @@ from ._credentials import proxy_argument
 from ._json import written
 from ._objects import of_route
 from ._rivals import Comparison, compare
+from ._running import run_in_trio
 from ._words import refuse, route_as_typed
 
 
@@ -40,7 +39,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     """
     try:
-        found = trio.run(_find, arguments)
+        found = run_in_trio(_find, arguments)
     except (ValueError, HandshakeError) as exc:  # ProxyConfigError is both
         return refuse(exc, console, arguments)
     others = _others(found.route, arguments)
