@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 CPU = 30  # seconds of the processor's time behind which a universe hangs; it takes 0.03
 AT_ONCE = 10  # universes that are handed to a process, less than a second of work
 TOLD_EVERY = 60.0  # seconds
+IN_A_NEW_ONE = 3  # an exit code: a law was broken in universes that are new, and in no other
 
 
 @dataclass
@@ -167,15 +168,18 @@ def _tallies(
 def bounded(fixed: int, first: int, seconds: float, jobs: int) -> int:
     """Try some universes that are always the same, then new ones until time is over; tell what is to fail.
 
-    A law that is broken in the first ones fails at once. One that is broken in a new universe fails if it is broken
-    once more in a process of its own; else the universe depends on what ran before it, which is a fault of
-    the simulation, and it is only told.
+    A law that is broken in the first ones fails. One that is broken in a new universe, and once more in a process of its
+    own, is a fault, but nothing that the change brought which is tried: it has an exit code of its own. Where it is not
+    broken once more, the universe depends on what ran before it, which is a fault of the simulation, and only told.
 
     Args:
       fixed: How many are the same, from 0 on.
       first: The number of the first new one.
       seconds: For all of it.
       jobs: In how many processes.
+
+    Returns:
+      An exit code: 0, or 1 where a law was broken in a universe that is always the same, or :data:`IN_A_NEW_ONE`.
 
     """
     began = time.monotonic()
@@ -187,11 +191,13 @@ def bounded(fixed: int, first: int, seconds: float, jobs: int) -> int:
         new = search(first, sys.maxsize, left, jobs=jobs) if left > 0 else Tally()
     except BrokenProcessPool:
         return 1  # one hangs, and has said so
-    broken = bool(same.broken)
+    again_broken = False
     for seed in new.broken:
         result = subprocess.run(
             [sys.executable, *again(seed, None)], cwd=ROOT, check=False, capture_output=True
         )
         print(f"universe {seed}, once more: {'broken' if result.returncode else 'all is well'}")
-        broken |= bool(result.returncode)
-    return int(broken)
+        again_broken |= bool(result.returncode)
+    if same.broken:
+        return 1
+    return IN_A_NEW_ONE if again_broken else 0
