@@ -135,14 +135,19 @@ MOMENTS = {
 }
 
 
+def hide_the_editor(moment: str, folder: Path) -> None:
+    """Have no prompt_toolkit, but for a moment of its own."""
+    if moment != "connect edited":
+        hidden = 'import sys\nsys.modules["prompt_toolkit"] = None\n'
+        (folder / "sitecustomize.py").write_text(hidden, encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_terminal_is_given_back(name: str, moment: str, tmp_path: Path) -> None:
     """Whatever signal ends a command, its terminal is as it was, its code what a shell expects."""
     termios = pytest.importorskip("termios")
-    if moment != "connect edited":
-        hidden = 'import sys\nsys.modules["prompt_toolkit"] = None\n'
-        (tmp_path / "sitecustomize.py").write_text(hidden, encoding="utf-8")
+    hide_the_editor(moment, tmp_path)
     arguments, shown = MOMENTS[moment]
     read = bytearray()
     async with open_deaf_server() as silent, open_echo_server() as echo:
@@ -222,3 +227,29 @@ def test_what_is_imported_before_ctrl_c_is_quiet() -> None:
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("moment", ["connect edited", "connect"])
+async def test_a_terminal_that_is_gone(moment: str, tmp_path: Path) -> None:
+    """Where nobody says that a terminal is gone, reading does, and the conversation is over."""
+    arguments, shown = MOMENTS[moment]
+    hide_the_editor(moment, tmp_path)
+    async with open_echo_server() as echo:
+        with a_terminal() as (theirs, ours):
+            process = await trio.lowlevel.open_process(
+                [
+                    sys.executable,
+                    *WAYS["module"],
+                    *(echo.url if x == "URL" else x for x in arguments),
+                ],
+                env=environ(tmp_path, XDG_STATE_HOME=str(tmp_path), TERM="xterm"),
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+            )
+            await read_until(ours, shown, bytearray())
+        try:
+            with trio.fail_after(60):  # to end a hang; it takes less than one
+                assert await process.wait() == 1
+        finally:
+            process.kill()

@@ -34,9 +34,22 @@ def test_another_task() -> None:
             await trio.sleep_forever()
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_in_trio(main)
+        run_in_trio(main, at_checkpoints=True)
     assert caught.type is KeyboardInterrupt
     assert ends == [trio.Cancelled]
+
+
+def test_in_a_group() -> None:
+    """A task that Ctrl-C has struck ends the run, and what comes out of it is no group."""
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(interrupt)
+            await trio.sleep_forever()
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_in_trio(main)
+    assert caught.type is KeyboardInterrupt
 
 
 def test_results_and_failures_pass() -> None:

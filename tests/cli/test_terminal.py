@@ -361,6 +361,17 @@ async def test_suspended(edited: bool) -> None:
 
 
 @EDITED
+async def test_closed_while_suspended(edited: bool) -> None:
+    """A terminal that is closed while the shell has it ends the conversation; nothing goes on without one."""
+    async with open_conversation(shell=JOBS, edited=edited) as (terminal, server):
+        await terminal.type("half ", "C-z")
+        await terminal.eventually(lambda rows: rows[-1] == "stopped")
+        await terminal.tmux("respawn-pane", "-k", "true")
+        with trio.fail_after(DEADLINE):
+            await server.closed.wait()
+
+
+@EDITED
 async def test_resized(edited: bool) -> None:
     """While a line is typed the terminal may become narrower and wider; nothing of the line is lost."""
     async with open_conversation(edited=edited) as (terminal, server):

@@ -135,6 +135,7 @@ class Conversation:
         self._input_ended = False
         self._showing = trio.CancelScope()
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Return when this side has nothing more to say or to wait for.
 
@@ -158,6 +159,7 @@ class Conversation:
         if end is not None:
             raise end
 
+    @trio.lowlevel.disable_ki_protection
     async def _show_messages(self) -> None:
         with self._showing:
             while self._left:
@@ -166,6 +168,7 @@ class Conversation:
                 if self._input_ended:
                     self._showing.deadline = trio.current_time() + self._wait
 
+    @trio.lowlevel.enable_ki_protection
     async def _send_lines(self) -> None:
         try:
             if sys.stdin is not None:  # None where the shell has closed it: connect URL <&-
@@ -183,6 +186,7 @@ class Conversation:
         self._input_ended = True
         self._showing.deadline = trio.current_time() + self._wait
 
+    @trio.lowlevel.enable_ki_protection  # or Ctrl-C could end this task, in a group
     async def _prompt_again(self, resumed: signal.Signals) -> None:
         """Show a prompt where the terminal comes back from the shell (Ctrl-Z, ``fg``), which wrote below it.
 

@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the command; see :func:`trio_wsproxy._cli.main` for the exit codes."""
     del arguments  # there are none
     try:
-        return 0 if run_in_trio(demo, console) else 1
+        return 0 if run_in_trio(demo, console, at_checkpoints=True) else 1
     except ImportError as exc:  # trustme comes with an extra
         console.error(f"the demo cannot run: {exc}")
         return 2

@@ -126,8 +126,13 @@ class Editor:
         session = self._session = self._make_session()
         while not self._over:
             try:
-                line = session.prompt(PROMPT, handle_sigint=False, pre_run=self._end_if_over)
-            except EOFError:
+                line = session.prompt(
+                    PROMPT,
+                    handle_sigint=False,
+                    set_exception_handler=False,  # prompt_toolkit's own asks for Enter, and would wait for ever
+                    pre_run=self._begin,
+                )
+            except (EOFError, OSError):  # an OSError: the terminal is gone
                 return
             except KeyboardInterrupt:
                 signal.raise_signal(signal.SIGINT)
@@ -138,9 +143,17 @@ class Editor:
             except trio.Cancelled:  # the conversation is over
                 return
 
-    def _end_if_over(self) -> None:
-        """End a prompt that was begun while it was told to end."""
-        if self._over and self._session is not None:
+    def _begin(self) -> None:
+        """Prepare a prompt; end one that was begun while it was told to end."""
+        assert self._session is not None
+        self._session.app.loop.set_exception_handler(self._fails)  # type: ignore[union-attr]  # it runs
+        if self._over:
+            self._end(self._session)
+
+    def _fails(self, *_: object) -> None:
+        """Be told that reading fails, over and over: the terminal is gone."""
+        self._over = True
+        if self._session is not None:
             self._end(self._session)
 
     def _end(self, session: PromptSession[str]) -> None:

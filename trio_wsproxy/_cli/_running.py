@@ -10,18 +10,24 @@ import trio
 T = TypeVar("T")
 
 
-def run_in_trio(function: Callable[..., Awaitable[T]], *args: Any) -> T:
+def run_in_trio(
+    function: Callable[..., Awaitable[T]], *args: Any, at_checkpoints: bool = False
+) -> T:
     """Do what :func:`trio.run` does.
 
-    Ctrl-C is heard at the checkpoints of the function's own task. In any other, one of the demo's servers for example,
-    it would be that task's failure, and would be reported as one.
+    Args:
+      function: The async function.
+      *args: What it is called with.
+      at_checkpoints: Whether Ctrl-C is heard at checkpoints of the function's own task alone. In another one, one of the
+        demo's servers for example, it would be that task's failure, and would be told as one. Not for a
+        command that may wait for who reads its output, for that is no checkpoint.
 
     Raises:
       KeyboardInterrupt: The user has enough, also where a nursery has put that into a group.
 
     """
     try:
-        return trio.run(function, *args, restrict_keyboard_interrupt_to_checkpoints=True)
+        return trio.run(function, *args, restrict_keyboard_interrupt_to_checkpoints=at_checkpoints)
     except BaseException as exc:
         interrupt = _interrupt_in(exc)
         if interrupt is None:
