@@ -138,7 +138,7 @@ MUTATIONS_OF_TALKS = [
         "an abnormal close code is a normal end",
         "_websocket/_state.py",
         "NORMAL_CODES = (1000, 1001, NO_CODE)",
-        "NORMAL_CODES = (1000, 1001, 1011, 4000, NO_CODE)",
+        "NORMAL_CODES = (1000, 1001, 1013, 4321, NO_CODE)",
         "slow consumer",
     ),
     Mutation(

@@ -32,6 +32,7 @@ from trio_wsproxy._websocket import attendant_of
 from trio_wsproxy.testing import open_tcp_server
 from trio_wsproxy.testing.simulate import Universe
 
+ANSWERED = 12.0  # seconds, where it need not; twice what the slowest way takes, and before keepalive's next pong
 PATIENCE = 300.0  # seconds for a pong; on the slowest way it has to wait behind 700 others
 GREETING = 3000  # bytes at most
 
@@ -41,7 +42,9 @@ async def pings(universe: Universe, places: Places, record: Record) -> None:
     async with connected(universe, places, record, "/lazy", raw=True) as found:
         if found is None:
             return
-        ws, _ = found
+        ws, client = found
+        assert client.number is not None
+        side = record.servers[client.number]
         ends: list[ConnectionClosed] = []
 
         async def ping(patience: float) -> None:
@@ -55,6 +58,8 @@ async def pings(universe: Universe, places: Places, record: Record) -> None:
             if not waiting.cancelled_caught:
                 if not 0 < seconds <= trio.current_time() - began:
                     record.odd.append(f"a round trip of {seconds} s")
+                if seconds > ANSWERED and not (universe.struck or side.pings):
+                    record.odd.append(f"a ping was answered after {seconds:.3f} s")
             elif patience == PATIENCE and not universe.struck:
                 record.odd.append("a ping was not answered")
 

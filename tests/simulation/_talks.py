@@ -321,7 +321,7 @@ async def slow_consumer(universe: Universe, places: Places, record: Record) -> N
     """Take messages later than they come, sometimes later than keepalive would wait."""
     path, size = "/push", universe.choice((1, 10, 1000))
     options: dict[str, Any] = {"message_queue_size": size, "receive_buffer_size": 4096}
-    if universe.times(64) == 1 and universe.network.link.bandwidth > 1e6:
+    if universe.times(12) == 1 and universe.network.link.bandwidth > 1e6:
         path, size, options = "/push/large", 1_000_000, {}  # bytes alone stop reading then
     async with connected(universe, places, record, path, **options) as found:
         if found is None:
