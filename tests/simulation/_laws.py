@@ -190,7 +190,8 @@ def errors_name_the_place(universe: Universe, route: Route, record: Record) -> B
     lethal = [s for s in universe.struck if s.fault in LETHAL]
     if len(universe.struck) != 1 or len(lethal) != 1 or not record.errors or record.disturbed:
         return
-    if record.crowded:  # whose tunnel it was, nobody knows
+    # Whose tunnel it was, nobody knows; who refuses is at another place.
+    if record.crowded or record.refused:
         return
     for error, failed_at in zip(record.errors, record.failed_at, strict=True):
         failure = failure_of(error)
