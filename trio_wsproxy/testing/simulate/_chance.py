@@ -42,6 +42,8 @@ from trio_wsproxy._auth import forget_proxies
 from trio_wsproxy._transport import forget_setup
 from trio_wsproxy._websocket import forget_masking_keys
 
+from ._replacing import replacing
+
 _found: list[random.Random] = []  # trio's generator, once it was asked for
 IMPORTING = "<frozen importlib._bootstrap>"  # whose frames there are while a module is imported
 _one_at_a_time = threading.RLock()  # trio itself refuses a run within a run, in one thread
@@ -138,20 +140,13 @@ def _entropy(seed: int) -> Iterator[None]:
         set_all(unless_given(a), version)
 
     # secrets has methods of a SystemRandom that was made when it was imported; all of them end here.
-    replaced = [
+    with replacing(
         (os, "urandom", urandom),
         (random, "_urandom", urandom),
         (random.Random, "seed", seed_one),
         (random, "seed", seed_all),
-    ]
-    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-    for owner, name, function in replaced:
-        setattr(owner, name, function)
-    try:
+    ):
         yield
-    finally:
-        for owner, name, function in originals:
-            setattr(owner, name, function)
 
 
 def _frames(outermost: int = 0) -> Iterator[FrameType]:

@@ -26,6 +26,8 @@ from typing import Any
 import trio
 import trio.testing
 
+from ._replacing import replacing
+
 MOST_TURNS = 1_000_000  # of the scheduler at one moment; some tens of seconds
 
 
@@ -51,12 +53,8 @@ def threads_that_wait() -> Iterator[None]:
             return real(afn, *args, trio_token=trio_token)
         return real(_counted, afn, *args)
 
-    replacement: Any = counted  # whose types are what the program writes, not what is declared here
-    trio.from_thread.run = replacement
-    try:
+    with replacing((trio.from_thread, "run", counted)):
         yield
-    finally:
-        trio.from_thread.run = real
 
 
 class Pace(trio.abc.Instrument):

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 import trio
 
+from ._replacing import replacing
+
 
 async def _refuse_process(*_: Any, **__: Any) -> NoReturn:
     raise RuntimeError(
@@ -39,17 +41,10 @@ def without_what_is_real() -> Iterator[None]:
         _check_family(family)
         return wrap_number(fd, family, *args, **kwargs)
 
-    replaced: list[tuple[Any, str, object]] = [
+    with replacing(
         (trio, "run_process", _refuse_process),
         (trio.lowlevel, "open_process", _refuse_process),
         (trio.socket, "from_stdlib_socket", from_stdlib_socket),
         (trio.socket, "fromfd", fromfd),
-    ]
-    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-    for owner, name, function in replaced:
-        setattr(owner, name, function)
-    try:
+    ):
         yield
-    finally:
-        for owner, name, function in originals:
-            setattr(owner, name, function)
